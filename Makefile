@@ -1,0 +1,39 @@
+# make book   build the book          PROFILE=smoke|lecture|paper (default paper)
+# make test   show that it is sound
+# make bench  time the training engine beside its peers
+# make publish  copy the tables of the last paper-size run to results/, where git keeps them
+
+PROFILE ?= paper
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PYTHONUTF8 = 1
+
+.PHONY: book test bench publish clean
+
+book: $(READY)
+	@$(BIN)/fewerwells book --profile $(PROFILE)
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks book -p no:cacheprovider
+	$(BIN)/fewerwells book --profile smoke --output _build/smoke
+
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
+	$(BIN)/python benchmarks/engines.py
+
+publish: $(READY)
+	$(BIN)/fewerwells publish
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python {v[0]}.{v[1]} was found; 3.11, 3.12 or 3.13 is needed. Name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $(READY)
+
+clean:
+	rm -rf _build results/runs

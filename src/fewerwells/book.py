@@ -1,0 +1,112 @@
+"""Build the book: run the chapters that are missing or stale, then let Jupyter Book render them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from fewerwells.chapters import chapter_digest, chapters, run_chapter
+
+
+class BuildError(RuntimeError):
+    """Jupyter Book refused to render; the message says where to look."""
+
+
+def run_chapters(root: Path, profile: str, say: Callable[[str], None]) -> dict[Path, Path]:
+    """Execute every chapter whose stored run is missing or stale.
+
+    A stored run is known by the digest of its notebook, the package and its parameters, and so is a run whose
+    notebook was damaged: it no longer parses and is run again.
+
+    Returns:
+        The executed notebook of each chapter, by the chapter's path inside the book.
+    """
+    parameters = {} if profile == "paper" else {"profile": profile}
+    executed = {}
+    for name, path in chapters(root).items():
+        output = root / "_build" / "chapters" / profile / path.relative_to(root)
+        record = output.with_suffix(".json")
+        wanted = chapter_digest(path, parameters)
+        if _is_current(output, record, wanted):
+            say(f"{name}: up to date")
+        else:
+            record.unlink(missing_ok=True)
+            say(f"{name}: running …")
+            seconds = run_chapter(path, output, parameters)
+            record.write_text(json.dumps({"digest": wanted, "seconds": round(seconds, 1)}), encoding="utf-8")
+            say(f"{name}: done in {seconds:.0f} s")
+        executed[path.relative_to(root)] = output
+    return executed
+
+
+def _is_current(output: Path, record: Path, wanted: str) -> bool:
+    try:
+        json.loads(output.read_text(encoding="utf-8"))
+        return json.loads(record.read_text(encoding="utf-8"))["digest"] == wanted
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _copy_if_different(source: Path, target: Path) -> None:
+    """Copy a file unless the same bytes are there, so that Sphinx sees what has really changed."""
+    if not target.exists() or source.read_bytes() != target.read_bytes():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def stage(root: Path, executed: dict[Path, Path], folder: Path) -> None:
+    """Lay out a copy of the book's sources in which the chapters are the executed ones.
+
+    Rendering from a copy keeps the committed notebooks free of outputs and lets several profiles live side by side.
+    """
+    wanted = {Path("_toc.yml"): root / "_toc.yml", Path("CITATION.cff"): root / "CITATION.cff"}
+    for pattern in ("book/**/*", "results/*.csv", "results/*.json"):
+        wanted |= {path.relative_to(root): path for path in root.glob(pattern) if path.is_file()}
+    wanted |= executed
+    for relative, source in wanted.items():
+        _copy_if_different(source, folder / relative)
+    for stray in [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder) not in wanted]:
+        if stray.name != "_config.yml":
+            stray.unlink()
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"] = {"execute_notebooks": "off"}
+    text = yaml.safe_dump(config, allow_unicode=True)
+    target = folder / "_config.yml"
+    if not target.exists() or target.read_text(encoding="utf-8") != text:
+        target.write_text(text, encoding="utf-8")
+
+
+def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) -> Path:
+    """The whole road: run what is missing, stage, render with warnings as errors.
+
+    Args:
+        root: the project's folder.
+        profile: "smoke", "lecture" or "paper".
+        output: the pages go to `output`/_build/html.
+        say: called with one line at a time.
+
+    Returns:
+        The path of the book's first page.
+
+    Raises:
+        BuildError: Jupyter Book reported an error or a warning.
+    """
+    executed = run_chapters(root, profile, say)
+    folder = root / "_build" / "source" / profile
+    stage(root, executed, folder)
+    say("rendering …")
+    command = [sys.executable, "-m", "jupyter_book", "build", str(folder), "--path-output", str(output)]
+    finished = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)
+    page = output / "_build" / "html" / "index.html"
+    if finished.returncode != 0 or not page.exists():
+        log = root / "_build" / "jupyter-book.log"
+        log.write_text(finished.stdout + finished.stderr, encoding="utf-8")
+        lines = [line for line in finished.stderr.splitlines() if "WARNING" in line or "ERROR" in line]
+        raise BuildError("\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines]))
+    return page

@@ -1,0 +1,128 @@
+"""Where data come from: domains of input concentrations, sampling, measurement noise, random streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import qmc
+
+from fewerwells.circuits import Circuit
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A square range of input concentrations: both inputs from `low` to `high`, nM."""
+
+    name: str
+    low: float
+    high: float
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Which inputs (..., 2), nM, lie in the domain; borders included."""
+        return np.all((x >= self.low) & (x <= self.high), axis=-1)
+
+
+SMALL = Domain("small", 0.0, 10.0)  # where the laboratory can measure
+BIG = Domain("big", 0.0, 20.0)  # where the system has to work
+
+# One number a purpose. Streams of one seed never overlap, and adding a purpose never changes an earlier one.
+_PURPOSES = {
+    "initial weights": 0,
+    "batch order": 1,
+    "synthetic inputs": 2,
+    "real inputs, small domain": 3,
+    "real inputs, big domain": 4,
+    "noise, small domain": 5,
+    "noise, big domain": 6,
+    "test inputs": 7,
+}
+
+
+def random_stream(seed: int, purpose: str) -> np.random.Generator:
+    """The random generator of one seed for one purpose; the only source of randomness in a study.
+
+    Args:
+        seed: the paired seed of the study, 0 or larger.
+        purpose: a key of this module's table of purposes.
+
+    Raises:
+        ValueError: a negative seed or an unknown purpose.
+    """
+    if seed < 0:
+        raise ValueError(f"the seed is {seed}; it must be 0 or larger.")
+    if purpose not in _PURPOSES:
+        raise ValueError(f"there is no random stream for {purpose!r}; there is one for each of {', '.join(_PURPOSES)}.")
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_PURPOSES[purpose],)))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Input-output pairs: x and y, both of shape (N, 2), nM.
+
+    Pools are nested: `pairs.first(n)` is what a lab that stopped after n wells would have.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self):
+        if self.x.shape != self.y.shape or self.x.ndim != 2:
+            raise ValueError(f"x has shape {self.x.shape} and y {self.y.shape}; both must be (N, 2).")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def first(self, n: int) -> Pairs:
+        """The first n pairs; ValueError when there are fewer."""
+        if not 1 <= n <= len(self):
+            raise ValueError(f"{n} pairs were asked of a pool of {len(self)}.")
+        return Pairs(self.x[:n], self.y[:n])
+
+
+def uniform_inputs(domain: Domain, n: int, rng: np.random.Generator) -> np.ndarray:
+    """n inputs drawn uniformly from a domain, shape (n, 2), nM."""
+    if n < 1:
+        raise ValueError(f"{n} inputs were asked for; at least 1 is needed.")
+    return rng.uniform(domain.low, domain.high, size=(n, 2))
+
+
+def sobol_inputs(domain: Domain, n: int = 4096) -> np.ndarray:
+    """n inputs that fill a domain evenly (scrambled Sobol sequence, always the same), shape (n, 2), nM.
+
+    Raises:
+        ValueError: n is not a power of two, for which the sequence is not balanced.
+    """
+    if n < 1 or n & (n - 1):
+        raise ValueError(f"{n} Sobol points were asked for; the number must be a power of two.")
+    points = qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(0)).random(n)
+    return domain.low + (domain.high - domain.low) * points
+
+
+def synthetic_pairs(circuit: Circuit, n: int, seed: int) -> Pairs:
+    """What the simulation offers: n noise-free pairs of the simple model on the big domain."""
+    x = uniform_inputs(BIG, n, random_stream(seed, "synthetic inputs"))
+    return Pairs(x, circuit(x))
+
+
+def real_pairs(circuit: Circuit, n: int, seed: int, *, domain: Domain = SMALL, noise: float = 1.0) -> Pairs:
+    """What the laboratory measures: n pairs of the complex model, outputs + N(0, noise²).
+
+    One seed gives the same inputs and the same standardised noise for every circuit and noise level, and the first
+    n pairs of a larger draw: comparisons within a seed are paired, volumes nested.
+
+    Args:
+        circuit: the real system.
+        n: number of wells.
+        seed: the paired seed.
+        domain: SMALL or BIG.
+        noise: standard deviation of the measurement noise, nM.
+
+    Raises:
+        ValueError: n below 1 or negative noise.
+    """
+    if not (np.isfinite(noise) and noise >= 0):
+        raise ValueError(f"the noise is {noise} nM; it must be 0 or positive.")
+    x = uniform_inputs(domain, n, random_stream(seed, f"real inputs, {domain.name} domain"))
+    z = random_stream(seed, f"noise, {domain.name} domain").standard_normal((n, 2))
+    return Pairs(x, circuit(x) + noise * z)

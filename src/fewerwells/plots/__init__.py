@@ -1,0 +1,1 @@
+"""Figures: every `plot_*` takes Axes and draws on them; nothing here computes a result."""

@@ -1,0 +1,252 @@
+"""Diagrams drawn by code: the central dogma and the three circuits.
+
+Every diagram fills its Axes with a drawing board `WIDTH` units wide, at `UNIT` inches a unit, so that line weights,
+boxes and letters are the same in all of them. Index 1 has one colour and index 2 the other, for inputs and outputs
+alike: circles are inputs, rounded boxes outputs.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon
+
+from fewerwells.plots.style import PALETTE
+
+WIDTH = 108.0  # units across
+UNIT = 0.05  # inches
+INK, MUTED, COLOURS = PALETTE["truth"], PALETTE["muted"], PALETTE["outputs"]
+LINE = 1.6  # points
+GAP = 1.6  # units between an arrow and what it leaves or meets
+RADIUS = 5.5  # units, of an input
+BOX = (15.0, 11.0)  # units, width and height of an output
+
+
+def drawing_board(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of the right size for diagrams.
+
+    Args:
+        height: of each panel, units.
+        panels: stacked panels.
+
+    Returns:
+        The figure and its Axes from top to bottom.
+    """
+    figure, axes = plt.subplots(panels, 1, figsize=(WIDTH * UNIT, height * UNIT * panels), squeeze=False, layout="none")
+    figure.subplots_adjust(0, 0, 1, 1, hspace=0)
+    for ax in axes[:, 0]:
+        ax.set_ylim(0, height)
+    return figure, list(axes[:, 0])
+
+
+def _prepare(ax: Axes, height: float, title: str = "") -> None:
+    ax.set(xlim=(0, WIDTH), ylim=(0, height), aspect="equal")
+    ax.axis("off")
+    if title:
+        ax.text(1.5, height - 1.5, title, ha="left", va="top", fontsize=11.5, fontweight="bold", color=INK)
+
+
+def _tint(colour: str, strength: float = 0.2) -> tuple[float, ...]:
+    """A colour mixed with white."""
+    return tuple(1 - strength * (1 - np.array(to_rgb(colour))))
+
+
+def _label(ax: Axes, at: tuple[float, float], text: str, size: float = 10, **settings) -> None:
+    settings = {"ha": "center", "va": "center", "color": INK, "linespacing": 1.15} | settings
+    ax.text(*at, text, fontsize=size, **settings)
+
+
+def _arrow(ax: Axes, start, end, *, bend: float = 0.0, colour: str = INK, dashed: bool = False, head: bool = True) -> None:
+    """An arrow from `start` to `end`; a positive `bend` curves it to the right of its direction."""
+    arrow = FancyArrowPatch(
+        start,
+        end,
+        arrowstyle="-|>,head_length=5,head_width=2.6" if head else "-",
+        connectionstyle=f"arc3,rad={bend}",
+        shrinkA=0,
+        shrinkB=0,
+        linewidth=LINE,
+        linestyle=(0, (3, 2)) if dashed else "-",
+        color=colour,
+        capstyle="butt",
+        joinstyle="miter",
+        zorder=2,
+    )
+    ax.add_patch(arrow)
+
+
+def _input(ax: Axes, at, index: int, text: str | None = None, radius: float = RADIUS) -> None:
+    """A circle for input `index` (1 or 2); text "" leaves it empty."""
+    colour = COLOURS[index - 1]
+    ax.add_patch(Circle(at, radius, facecolor=_tint(colour), edgecolor=colour, linewidth=LINE, zorder=3))
+    _label(ax, at, "x₁x₂"[2 * index - 2 : 2 * index] if text is None else text, 12, zorder=4)
+
+
+def _output(ax: Axes, at, index: int) -> None:
+    """A rounded box for output `index` (1 or 2), centred."""
+    colour, (width, height) = COLOURS[index - 1], BOX
+    box = FancyBboxPatch(
+        (at[0] - width / 2, at[1] - height / 2),
+        width,
+        height,
+        boxstyle="round,pad=0,rounding_size=3",
+        facecolor=_tint(colour),
+        edgecolor=colour,
+        linewidth=LINE,
+        zorder=3,
+    )
+    ax.add_patch(box)
+    _label(ax, at, "y₁y₂"[2 * index - 2 : 2 * index], 12, zorder=4)
+
+
+def _gene(ax: Axes, left: float, level: float, index: int, length: float = 30.0) -> None:
+    """A gene on its stretch of DNA: a line, a box and the bent arrow that marks where reading starts."""
+    ax.plot([left, left + length], [level, level], color=INK, linewidth=LINE, solid_capstyle="butt", zorder=1)
+    box = FancyBboxPatch(
+        (left + 10, level - 3.6),
+        length - 14,
+        7.2,
+        boxstyle="round,pad=0,rounding_size=1",
+        facecolor="white",
+        edgecolor=INK,
+        linewidth=LINE,
+        zorder=3,
+    )
+    ax.add_patch(box)
+    _label(ax, (left + 10 + (length - 14) / 2, level), f"gene {index}", 10, zorder=4)
+    ax.plot([left + 5.5, left + 5.5], [level, level + 7], color=INK, linewidth=LINE, zorder=1, solid_capstyle="butt")
+    _arrow(ax, (left + 5.5 - 0.22, level + 7), (left + 12.5, level + 7))
+
+
+def _shared_resource(ax: Axes, at: tuple[float, float], levels: tuple[float, float]) -> None:
+    """The resource R between two genes, with a dashed line to each of their starts."""
+    angle = np.pi / 6 + np.arange(6) * np.pi / 3
+    corners = np.array(at) + 5 * np.column_stack([np.cos(angle), np.sin(angle)])
+    ax.add_patch(Polygon(corners, facecolor=_tint(MUTED, 0.3), edgecolor=MUTED, linewidth=LINE, joinstyle="round", zorder=3))
+    _label(ax, at, "R", 12, zorder=4)
+    for level in levels:
+        side = np.sign(level - at[1])
+        _arrow(ax, (at[0], at[1] + side * (5 + GAP)), (at[0], level - side * GAP), colour=MUTED, dashed=True)
+    _label(ax, (at[0] + 7.5, at[1]), "shared resource", 9.5, ha="left")
+
+
+def plot_simple_activation(ax: Axes) -> None:
+    """Each input xᵢ switches on the gene of its output yᵢ; both genes draw on one shared resource R."""
+    _prepare(ax, 58, "Simple activation")
+    levels = (40.0, 9.0)
+    for index, level in zip((1, 2), levels, strict=True):
+        _input(ax, (14, level), index)
+        _arrow(ax, (14 + RADIUS + GAP, level), (37 - GAP, level))
+        _gene(ax, 37, level, index)
+        _arrow(ax, (67 + GAP, level), (97 - BOX[0] / 2 - GAP, level))
+        _output(ax, (97, level), index)
+    _shared_resource(ax, (42.5, sum(levels) / 2), levels)
+
+
+def plot_n_part_complex(ax: Axes, n: int = 2) -> None:
+    """n copies of xᵢ join into a complex before it switches on the gene of yᵢ; the resource R is shared.
+
+    Args:
+        ax: where to draw.
+        n: copies to draw, 2 or 3.
+    """
+    if n not in (2, 3):
+        raise ValueError(f"{n} copies cannot be drawn; n must be 2 or 3.")
+    _prepare(ax, 58, f"n-part complex (drawn for n = {n})")
+    levels = (40.0, 9.0)
+    radius = 3.9
+    loose = {2: [(-1, 4.6), (1, -4.6)], 3: [(-4.4, 4.4), (4.4, 4.4), (0, -4.6)]}[n]
+    joined = {2: [(0, radius), (0, -radius)], 3: [(-radius, 3.3), (radius, 3.3), (0, 3.3 - 1.732 * radius)]}[n]
+    for index, level in zip((1, 2), levels, strict=True):
+        name = "x₁x₂"[2 * index - 2 : 2 * index]
+        for centres, middle in ((loose, 8.5), (joined, 29)):
+            for dx, dy in centres:
+                _input(ax, (middle + dx, level + dy), index, "", radius)
+                _label(ax, (middle + dx, level + dy), name, 9.5, zorder=4)
+        reach = max(dx for dx, _ in joined) + radius
+        _arrow(ax, (8.5 + reach + 1 + GAP, level), (29 - reach - GAP, level))
+        _arrow(ax, (29 + reach + GAP, level), (43 - GAP, level))
+        _gene(ax, 43, level, index, length=28)
+        _arrow(ax, (71 + GAP, level), (97 - BOX[0] / 2 - GAP, level))
+        _output(ax, (97, level), index)
+    _shared_resource(ax, (48.5, sum(levels) / 2), levels)
+
+
+def plot_phosphorylation_cycle(ax: Axes) -> None:
+    """One protein in two states: the kinase x₂ turns y₁ into y₂, the phosphatase x₁ turns it back."""
+    _prepare(ax, 58, "Phosphorylation cycle")
+    level, left, right = 25.0, 24.0, 84.0
+    half = BOX[0] / 2 + GAP
+    _output(ax, (left, level), 1)
+    _output(ax, (right, level), 2)
+    phosphate = (right + BOX[0] / 2, level + BOX[1] / 2)
+    ax.add_patch(Circle(phosphate, 3.1, facecolor=COLOURS[1], edgecolor="white", linewidth=1, zorder=5))
+    _label(ax, phosphate, "P", 9.5, color="white", fontweight="bold", zorder=6)
+    _arrow(ax, (left + half, level + 3.5), (right - half, level + 3.5), bend=-0.22)
+    _arrow(ax, (right - half, level - 3.5), (left + half, level - 3.5), bend=-0.22)
+    middle = (left + right) / 2
+    crest = 3.5 + 0.11 * (right - left - 2 * half)
+    _input(ax, (middle, level + crest + 14), 2)
+    _arrow(ax, (middle, level + crest + 14 - RADIUS - GAP), (middle, level + crest + GAP), colour=MUTED, dashed=True)
+    _input(ax, (middle, level - crest - 9.2), 1)
+    _arrow(ax, (middle, level - crest - 9.2 + RADIUS), (middle, level - crest - GAP), colour=MUTED, dashed=True)
+    _label(ax, (middle + RADIUS + 2, level + crest + 14), "kinase", ha="left")
+    _label(ax, (middle + RADIUS + 2, level - crest - 9.2), "phosphatase", ha="left")
+    _label(ax, (left, level - 9.5), "without\nphosphate", 9.5)
+    _label(ax, (right, level - 9.5), "with\nphosphate", 9.5)
+
+
+def _helix(ax: Axes, centre: tuple[float, float], length: float = 20.0, height: float = 7.0) -> None:
+    """A double helix: two strands in antiphase with rungs between them."""
+    t = np.linspace(0, 1, 240)
+    phase = 2 * np.pi * 2 * t
+    x = centre[0] + (t - 0.5) * length
+    for rung in (np.arange(12) + 0.5) / 12:
+        y = height / 2 * np.cos(2 * np.pi * 2 * rung)
+        if abs(y) > 0.15 * height:
+            at = centre[0] + (rung - 0.5) * length
+            ax.plot([at, at], [centre[1] - y, centre[1] + y], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1)
+    for sign, colour in ((1, COLOURS[0]), (-1, COLOURS[1])):
+        ax.plot(x, centre[1] + sign * height / 2 * np.cos(phase), color=colour, linewidth=2.4, solid_capstyle="round", zorder=2)
+
+
+def _strand(ax: Axes, centre: tuple[float, float], length: float = 20.0) -> None:
+    """A single strand with its bases."""
+    t = np.linspace(0, 1, 160)
+    x, y = centre[0] + (t - 0.5) * length, centre[1] + 1.4 * np.sin(2 * np.pi * 1.5 * t)
+    for base in (np.arange(10) + 0.5) / 10:
+        foot = 1.4 * np.sin(2 * np.pi * 1.5 * base)
+        at = centre[0] + (base - 0.5) * length
+        ax.plot([at, at], [centre[1] + foot, centre[1] + foot - 3.2], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1)
+    ax.plot(x, y, color=COLOURS[0], linewidth=2.4, solid_capstyle="round", zorder=2)
+
+
+def _protein(ax: Axes, centre: tuple[float, float]) -> None:
+    """A folded chain of beads."""
+    t = np.linspace(0, 1, 14)
+    angle = 2 * np.pi * 1.75 * t + 0.6
+    spread = 1.2 + 4.6 * t
+    beads = np.column_stack([centre[0] + 1.15 * spread * np.cos(angle), centre[1] + 0.95 * spread * np.sin(angle)])
+    ax.plot(*beads.T, color=COLOURS[0], linewidth=LINE, zorder=2)
+    for bead in beads:
+        ax.add_patch(Circle(bead, 1.5, facecolor=_tint(COLOURS[0], 0.35), edgecolor=COLOURS[0], linewidth=1.2, zorder=3))
+
+
+def plot_central_dogma(ax: Axes) -> None:
+    """DNA is transcribed into mRNA, mRNA is translated into protein, and proteins act back on DNA."""
+    _prepare(ax, 50)
+    level, centres = 36.0, (15.0, 54.0, 93.0)
+    _helix(ax, (centres[0], level))
+    _strand(ax, (centres[1], level + 1))
+    _protein(ax, (centres[2], level))
+    for start, end, name in ((27.5, 41.5, "transcription"), (66.5, 83.5, "translation")):
+        _arrow(ax, (start, level), (end, level))
+        _label(ax, ((start + end) / 2, level + 9.5), name, 10)
+    for centre, name, role in zip(centres, ("DNA", "mRNA", "protein"), ("the plan", "a copy", "the worker"), strict=True):
+        _label(ax, (centre, level - 11), name, 12, fontweight="bold")
+        _label(ax, (centre, level - 15.5), role, 10)
+    _arrow(ax, (centres[2], level - 18.5), (centres[0], level - 18.5), bend=-0.16)
+    _label(ax, (centres[1], 4), "regulation: proteins switch genes on and off", 10)

@@ -1,0 +1,60 @@
+"""Numbers in sentences and tables: one number format, intervals in square brackets."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from IPython.display import Markdown
+
+from fewerwells.statistics import Estimate
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands separated, a true minus sign; ∞ and "unknown" spelt out."""
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def with_interval(estimate: Estimate | pd.Series | dict, unit: str = "") -> str:
+    """A value with its 95 % interval, "2.5 [2.1, 3.0]", from an `Estimate` or a row of a summary."""
+    if isinstance(estimate, Estimate):
+        value, low, high = estimate.value, estimate.low, estimate.high
+    else:
+        value, low, high = estimate["error"], estimate["low"], estimate["high"]
+    return f"{number(value)}{unit and ' ' + unit} [{number(low)}, {number(high)}]"
+
+
+def equivalence_text(row: pd.Series) -> str:
+    """A row of `statistics.data_equivalence` in words; "more than" and "less than" where the grid ends."""
+
+    def bounded(k: float) -> str:
+        if k == math.inf:
+            return f"more than {number(row['limit_high'])}"
+        return f"less than {number(row['limit_low'])}" if k == 0 else number(k)
+
+    return f"{bounded(row['k'])} [{bounded(row['low'])}, {bounded(row['high'])}]"
+
+
+def table(rows: list[dict]) -> Markdown:
+    """Rows as a Markdown table, the keys of the first row as its head; text columns left, numbers right."""
+    names = list(rows[0])
+    right = {name: all(isinstance(row[name], (int, float)) for row in rows) for name in names}
+
+    def cell(value) -> str:
+        return number(value) if isinstance(value, (int, float)) else str(value).replace("|", "\\|")
+
+    lines = [names, ["---:" if right[name] else "---" for name in names]]
+    lines += [[cell(row[name]) for name in names] for row in rows]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def direction(ratio: Estimate) -> str:
+    """What an interval of a ratio says about 1, in words."""
+    if ratio.low > 1:
+        return "larger"
+    return "smaller" if ratio.high < 1 else "not clearly different"

@@ -1,0 +1,141 @@
+"""The tidy table: one row per trained network, written whole or not at all, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from fewerwells.evaluation import ERROR_COLUMNS
+
+COLUMNS = (
+    "arm",  # transfer, scratch or oracle
+    "target",  # the real system as it is called on axes
+    "circuit",  # its name in fewerwells.circuits
+    "n",  # Hill coefficient
+    "b",  # weight of the empty state; 0 for the phosphorylation cycle
+    "theta_1",  # nM⁻¹
+    "theta_2",
+    "eta_1",  # nM; y_tot for the phosphorylation cycle
+    "eta_2",
+    "noise",  # standard deviation, nM
+    "N",  # real pairs the network was given
+    "seed",
+    "status",  # ok, dead or diverged
+    *ERROR_COLUMNS,  # nM and nM², over test points
+    "epochs",
+    "sample_steps",  # pairs seen by this network, pre-training included
+    "seconds",  # wall time of its ensemble divided by the number of networks, pre-training included
+    "engine",
+    "version",
+    "parameter_hash",  # of everything above that decides the outcome
+)
+KEY = ("arm", "target", "noise", "N", "seed")
+
+# The files whose code decides a number in the table; a change in any of them makes stored runs stale.
+_DECIDING = ("circuits.py", "datasets.py", "networks.py", "protocol.py", "evaluation.py", "training/*.py")
+
+
+class DamagedTable(ValueError):
+    """A results file is missing, empty, cut short or changed since it was written."""
+
+
+def digest(value) -> str:
+    """Twelve hexadecimal digits that stand for a value made of plain types."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@lru_cache
+def source_digest() -> str:
+    """Digest of the package's code that decides the numbers."""
+    root = Path(__file__).parent
+    files = sorted(path for pattern in _DECIDING for path in root.glob(pattern))
+    return digest([(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")) for path in files])
+
+
+def results_folder() -> Path:
+    """Where results live: `FEWERWELLS_RESULTS`, else `results` beside the book's `_toc.yml`, else `./results`."""
+    if os.environ.get("FEWERWELLS_RESULTS"):
+        return Path(os.environ["FEWERWELLS_RESULTS"]).resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
+            return folder / "results"
+    return here / "results"
+
+
+def provenance() -> dict:
+    """What ran this: versions, platform, digest of the code."""
+    packages = ("fewerwells", "numpy", "scipy", "torch", "numba")
+    return {
+        "source": source_digest(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a kill at any moment leaves the old one or the new one, never a part."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with open(unfinished, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
+    """Write a tidy table as CSV with a JSON file beside it that holds its checksum, provenance and `notes`.
+
+    Raises:
+        ValueError: a column is missing or a row stands there twice.
+    """
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise ValueError(f"the table lacks the columns {', '.join(missing)}.")
+    if table.duplicated(list(KEY)).any():
+        raise ValueError(f"{int(table.duplicated(list(KEY)).sum())} rows of the table stand there twice.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **notes, **provenance()}
+    _write_whole(path, data)
+    _write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_table` wrote.
+
+    Raises:
+        DamagedTable: the file or its checksum is missing, or they do not agree.
+    """
+    try:
+        data = path.read_bytes()
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        whole = hashlib.sha256(data).hexdigest() == record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedTable(f"{path} cannot be read as a results table ({error}).") from error
+    if not whole:
+        raise DamagedTable(f"{path} is not the file that was written: its checksum differs.")
+    return pd.read_csv(path)
+
+
+def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) -> pd.DataFrame:
+    """The table at `path` if it is whole, else what `compute` returns, written there first.
+
+    Either way the caller gets the table as read from the file, so numbers never depend on which way it came.
+    """
+    try:
+        return read_table(path)
+    except DamagedTable:
+        write_table(compute(), path, **notes)
+        return read_table(path)

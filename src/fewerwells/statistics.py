@@ -1,0 +1,204 @@
+"""Estimates with their uncertainty over paired seeds.
+
+*Spread* is how much single networks differ; *uncertainty* is how well their centre is known. This module gives both
+and never mixes them: quantiles over seeds for spread, bootstrap intervals for uncertainty. The unit of the bootstrap
+is the seed with everything that belongs to it (all arms, volumes and targets at once), since seeds are paired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import isotonic_regression
+from scipy.stats import trim_mean
+
+RESAMPLES = 10_000
+LEVEL = 0.95
+
+
+def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Interquartile mean: the mean of the middle half (Agarwal et al. 2021). NaN if any value is NaN."""
+    values = np.asarray(values, float)
+    centre = trim_mean(values, 0.25, axis=axis)
+    return np.where(np.isnan(values).any(axis=axis), np.nan, centre)
+
+
+def resampled_seeds(n_seeds: int, resamples: int = RESAMPLES, random_state: int = 0) -> np.ndarray:
+    """Indices of whole seeds drawn with replacement, shape (resamples, n_seeds); the same for the same arguments."""
+    if n_seeds < 1 or resamples < 1:
+        raise ValueError(f"{n_seeds} seeds and {resamples} resamples were asked for; both must be at least 1.")
+    return np.random.default_rng(random_state).integers(0, n_seeds, (resamples, n_seeds))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; either end may be infinite where the data leave it open."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interval(bootstrap: np.ndarray) -> tuple[float, float]:
+    """Percentile interval of bootstrap values; infinite values count as what they are."""
+    tail = (1 - LEVEL) / 2
+    ordered = np.sort(bootstrap[~np.isnan(bootstrap)])
+    if len(ordered) == 0:
+        return np.nan, np.nan
+    low, high = ordered[int(np.floor(tail * (len(ordered) - 1)))], ordered[int(np.ceil((1 - tail) * (len(ordered) - 1)))]
+    return float(low), float(high)
+
+
+def seed_matrix(table: pd.DataFrame, column: str, by: list[str]) -> tuple[np.ndarray, list[int], pd.Index]:
+    """One column of a tidy table as a matrix, seeds by the groups in `by`.
+
+    Returns:
+        values (seeds, groups), the seeds, the groups.
+
+    Raises:
+        ValueError: some seed lacks a group, so that the table is not paired.
+    """
+    wide = table.pivot(index="seed", columns=by, values=column)
+    present = table.assign(present=1).pivot(index="seed", columns=by, values="present")
+    if present.isna().any(axis=None):
+        lacking = present.index[present.isna().any(axis=1)].tolist()
+        raise ValueError(f"the table is not paired: seeds {lacking} lack some of {by}.")
+    return wide.to_numpy(float), wide.index.tolist(), wide.columns
+
+
+def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.DataFrame:
+    """Centre, uncertainty and spread of an error for every group: IQM of its logarithm, taken back to nM.
+
+    Args:
+        table: rows of one network each; every group must hold the same seeds.
+        column: an error column, nM, positive.
+        by: the columns that make a group.
+
+    Returns:
+        One row a group: the `by` columns, `error` (nM), `low`, `high` (95 % interval of the centre over seeds),
+        `spread_low`, `spread_high` (10 % and 90 % quantiles over seeds), `log_sd` (standard deviation over seeds of
+        the natural logarithm of the error), `n_seeds`, `n_failed` (networks without an
+        error, left out together with their seed's weight in this group and counted here).
+    """
+    rows = []
+    for group, part in table.groupby(by, sort=False, observed=True):
+        logs = np.log(part.sort_values("seed")[column].to_numpy(float))
+        logs_ok = logs[np.isfinite(logs)]
+        keys = dict(zip(by, group if isinstance(group, tuple) else (group,), strict=True))
+        row = keys | {"n_seeds": len(logs), "n_failed": len(logs) - len(logs_ok)}
+        if len(logs_ok):
+            draws = iqm(logs_ok[resampled_seeds(len(logs_ok))])
+            low, high = interval(draws)
+            q10, q90 = np.quantile(logs_ok, [0.1, 0.9])
+            values = {"error": iqm(logs_ok), "low": low, "high": high, "spread_low": q10, "spread_high": q90}
+        else:
+            values = dict.fromkeys(("error", "low", "high", "spread_low", "spread_high"), np.nan)
+        row |= {name: float(np.exp(value)) for name, value in values.items()}
+        rows.append(row | {"log_sd": float(np.std(logs_ok, ddof=1)) if len(logs_ok) > 1 else np.nan})
+    return pd.DataFrame(rows)
+
+
+def paired_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator: dict) -> Estimate:
+    """How many times larger one group's error is than another's: exp of the IQM over seeds of the log ratio.
+
+    Args:
+        table: the tidy table.
+        column: an error column.
+        numerator, denominator: values of columns that pick one row a seed each.
+
+    Raises:
+        ValueError: a group does not hold exactly one row for each seed.
+    """
+    logs = []
+    for choice in (numerator, denominator):
+        part = table.loc[(table[list(choice)] == pd.Series(choice)).all(axis=1)].set_index("seed")[column].sort_index()
+        if part.empty or part.index.has_duplicates:
+            raise ValueError(f"{choice} picks {len(part)} rows, which are not one row a seed.")
+        logs.append(np.log(part))
+    if not logs[0].index.equals(logs[1].index):
+        raise ValueError(f"{numerator} and {denominator} do not hold the same seeds.")
+    difference = (logs[0] - logs[1]).to_numpy(float)
+    difference = difference[np.isfinite(difference)]
+    if len(difference) == 0:
+        return Estimate(np.nan, np.nan, np.nan)
+    low, high = interval(iqm(difference[resampled_seeds(len(difference))]))
+    return Estimate(*(float(np.exp(v)) for v in (iqm(difference), low, high)))
+
+
+def _first_crossing(levels: np.ndarray, log_volumes: np.ndarray, level: float) -> float:
+    """log N at which a falling curve, linear between its points, first reaches a level.
+
+    −∞ where the first point is already below it, +∞ where the last is still above it: the curve does not reach so far.
+    """
+    below = np.nonzero(levels <= level)[0]
+    if len(below) == 0:
+        return np.inf
+    right = below[0]
+    if right == 0:
+        return log_volumes[0] if levels[0] == level else -np.inf
+    left = right - 1
+    share = (levels[left] - level) / (levels[left] - levels[right])
+    return log_volumes[left] + share * (log_volumes[right] - log_volumes[left])
+
+
+def data_equivalence(table: pd.DataFrame, column: str, arm: str = "transfer", baseline: str = "scratch") -> pd.DataFrame:
+    """How many wells from scratch are worth one well with pre-training: k(N) with its interval (Hernandez et al. 2021).
+
+    For each volume N of `arm`, the volume at which the baseline's learning curve reaches the same error, divided by
+    N. Curves are interquartile means over seeds of the log error, made monotone in N (isotonic regression, de Leeuw
+    et al. 2009) and joined by straight lines in log N. The bootstrap resamples whole seeds. Nothing is clipped: below
+    1 pre-training does harm; where the baseline never gets so far k is ∞ ("more than N_max/N"), where its first
+    point is already better k is 0 ("less than N_min/N").
+
+    Args:
+        table: rows of both arms on one target, every seed with every volume.
+        column: an error column.
+
+    Returns:
+        One row a volume: `N`, `k`, `low`, `high`, `limit_low`, `limit_high` (the smallest and the largest k that
+        the baseline's grid could show at this N), `n_seeds`, `n_failed` (seeds left out because one of their
+        networks has no error).
+
+    Raises:
+        ValueError: the table is not paired.
+    """
+    curves = {}
+    for name in (arm, baseline):
+        logs, seeds, volumes = seed_matrix(table[table["arm"] == name], column, ["N"])
+        curves[name] = (np.log(logs), seeds, volumes.to_numpy(float))
+    if curves[arm][1] != curves[baseline][1]:
+        raise ValueError(f"{arm} and {baseline} do not hold the same seeds.")
+    volumes, baseline_volumes = curves[arm][2], curves[baseline][2]
+
+    def log_k(levels: np.ndarray, baseline_levels: np.ndarray) -> np.ndarray:
+        levels, baseline_levels = (isotonic_regression(v, increasing=False).x for v in (levels, baseline_levels))
+        reached = [_first_crossing(baseline_levels, np.log(baseline_volumes), level) for level in levels]
+        return np.array(reached) - np.log(volumes)
+
+    logs, baseline_logs = curves[arm][0], curves[baseline][0]
+    whole = np.isfinite(logs).all(axis=1) & np.isfinite(baseline_logs).all(axis=1)
+    if not whole.any():
+        raise ValueError(f"none of the {len(whole)} seeds has an error at every volume.")
+    logs, baseline_logs = logs[whole], baseline_logs[whole]
+    centre = log_k(iqm(logs, axis=0), iqm(baseline_logs, axis=0))
+    picked = resampled_seeds(len(logs))
+    resampled = zip(iqm(logs[picked], axis=1), iqm(baseline_logs[picked], axis=1), strict=True)
+    draws = np.array([log_k(levels, baseline_levels) for levels, baseline_levels in resampled])
+    rows = []
+    for index, volume in enumerate(volumes):
+        low, high = interval(draws[:, index])
+        rows.append(
+            {
+                "N": int(volume),
+                "k": float(np.exp(centre[index])),
+                "low": float(np.exp(low)),
+                "high": float(np.exp(high)),
+                "limit_low": baseline_volumes[0] / volume,
+                "limit_high": baseline_volumes[-1] / volume,
+                "n_seeds": len(logs),
+                "n_failed": int(np.count_nonzero(~whole)),
+            }
+        )
+    return pd.DataFrame(rows)
