@@ -81,7 +81,8 @@ class ProfileParameters(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_profile(cls, values: dict) -> dict:
-        sizes = PROFILES.get(values.get("profile", "paper"), PROFILES["paper"])
+        profile = values.get("profile", "paper")
+        sizes = PROFILES[profile if isinstance(profile, str) and profile in PROFILES else "paper"]
         chosen = {name: sizes[name] for name in cls.model_fields if name in sizes and values.get(name) is None}
         return values | chosen
 

@@ -143,7 +143,9 @@ def _first_crossing(levels: np.ndarray, log_volumes: np.ndarray, level: float) -
     return log_volumes[left] + share * (log_volumes[right] - log_volumes[left])
 
 
-def data_equivalence(table: pd.DataFrame, column: str, arm: str = "transfer", baseline: str = "scratch") -> pd.DataFrame:
+def data_equivalence(
+    table: pd.DataFrame, column: str, arm: str = "transfer", baseline: str = "scratch", resamples: int = RESAMPLES
+) -> pd.DataFrame:
     """How many wells from scratch are worth one well with pre-training: k(N) with its interval (Hernandez et al. 2021).
 
     For each volume N of `arm`, the volume at which the baseline's learning curve reaches the same error, divided by
@@ -155,6 +157,8 @@ def data_equivalence(table: pd.DataFrame, column: str, arm: str = "transfer", ba
     Args:
         table: rows of both arms on one target, every seed with every volume.
         column: an error column.
+        arm, baseline: which arm is judged, and by whose learning curve.
+        resamples: bootstrap resamples of whole seeds.
 
     Returns:
         One row a volume: `N`, `k`, `low`, `high`, `limit_low`, `limit_high` (the smallest and the largest k that
@@ -183,7 +187,7 @@ def data_equivalence(table: pd.DataFrame, column: str, arm: str = "transfer", ba
         raise ValueError(f"none of the {len(whole)} seeds has an error at every volume.")
     logs, baseline_logs = logs[whole], baseline_logs[whole]
     centre = log_k(iqm(logs, axis=0), iqm(baseline_logs, axis=0))
-    picked = resampled_seeds(len(logs))
+    picked = resampled_seeds(len(logs), resamples)
     resampled = zip(iqm(logs[picked], axis=1), iqm(baseline_logs[picked], axis=1), strict=True)
     draws = np.array([log_k(levels, baseline_levels) for levels, baseline_levels in resampled])
     rows = []

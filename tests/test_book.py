@@ -1,0 +1,73 @@
+"""The build: stale chapters run again, a raising cell or a warning stops it, damage is noticed."""
+
+import shutil
+
+import nbformat
+import papermill
+import pytest
+
+from fewerwells import book
+from fewerwells.chapters import project_root
+
+ROOT = project_root()
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """A book of one chapter and one page."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "book" / "_static").mkdir(parents=True)
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    shutil.copytree(ROOT / "book" / "_static", tmp_path / "book" / "_static", dirs_exist_ok=True)
+    shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
+    shutil.copy(ROOT / "CITATION.cff", tmp_path)
+    (tmp_path / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/intro\nparts:\n  - caption: P\n    chapters:\n      - file: book/page\n"
+    )
+    (tmp_path / "book" / "page.md").write_text("# A page\n\nSome words.\n")
+    write_chapter(tmp_path, "1 + 1")
+    return tmp_path
+
+
+def write_chapter(root, code):
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title"),
+        nbformat.v4.new_code_cell('profile = "paper"  # size', metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(code),
+    ]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "book" / "intro.ipynb")
+
+
+def build(root):
+    said = []
+    return book.build(root, "smoke", root, said.append), said
+
+
+def test_a_second_build_runs_nothing_and_a_change_runs_again(small_book):
+    page, said = build(small_book)
+    assert page.read_text().count("<h1>")
+    assert "intro: running …" in said
+    _, said = build(small_book)
+    assert "intro: up to date" in said
+    executed = small_book / "_build" / "chapters" / "smoke" / "book" / "intro.ipynb"
+    executed.write_text(executed.read_text()[:-20])
+    assert "intro: running …" in build(small_book)[1]
+    write_chapter(small_book, "40 + 2")
+    page, said = build(small_book)
+    assert "intro: running …" in said
+    assert "42" in page.read_text()
+
+
+def test_a_raising_cell_stops_the_build(small_book):
+    write_chapter(small_book, "raise ValueError('no such well')")
+    with pytest.raises(papermill.PapermillExecutionError, match="no such well"):
+        build(small_book)
+    assert not (small_book / "_build" / "html").exists()
+
+
+@pytest.mark.parametrize("fault", ["[nowhere](missing.md)", "{cite:p}`nobody1999`", "```{figure} missing.svg\n```"])
+def test_a_warning_stops_the_build(small_book, fault):
+    (small_book / "book" / "page.md").write_text(f"# A page\n\n{fault}\n")
+    with pytest.raises(book.BuildError, match="WARNING"):
+        build(small_book)

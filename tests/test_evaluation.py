@@ -1,0 +1,58 @@
+"""Errors: measured against the noise-free circuit, inside and outside apart."""
+
+import numpy as np
+import pytest
+
+from fewerwells.circuits import reference_circuit
+from fewerwells.evaluation import ERROR_COLUMNS, evaluate, l1_errors, sobol_test_points, study_test_points
+from fewerwells.networks import Ensemble, initialise
+
+TARGET = reference_circuit("n_part_complex", 2.0)
+
+
+def constant_network(y1: float, y2: float) -> Ensemble:
+    """A network without hidden layers that says the same everywhere."""
+    parameters = np.array([[0, 0, 0, 0, y1 / 40, y2 / 40]], np.float32)
+    return Ensemble((2, 2), parameters, output_scale=40.0)
+
+
+def test_l1_error_by_hand():
+    np.testing.assert_array_equal(l1_errors([[1.0, 2.0], [3.0, -1.0]], [[0.0, 4.0], [3.0, 1.0]]), [1.5, 1.0])
+
+
+def test_errors_of_a_constant_network_equal_an_integral():
+    """Mean |f − 10| over the square by a midpoint rule on a fine grid, which shares nothing with Sobol points."""
+    (row,) = evaluate(constant_network(10.0, 10.0), TARGET, [0], np.array([False]))
+    axis = (np.arange(800) + 0.5) / 40
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1)
+    errors = np.abs(TARGET(grid) - 10.0).mean(axis=-1)
+    inside = np.all(grid <= 10, axis=-1)
+    assert row["sobol_all_mean"] == pytest.approx(errors.mean(), rel=2e-3)
+    assert row["sobol_inside_mean"] == pytest.approx(errors[inside].mean(), rel=5e-3)
+    assert row["sobol_outside_mean"] == pytest.approx(errors[~inside].mean(), rel=2e-3)
+    assert row["sobol_all_variance"] == pytest.approx(errors.var(), rel=1e-2)
+    assert row["status"] == "dead"
+
+
+def test_regions_add_up_on_the_studys_points():
+    (row,) = evaluate(initialise((2, 5, 2), [3], 40.0), TARGET, [3], np.array([False]))
+    share = np.all(study_test_points(TARGET, 3).x <= 10, axis=1).mean()
+    whole = share * row["uniform_inside_mean"] + (1 - share) * row["uniform_outside_mean"]
+    assert row["uniform_all_mean"] == pytest.approx(whole)
+    assert set(ERROR_COLUMNS) < set(row)
+    assert row["status"] == "ok"
+
+
+def test_test_points_are_noise_free_and_shared():
+    points = study_test_points(TARGET, 5)
+    np.testing.assert_array_equal(points.y, TARGET(points.x))
+    assert points.x.shape == (100, 2)
+    np.testing.assert_array_equal(points.x, study_test_points(reference_circuit("phosphorylation_cycle"), 5).x)
+    assert sobol_test_points(TARGET).x.shape == (4096, 2)
+
+
+def test_a_diverged_network_has_no_errors():
+    rows = evaluate(initialise((2, 5, 2), [0, 1], 40.0), TARGET, [0, 1], np.array([True, False]))
+    assert rows[0]["status"] == "diverged"
+    assert all(np.isnan(rows[0][column]) for column in ERROR_COLUMNS)
+    assert rows[1]["status"] == "ok"

@@ -1,0 +1,130 @@
+"""A design runs once, resumes where it stopped, and gives the same table twice."""
+
+import pandas as pd
+import pytest
+
+from fewerwells import experiments
+from fewerwells.experiments import run, runs_folder
+from fewerwells.parameters import Experiment1, Experiment2, validate
+from fewerwells.results import KEY
+
+
+def without_timing(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns="seconds")
+
+
+def smoke_1(**changes) -> Experiment1:
+    return validate({"profile": "smoke", "volumes": [10, 50]} | changes, Experiment1)
+
+
+@pytest.fixture
+def count_cells(monkeypatch):
+    """Counts the cells that are really trained."""
+    trained = []
+    original = experiments.run_cell
+
+    def counting(cell, *args, **kwargs):
+        trained.append(cell)
+        return original(cell, *args, **kwargs)
+
+    monkeypatch.setattr(experiments, "run_cell", counting)
+    return trained
+
+
+def test_every_cell_of_the_design_has_a_row_for_every_seed():
+    for parameters in (smoke_1(), validate({"profile": "smoke", "hill_coefficients": [1.0, 2.0]}, Experiment2)):
+        table = run(parameters)
+        expected = {
+            (cell.arm, cell.circuit.label, parameters.noise, cell.volume(parameters.protocol), seed)
+            for cell in parameters.design()
+            for seed in parameters.seeds
+        }
+        assert set(table[list(KEY)].itertuples(index=False, name=None)) == expected
+        assert len(table) == len(expected)
+
+
+def test_the_same_seeds_give_the_same_table_twice(own_results, monkeypatch):
+    first = run(smoke_1())
+    monkeypatch.setenv("FEWERWELLS_RESULTS", str(own_results / "elsewhere"))
+    pd.testing.assert_frame_equal(without_timing(run(smoke_1())), without_timing(first))
+
+
+def test_a_seed_does_not_depend_on_its_companions():
+    among = run(smoke_1(n_seeds=3))
+    alone = run(smoke_1(n_seeds=1, first_seed=1))
+    picked = among[among["seed"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(without_timing(picked), without_timing(alone))
+
+
+def test_what_is_done_is_not_trained_again_and_damage_is(count_cells):
+    run(smoke_1())
+    assert len(count_cells) == 5
+    run(smoke_1())
+    assert len(count_cells) == 5
+    stored = sorted((runs_folder() / "cells").glob("*.csv"))
+    stored[0].write_text("")
+    stored[1].write_bytes(stored[1].read_bytes()[:-30])
+    run(smoke_1())
+    assert len(count_cells) == 7
+
+
+def test_an_interrupted_run_keeps_its_finished_cells(count_cells, monkeypatch):
+    original = experiments.evaluate
+
+    def interrupted(ensemble, circuit, seeds, diverged):
+        if len(count_cells) == 3:
+            raise KeyboardInterrupt
+        return original(ensemble, circuit, seeds, diverged)
+
+    monkeypatch.setattr(experiments, "evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(smoke_1())
+    monkeypatch.setattr(experiments, "evaluate", original)
+    run(smoke_1())
+    assert len(count_cells) == 6  # two were whole, the third was interrupted, so 3 + 3
+
+
+def test_one_pretraining_a_seed_serves_both_experiments(monkeypatch):
+    calls = []
+    original = experiments.pretrain
+
+    def counting(protocol, seeds, *args, **kwargs):
+        calls.append(list(seeds))
+        return original(protocol, seeds, *args, **kwargs)
+
+    monkeypatch.setattr(experiments, "pretrain", counting)
+    run(smoke_1())
+    run(validate({"profile": "smoke"}, Experiment2))
+    run(smoke_1(n_seeds=3, noise=2.0))
+    assert calls == [[0, 1], [2]]
+
+
+def test_a_damaged_pretrained_network_is_trained_again():
+    before = run(smoke_1())
+    (damaged, *_) = sorted((runs_folder() / "pretrained").rglob("*.safetensors"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    for path in (runs_folder() / "cells").glob("transfer-*"):
+        path.unlink()
+    pd.testing.assert_frame_equal(without_timing(run(smoke_1())), without_timing(before))
+
+
+def test_a_change_in_the_code_makes_stored_runs_stale(count_cells, monkeypatch):
+    run(smoke_1())
+    monkeypatch.setattr(experiments, "source_digest", lambda: "another version")
+    run(smoke_1())
+    assert len(count_cells) == 10
+
+
+def test_diverged_networks_stay_in_the_table_as_such(monkeypatch, caplog):
+    original = experiments.run_cell
+
+    def diverging(cell, *args, **kwargs):
+        training = original(cell, *args, **kwargs)
+        training.diverged[0] = True
+        return training
+
+    monkeypatch.setattr(experiments, "run_cell", diverging)
+    table = run(smoke_1())
+    assert (table["status"] == "diverged").sum() == 5
+    assert table.loc[table["status"] == "diverged", "sobol_all_mean"].isna().all()
+    assert "scratch on n = 2 with N = 10, seed 0: diverged" in caplog.text

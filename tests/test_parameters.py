@@ -1,0 +1,104 @@
+"""What a reader may set: profiles fill in, mistakes are refused in one plain sentence."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fewerwells.parameters import (
+    CHAPTER_PARAMETERS,
+    PROFILES,
+    Experiment1,
+    Experiment2,
+    ParameterError,
+    read_parameters,
+    validate,
+)
+
+
+def test_paper_is_the_study_at_full_size():
+    one, two = Experiment1(), Experiment2()
+    assert (one.n_seeds, one.epochs, one.synthetic_volume, one.oracle_volume) == (50, 2000, 40_000, 20_000)
+    assert one.volumes[0] == 10
+    assert one.volumes[-1] == 20_000
+    assert two.volume == 1000
+    assert [target.label for target in two.targets][-1] == "phosphorylation cycle"
+    assert len(one.design()) == 2 * len(one.volumes) + 1
+    assert len(two.design()) == 3 * 6
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_fills_in_what_is_none_and_leaves_what_is_given(profile):
+    filled = validate({"profile": profile, "n_seeds": 7, "epochs": None}, Experiment1)
+    assert filled.n_seeds == 7
+    assert filled.epochs == PROFILES[profile]["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"n_seeds": -3}, "n_seeds is -3; it must be greater than or equal to 1"),
+        ({"n_seeds": 2.5}, "n_seeds is 2.5"),
+        ({"n_seeds": "5"}, "n_seeds is '5'; it must be a valid integer"),
+        ({"n_seeds": True}, "n_seeds is True"),
+        ({"hill_coefficient": 0}, "hill_coefficient is 0; it must be greater than 0"),
+        ({"hill_coefficient": float("nan")}, "hill_coefficient is nan"),
+        ({"circuit": "glow"}, "circuit is 'glow'; it must be .*phosphorylation_cycle"),
+        ({"volumes": [10, 10]}, "must increase"),
+        ({"volumes": [50, 10]}, r"volumes is \[50, 10\]"),
+        ({"volumes": [-5, 10]}, r"volumes\[0\] is -5"),
+        ({"volumes": []}, "at least one"),
+        ({"volumes": 10}, "volumes is 10"),
+        ({"noise": -1.0}, "noise is -1.0"),
+        ({"noise": float("inf")}, "noise is inf"),
+        ({"learning_rate": 0}, "learning_rate is 0"),
+        ({"loss": "l7"}, 'loss is \'l7\'; it must be "l1" or "l2"'),
+        ({"profile": "huge"}, "profile is 'huge'"),
+        ({"hil_coefficient": 2.0}, "no parameter hil_coefficient; did you mean hill_coefficient"),
+        ({"engine": None}, "engine is None"),
+        ({"epochs": 3}, "epochs is 3"),
+    ],
+)
+def test_mistakes_are_named_with_their_value(bad, words):
+    with pytest.raises(ParameterError, match=words):
+        validate(bad, Experiment1)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(ParameterError) as refused:
+        validate({"n_seeds": 0, "noise": -1.0, "nois": 2}, Experiment1)
+    assert all(word in str(refused.value) for word in ("n_seeds is 0", "noise is -1.0", "nois;"))
+
+
+def test_experiment_2_needs_a_target_and_no_target_twice():
+    with pytest.raises(ParameterError, match="at least one target"):
+        validate({"hill_coefficients": [], "phosphorylation": False}, Experiment2)
+    with pytest.raises(ParameterError, match="once"):
+        validate({"hill_coefficients": [2.0, 2.0]}, Experiment2)
+    assert len(validate({"hill_coefficients": []}, Experiment2).targets) == 1
+
+
+def test_a_notebooks_namespace_is_read_and_strangers_are_refused():
+    import math
+
+    namespace = {"profile": "smoke", "n_seeds": 3, "_i1": "code", "In": [""], "Out": {}, "math": math, "f": len}
+    assert read_parameters(namespace, Experiment1).n_seeds == 3
+    with pytest.raises(ParameterError, match="no parameter bogus"):
+        read_parameters(namespace | {"bogus": 1}, Experiment1)
+
+
+anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.floats()))
+
+
+@pytest.mark.parametrize("model", set(CHAPTER_PARAMETERS.values()))
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_values_are_accepted_or_refused_in_words(model, data):
+    """Whatever is thrown at a model, the answer is a valid object or a ParameterError, never another exception."""
+    names = st.sampled_from([*model.model_fields, "stranger"])
+    values = data.draw(st.dictionaries(names, anything, max_size=4))
+    try:
+        parameters = validate(values, model)
+    except ParameterError as refused:
+        assert str(refused).strip().endswith((".", "?"))
+    else:
+        assert parameters.profile in PROFILES

@@ -1,0 +1,112 @@
+"""Tables are written whole, checked when read, and computed again when they are not what was written."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from fewerwells.results import (
+    COLUMNS,
+    DamagedTable,
+    digest,
+    read_or_compute,
+    read_table,
+    results_folder,
+    write_table,
+)
+
+
+def table(n=3) -> pd.DataFrame:
+    frame = pd.DataFrame({name: [0.5] * n for name in COLUMNS})
+    return frame.assign(arm="scratch", target="n = 2", seed=range(n), N=10, status="ok")
+
+
+def test_round_trip_with_provenance(tmp_path):
+    path = tmp_path / "new" / "t.csv"
+    write_table(table(), path, note="here")
+    pd.testing.assert_frame_equal(read_table(path), table()[list(COLUMNS)], check_dtype=False)
+    record = json.loads(path.with_suffix(".json").read_text())
+    assert record["rows"] == 3
+    assert record["note"] == "here"
+    assert {"fewerwells", "numpy", "torch", "numba"} <= set(record["packages"])
+    assert sorted(p.name for p in path.parent.iterdir()) == ["t.csv", "t.json"]
+
+
+def damage_nothing_left(path):
+    path.write_text("")
+
+
+def damage_cut_in_a_line(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def damage_cut_at_a_line(path):
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+
+
+def damage_edited(path):
+    path.write_text(path.read_text().replace("0.5", "0.4", 1))
+
+
+def damage_no_record(path):
+    path.with_suffix(".json").unlink()
+
+
+def damage_half_a_record(path):
+    path.with_suffix(".json").write_text('{"sha256": ')
+
+
+def damage_gone(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_nothing_left,
+        damage_cut_in_a_line,
+        damage_cut_at_a_line,
+        damage_edited,
+        damage_no_record,
+        damage_half_a_record,
+        damage_gone,
+    ],
+)
+def test_damage_is_detected_and_the_table_computed_again(tmp_path, damage):
+    path = tmp_path / "t.csv"
+    write_table(table(), path)
+    whole = path.read_bytes()
+    damage(path)
+    with pytest.raises(DamagedTable):
+        read_table(path)
+    read_or_compute(path, table)
+    assert path.read_bytes() == whole
+
+
+def test_a_whole_table_is_not_computed_again(tmp_path):
+    write_table(table(), tmp_path / "t.csv")
+    assert len(read_or_compute(tmp_path / "t.csv", lambda: pytest.fail("computed again"))) == 3
+
+
+def test_a_failing_computation_leaves_what_was_there(tmp_path):
+    path = tmp_path / "t.csv"
+    write_table(table(), path)
+    with pytest.raises(ValueError, match="twice"):
+        write_table(pd.concat([table(), table()]), path)
+    with pytest.raises(ValueError, match="lacks the columns noise"):
+        write_table(table().drop(columns="noise"), path)
+    assert len(read_table(path)) == 3
+
+
+def test_digest_depends_on_content_not_on_order():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_results_live_beside_the_book(tmp_path, monkeypatch):
+    monkeypatch.delenv("FEWERWELLS_RESULTS")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "_toc.yml").write_text("root: x")
+    for folder in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(folder)
+        assert results_folder() == tmp_path.resolve() / "results"

@@ -1,0 +1,137 @@
+"""Estimates on data whose truth is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fewerwells.claims import verdict
+from fewerwells.report import equivalence_text, number, with_interval
+from fewerwells.statistics import (
+    Estimate,
+    data_equivalence,
+    geometric_summary,
+    iqm,
+    paired_ratio,
+    resampled_seeds,
+)
+
+VOLUMES = [10, 20, 50, 100, 200, 500, 1000, 2000]
+
+
+def power_law_table(k: float, n_seeds=40, noise=0.05, exponent=-0.5, rng_seed=0) -> pd.DataFrame:
+    """Scratch errs as N^exponent; transfer with N errs as scratch would with k·N."""
+    rng = np.random.default_rng(rng_seed)
+    rows = []
+    for seed in range(n_seeds):
+        shared = rng.normal(0, 0.3)  # a hard plate is hard for both arms
+        for n in VOLUMES:
+            for arm, worth in (("scratch", 1.0), ("transfer", k)):
+                error = 10 * (worth * n) ** exponent * np.exp(shared + rng.normal(0, noise))
+                rows.append({"arm": arm, "N": n, "seed": seed, "error": error})
+    return pd.DataFrame(rows)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=40))
+def test_iqm_lies_between_the_quartiles(values):
+    low, high = np.sort(values)[[len(values) // 4, len(values) - 1 - len(values) // 4]]
+    assert low - 1e-6 <= iqm(np.array(values)) <= high + 1e-6
+
+
+def test_iqm_by_hand_and_with_missing_values():
+    assert iqm(np.array([1.0, 2.0, 3.0, 100.0])) == 2.5
+    assert np.isnan(iqm(np.array([1.0, np.nan, 3.0, 4.0])))
+
+
+@pytest.mark.parametrize("k", [0.5, 2.0, 4.0, 10.0])
+def test_data_equivalence_finds_the_factor_that_was_put_in(k):
+    result = data_equivalence(power_law_table(k), "error")
+    inside = result[(result["N"] * k >= 20) & (result["N"] * k <= 1000)]
+    assert len(inside) >= 3
+    np.testing.assert_allclose(inside["k"], k, rtol=0.15)
+    assert (inside["low"] <= inside["k"]).all()
+    assert (inside["k"] <= inside["high"]).all()
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    """95 % intervals of k in 120 repeats; 4 standard errors of a binomial allow 87 % and above."""
+    covered = 0
+    for repeat in range(120):
+        table = power_law_table(4.0, n_seeds=30, rng_seed=repeat)
+        row = data_equivalence(table, "error", resamples=500).set_index("N").loc[100]
+        covered += row["low"] <= 4.0 <= row["high"]
+    assert covered / 120 >= 0.87
+
+
+def test_what_the_grid_cannot_show_is_said_and_not_clipped():
+    beyond = data_equivalence(power_law_table(50.0), "error").set_index("N")
+    assert beyond.loc[2000, "k"] == np.inf
+    assert beyond.loc[2000, "high"] == np.inf
+    assert equivalence_text(beyond.loc[2000]) == "more than 1 [more than 1, more than 1]"
+    below = data_equivalence(power_law_table(0.01), "error").set_index("N")
+    assert below.loc[10, "k"] == 0
+    assert equivalence_text(below.loc[10]).startswith("less than 1")
+
+
+def test_an_unpaired_table_is_refused():
+    table = power_law_table(2.0).query("not (seed == 3 and arm == 'scratch' and N == 10)")
+    with pytest.raises(ValueError, match=r"seeds \[3\]"):
+        data_equivalence(table, "error")
+
+
+def test_failed_networks_are_counted_and_their_seed_left_out():
+    table = power_law_table(2.0)
+    table.loc[(table["seed"] == 5) & (table["N"] == 50), "error"] = np.nan
+    result = data_equivalence(table, "error")
+    assert (result["n_failed"] == 1).all()
+    assert (result["n_seeds"] == 39).all()
+    summary = geometric_summary(table, "error", ["arm", "N"])
+    assert summary.set_index(["arm", "N"])["n_failed"].loc[[("scratch", 50), ("scratch", 20)]].tolist() == [1, 0]
+
+
+def test_pairing_removes_what_arms_share():
+    """Seeds differ by a factor of e^0.3 each way; the paired ratio must not feel it."""
+    ratio = paired_ratio(power_law_table(4.0), "error", {"arm": "scratch", "N": 100}, {"arm": "transfer", "N": 100})
+    assert ratio.low < 2.0 < ratio.high
+    assert ratio.high / ratio.low < 1.08
+
+
+def test_spread_and_uncertainty_are_different_things():
+    few, many = (geometric_summary(power_law_table(1.0, n_seeds=n), "error", ["arm", "N"]).iloc[0] for n in (20, 320))
+    assert (many["high"] / many["low"]) < (few["high"] / few["low"]) ** 0.6
+    assert (many["spread_high"] / many["spread_low"]) > 0.8 * (few["spread_high"] / few["spread_low"])
+
+
+def test_ambiguous_groups_are_refused():
+    with pytest.raises(ValueError, match="not one row a seed"):
+        paired_ratio(power_law_table(2.0), "error", {"arm": "scratch"}, {"arm": "transfer"})
+
+
+def test_resampling_repeats():
+    np.testing.assert_array_equal(resampled_seeds(9, 50), resampled_seeds(9, 50))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "expected"),
+    [
+        (Estimate(0.5, 0.4, 0.6), "supported"),
+        (Estimate(1.5, 1.2, 1.6), "contradicted"),
+        (Estimate(0.9, 0.7, 1.2), "undecided"),
+        (Estimate(np.nan, np.nan, np.nan), "undecided"),
+    ],
+)
+def test_verdicts_follow_from_intervals(estimate, expected):
+    assert verdict(estimate, (0.0, 1.0)) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2.5, "2.5"), (-0.1234, "−0.123"), (12345.6, "12,346"), (np.inf, "∞"), (np.nan, "unknown"), (3, "3")],
+)
+def test_one_number_format(value, text):
+    assert number(value) == text
+
+
+def test_interval_format():
+    assert with_interval(Estimate(2.0, 1.5, 2.75), "nM") == "2 nM [1.5, 2.75]"
