@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 LANES, CHAINS, ROUNDS = 16, 12, 20_000_000
@@ -23,7 +24,7 @@ def _fma_chains(typing_context, rounds):
 
     def generate(context, builder, signature, arguments):
         vector = ir.VectorType(ir.FloatType(), LANES)
-        fma = builder.module.declare_intrinsic("llvm.fma", [vector])
+        fma = get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f32")
         factor, addend = (ir.Constant(vector, [value] * LANES) for value in (0.999, 0.1))
         before = builder.block
         loop, after = builder.append_basic_block("fma"), builder.append_basic_block("done")

@@ -46,7 +46,7 @@ def build(root):
 
 def test_a_second_build_runs_nothing_and_a_change_runs_again(small_book):
     page, said = build(small_book)
-    assert page.read_text().count("<h1>")
+    assert page.name == "index.html"
     assert "intro: running …" in said
     _, said = build(small_book)
     assert "intro: up to date" in said
@@ -56,7 +56,7 @@ def test_a_second_build_runs_nothing_and_a_change_runs_again(small_book):
     write_chapter(small_book, "40 + 2")
     page, said = build(small_book)
     assert "intro: running …" in said
-    assert "42" in page.read_text()
+    assert "42" in (page.parent / "book" / "intro.html").read_text()
 
 
 def test_a_raising_cell_stops_the_build(small_book):

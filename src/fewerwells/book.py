@@ -14,6 +14,10 @@ import yaml
 from fewerwells.chapters import chapter_digest, chapters, run_chapter
 
 
+# Jupyter Book of this environment, whatever is first on the PATH.
+_JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+
+
 class BuildError(RuntimeError):
     """Jupyter Book refused to render; the message says where to look."""
 
@@ -101,12 +105,12 @@ def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) ->
     folder = root / "_build" / "source" / profile
     stage(root, executed, folder)
     say("rendering …")
-    command = [sys.executable, "-m", "jupyter_book", "build", str(folder), "--path-output", str(output)]
+    command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(folder), "--path-output", str(output)]
     finished = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)
     page = output / "_build" / "html" / "index.html"
     if finished.returncode != 0 or not page.exists():
-        log = root / "_build" / "jupyter-book.log"
-        log.write_text(finished.stdout + finished.stderr, encoding="utf-8")
-        lines = [line for line in finished.stderr.splitlines() if "WARNING" in line or "ERROR" in line]
+        report, log = finished.stdout + finished.stderr, root / "_build" / "jupyter-book.log"
+        log.write_text(report, encoding="utf-8")
+        lines = [line for line in report.splitlines() if "WARNING" in line or "ERROR" in line]
         raise BuildError("\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines]))
     return page

@@ -25,7 +25,8 @@ def _refuse(error: Exception) -> typer.Exit:
 
 @app.callback()
 def _start() -> None:
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("fewerwells").setLevel(logging.INFO)
 
 
 @app.command()

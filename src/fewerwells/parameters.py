@@ -242,6 +242,14 @@ class Sweeps(ProfileParameters):
     sweep_noises: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default=None, min_length=1)
 
 
+class Engine(ProfileParameters):
+    """The comparison of the two engines."""
+
+    n_networks: int = Field(default=8, ge=1, le=10_000)
+    wells: Volume = 200
+    epochs: int = Field(default=None, ge=10, le=1_000_000)
+
+
 CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "intro": Findings,
     "1_biology": Biology,
@@ -250,6 +258,7 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "4_experiment_2": Experiment2,
     "5_findings": Findings,
     "6_sweeps": Sweeps,
+    "7_engine": Engine,
 }
 
 

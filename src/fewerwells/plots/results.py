@@ -205,3 +205,27 @@ def plot_error_path(path: list[tuple[int, float, float]], ax: Axes) -> None:
     _plain_log_y(ax)
     ax.set(xlabel="epoch", ylabel="L1 error (nM)")
     ax.legend()
+
+
+def plot_speeds(rows: list[dict], ax: Axes, *, limit: float) -> None:
+    """Million sample-steps a second of each trainer as bars on a logarithmic axis.
+
+    Args:
+        rows: dictionaries with `trainer` and `million_sample_steps_per_second`.
+        ax: where to draw.
+        limit: what the processor could do at its peak, in the same unit, drawn as a line.
+    """
+    ordered = sorted(rows, key=lambda row: row["million_sample_steps_per_second"], reverse=True)
+    speeds = [row["million_sample_steps_per_second"] for row in ordered]
+    names = [row["trainer"] for row in ordered]
+    ours = [name.startswith("fewerwells") for name in names]
+    colours = [ARM_COLOURS["transfer"] if own else PALETTE["muted"] for own in ours]
+    ax.barh(names, speeds, color=colours)
+    for position, speed in enumerate(speeds):
+        ax.annotate(f"{speed:.3g}", (speed, position), xytext=(3, 0), textcoords="offset points", va="center", fontsize=9)
+    ax.axvline(limit, color=PALETTE["truth"], linestyle=":")
+    ax.annotate("peak", (limit, len(names) - 0.6), ha="right", va="center", fontsize=9, rotation=90)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.invert_yaxis()
+    ax.set_xlabel("million sample-steps a second")

@@ -24,7 +24,16 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-@numba.njit(nogil=True, cache=True)
+def jit(function):
+    """Compile with Numba, without Python's lock, and keep the code on disk if there is a place for it."""
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # neither this folder nor the user's cache folder can be written
+        return numba.njit(**options)(function)
+
+
+@jit
 def fill_order(order, key, epoch):
     """Write the order of one epoch into the uint32 array `order`."""
     start = key + _GOLDEN * (np.uint64(epoch) << np.uint64(32))

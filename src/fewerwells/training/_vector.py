@@ -1,629 +1,493 @@
-"""Vector code for the fused engine: LLVM IR with explicit vector types, written through Numba's intrinsics.
+"""The fused engine's arithmetic: LLVM code with explicit vector types, written through Numba's intrinsics.
 
-Samples lie along vector lanes. A *tile* holds some samples of a batch as vectors of 64 bytes (16 float32 or 8 float64
-lanes), and for each vector one row of every signal, inputs first:
+Micro-kernels are small LLVM functions. Each keeps a block of sums in registers (as many as `_register_budget` says)
+while it runs along its inner dimension, so that most instructions are multiply-adds. The sums are made in an order
+fixed by the network's shape, and nothing here lets the compiler reorder them: results do not depend on how wide the
+machine's vectors are. Where a register is narrower than 64 bytes, LLVM splits each vector into several.
 
-    tile[vector][row][lane]     rows: inputs, hidden layer 1, ..., outputs, targets
+During the backward pass each signal in the tile is overwritten by the derivative of the loss with respect to it (its
+"delta"), so a tile needs no second buffer. `_layout` says where everything lies.
 
-During the backward pass each signal is overwritten by the derivative of the loss with respect to it, so a tile
-needs no second buffer and stays in the first-level cache. A layer's parameters lie as (n_out, n_in + 1), the bias
-last in its row, and every layer starts on a whole vector.
-
-Each micro-kernel keeps a block of sums in registers (see `_blocks`) while it runs along its inner dimension. All
-sums are made in an order fixed by the network's shape, so results do not depend on the machine's vector
-width: where a register is narrower than 64 bytes, LLVM splits each vector into several.
+The functions that Numba code calls are at the end; `spec` is a plan's text (see `Plan.parse`), which Numba can hold as
+a type, and `memory` a worker's memory.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 
-import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-VECTOR_BYTES = 64
-_INDEX = ir.IntType(64)
+from fewerwells.training._layout import VECTOR_BYTES, Plan
+
+_INT = ir.IntType(64)
 _LANE = ir.IntType(32)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Where everything lies for one network shape and dtype; `spec` is the text form that Numba can hold as a type."""
-
-    dtype: str
-    sizes: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, spec: str) -> Plan:
-        dtype, sizes, *_ = spec.split(":")
-        return cls(dtype, tuple(int(size) for size in sizes.split("-")))
-
-    @cached_property
-    def lanes(self) -> int:
-        return VECTOR_BYTES // (4 if self.dtype == "float32" else 8)
-
-    @cached_property
-    def layers(self) -> list[tuple[int, int]]:
-        """(n_in, n_out) of each layer."""
-        return list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
-
-    @cached_property
-    def signals(self) -> list[int]:
-        """First tile row of the inputs and of each layer's outputs; the targets stand in the rows before."""
-        return [self.sizes[-1] + sum(self.sizes[:i]) for i in range(len(self.sizes))]
-
-    @cached_property
-    def sample_width(self) -> int:
-        """Numbers of a sample as it is fetched: targets, inputs, and padding up to a multiple of 4."""
-        return -(-(self.sizes[-1] + self.sizes[0]) // 4) * 4
-
-    @cached_property
-    def rows(self) -> int:
-        """Rows of a vector's slice of the tile: odd, so that equal rows of successive vectors share no cache set."""
-        return max(self.sizes[-1] + sum(self.sizes), self.sample_width) | 1
-
-    @cached_property
-    def offsets(self) -> list[int]:
-        """First parameter of each layer in the padded layout, and the padded length."""
-        offsets = [0]
-        for n_in, n_out in self.layers:
-            offsets.append(offsets[-1] + -(-n_out * (n_in + 1) // self.lanes) * self.lanes)
-        return offsets
-
-    @cached_property
-    def length(self) -> int:
-        """Parameters of a network in the padded layout."""
-        return self.offsets[-1]
-
-    @cached_property
-    def places(self) -> dict[str, int]:
-        """First element of each part of a worker's memory."""
-        parts = "weights", "first", "second", "gradient", "anchor", "settings"
-        places = {part: i * self.length for i, part in enumerate(parts)}
-        return places | {"tile": places["settings"] + 2 * self.lanes}
-
-    @cached_property
-    def memory_length(self) -> int:
-        return self.places["tile"] + self.tile_vectors * self.rows * self.lanes
-
-    @cached_property
-    def packed(self) -> np.ndarray:
-        """Padded places of the parameters in their public order: per layer W (n_out, n_in), then b (n_out,)."""
-        places = []
-        for (n_in, n_out), offset in zip(self.layers, self.offsets[:-1], strict=True):
-            matrix = offset + np.arange(n_out * (n_in + 1)).reshape(n_out, n_in + 1)
-            places += [matrix[:, :-1].ravel(), matrix[:, -1]]
-        return np.concatenate(places)
-
-    @cached_property
-    def tile_vectors(self) -> int:
-        """Vectors of a tile: an even number that lets the signals of a tile stay in a 32 KiB cache."""
-        return max(2, min(16, (TILE_BYTES // (VECTOR_BYTES * self.rows)) // 2 * 2))
+def _register_budget() -> int:
+    """How many 64-byte vectors of sums fit in the registers of the machine, beside their operands."""
+    features = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    return 24 if "+avx512f" in features else 6
 
 
-import os
-TILE_BYTES = int(os.environ.get("TILE", 28)) * 1024
-UNROLLED = int(os.environ.get('UN', 4))
-GR, GC = eval(os.environ.get("GB", "2,11"))
-
-
-def register_budget() -> int:
-    """How many 64-byte vectors of sums fit in this machine's registers, beside their operands."""
-    from numba.core import config
-    from numba.core.codegen import get_host_cpu_features
-    features = config.CPU_FEATURES
-    if features is None: features = get_host_cpu_features()
-    if "+avx512f" in features:
-        return int(os.environ.get("BUD","24"))
-    return int(os.environ.get("BUD","6"))
-
-
-def _split(length: int, largest: int) -> list[tuple[int, int, int]]:
-    """Cut `length` in nearly equal blocks of at most `largest`: [(start, block, number of blocks), ...]."""
+def _blocks(length: int, largest: int) -> list[tuple[int, int, int]]:
+    """Cut `length` in nearly equal blocks of at most `largest`: [(start, size, number of such blocks), ...]."""
     number = -(-length // largest)
-    small, wider = divmod(length, number)
-    pieces = [(0, small + 1, wider), (wider * (small + 1), small, number - wider)]
-    return [piece for piece in pieces if piece[2]]
+    size, wider = divmod(length, number)
+    runs = [(0, size + 1, wider), (wider * (size + 1), size, number - wider)]
+    return [run for run in runs if run[2]]
 
 
 class _Code:
-    """A micro-kernel under construction: an LLVM function of pointers and a vector count, and what its body needs."""
+    """The body of a micro-kernel under construction: LLVM's builder with the vector operations that are needed."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, function: ir.Function):
         self.plan = plan
+        self.module = function.module
+        self.builder = ir.IRBuilder(function.append_basic_block())
         self.lanes = plan.lanes
         self.real = ir.FloatType() if plan.dtype == "float32" else ir.DoubleType()
         self.vector = ir.VectorType(self.real, self.lanes)
-        self.pointer = self.real.as_pointer()
-
-    def begin(self, module, name, arguments):
-        """Start a function; return None if the module already has it."""
-        name = f"fewerwells_{self.plan.dtype}_{name}"
-        function = module.globals.get(name)
-        if function is not None:
-            return function, None
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-        function.attributes.add("nounwind")
-        self.module = module
-        self.builder = ir.IRBuilder(function.append_basic_block())
-        return function, function.args
-
-    # Values
+        self.zero = self.constant(0)
 
     def constant(self, value: float):
         return ir.Constant(self.vector, [ir.Constant(self.real, value)] * self.lanes)
 
     def splat(self, scalar):
-        vector = self.builder.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, _LANE(0))
+        """The vector with `scalar` in every lane."""
+        vector = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
+        vector = self.builder.insert_element(vector, scalar, _LANE(0))
         return self.shuffle(vector, vector, [0] * self.lanes)
 
-    def shuffle(self, a, b, lanes):
-        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_LANE, len(lanes)), [_LANE(i) for i in lanes]))
+    def shuffle(self, a, b, lanes: list[int]):
+        """A vector of the listed lanes of a and, counting on, of b."""
+        mask = ir.Constant(ir.VectorType(_LANE, len(lanes)), [_LANE(lane) for lane in lanes])
+        return self.builder.shuffle_vector(a, b, mask)
 
-    def fma(self, a, b, c):
-        """a * b + c, rounded once where the machine can."""
-        suffix = f"v{self.lanes}f{32 if self.plan.dtype == 'float32' else 64}"
-        signature = ir.FunctionType(self.vector, [self.vector] * 3)
-        function = cgutils.get_or_insert_function(self.module, signature, f"llvm.fmuladd.{suffix}")
-        return self.builder.call(function, (a, b, c))
+    def call(self, operation: str, *arguments):
+        """One of LLVM's own operations on vectors, such as "sqrt"."""
+        name = f"llvm.{operation}.v{self.lanes}f{8 * self.plan.itemsize}"
+        signature = ir.FunctionType(self.vector, [self.vector] * len(arguments))
+        return self.builder.call(cgutils.get_or_insert_function(self.module, signature, name), arguments)
 
-    def sqrt(self, a):
-        suffix = f"v{self.lanes}f{32 if self.plan.dtype == 'float32' else 64}"
-        function = cgutils.get_or_insert_function(
-            self.module, ir.FunctionType(self.vector, [self.vector]), f"llvm.sqrt.{suffix}"
-        )
-        return self.builder.call(function, (a,))
+    def multiply_add(self, a, b, c):
+        """a * b + c, rounded once on machines that can, which all recent ones do."""
+        return self.call("fmuladd", a, b, c)
 
-    # Memory and loops; indices are Python ints or LLVM values
-
-    def index(self, *terms):
-        """Sum of products: terms are values or (value, factor)."""
-        total = _INDEX(0)
+    def sum_of(self, *terms):
+        """An integer: the sum of numbers, LLVM values, and (value, number) products."""
+        fixed = sum(term for term in terms if isinstance(term, int))
+        total = _INT(fixed)
         for term in terms:
-            value, factor = term if isinstance(term, tuple) else (term, 1)
-            value = _INDEX(value) if isinstance(value, int) else value
-            total = self.builder.add(total, self.builder.mul(value, _INDEX(factor)))
+            if not isinstance(term, int):
+                value, factor = term if isinstance(term, tuple) else (term, 1)
+                total = self.builder.add(total, self.builder.mul(value, _INT(factor)))
         return total
 
     def at(self, pointer, *terms):
-        return self.builder.gep(pointer, [self.index(*terms)])
+        return self.builder.gep(pointer, [self.sum_of(*terms)])
 
-    def load(self, pointer, lanes=None):
-        lanes = lanes or self.lanes
-        pointer = self.builder.bitcast(pointer, ir.VectorType(self.real, lanes).as_pointer())
-        return self.builder.load(pointer, align=self.real_bytes if lanes != self.lanes else VECTOR_BYTES)
+    def load(self, pointer):
+        """An aligned vector."""
+        return self.builder.load(self.builder.bitcast(pointer, self.vector.as_pointer()), align=VECTOR_BYTES)
 
-    def store(self, value, pointer, align=None):
+    def store(self, value, pointer):
+        """Store an aligned vector."""
+        self.builder.store(value, self.builder.bitcast(pointer, self.vector.as_pointer()), align=VECTOR_BYTES)
+
+    def load_part(self, pointer, lanes: int):
+        """A vector of any number of lanes, from anywhere."""
+        part = ir.VectorType(self.real, lanes)
+        return self.builder.load(self.builder.bitcast(pointer, part.as_pointer()), align=self.plan.itemsize)
+
+    def store_part(self, value, pointer):
         pointer = self.builder.bitcast(pointer, value.type.as_pointer())
-        self.builder.store(value, pointer, align=align or VECTOR_BYTES)
+        self.builder.store(value, pointer, align=self.plan.itemsize)
 
-    @property
-    def real_bytes(self):
-        return VECTOR_BYTES // self.lanes
-
-    def scalar(self, pointer):
+    def load_splat(self, pointer):
         return self.splat(self.builder.load(pointer))
 
     @contextmanager
-    def loop(self, stop, step=1):
-        stop = _INDEX(stop) if isinstance(stop, int) else stop
-        with cgutils.for_range_slice(self.builder, _INDEX(0), stop, _INDEX(step)) as (i, _):
+    def loop(self, stop, step: int = 1):
+        """A loop over 0, step, 2 * step, ... below `stop`, a number or an LLVM value."""
+        stop = _INT(stop) if isinstance(stop, int) else stop
+        with cgutils.for_range_slice(self.builder, _INT(0), stop, _INT(step)) as (i, _):
             yield i
 
-    def repeat(self, body, times: int):
-        """Run body(i) for each i < times; a few times without a loop."""
-        if times <= UNROLLED:
-            for i in range(times):
-                body(i)
-        else:
-            with self.loop(times) as i:
-                body(i)
+    @contextmanager
+    def loop_blocks(self, blocks):
+        """A loop over equal blocks (start, size, number): the first row of each."""
+        start, size, number = blocks
+        with self.loop(number) as i:
+            yield self.sum_of(start, (i, size))
 
     def sums(self, starts):
-        """Running sums, kept in registers: stack slots that LLVM promotes."""
+        """Running sums: variables of the function that LLVM keeps in registers."""
         slots = [cgutils.alloca_once(self.builder, self.vector) for _ in starts]
         for slot, start in zip(slots, starts, strict=True):
             self.builder.store(start, slot)
         return slots
 
     def accumulate(self, slot, a, b):
-        self.builder.store(self.fma(a, b, self.builder.load(slot)), slot)
-
-    def finish(self, function):
-        self.builder.ret_void()
-        return function
+        self.builder.store(self.multiply_add(a, b, self.builder.load(slot)), slot)
 
 
-def _forward(module, plan, n_in, n_out, relu):
-    """outputs = W inputs + b, then ReLU: function(weights, inputs, outputs, vectors)."""
-    code = _Code(plan)
-    name = f"forward_{n_in}_{n_out}_{relu}"
-    function, arguments = code.begin(module, name, [code.pointer] * 3 + [_INDEX])
-    if arguments is None:
-        return function
-    weights, inputs, outputs, vectors = arguments
-    builder, lanes, stride = code.builder, plan.lanes, plan.rows * plan.lanes
-    together = 2 if register_budget() >= 12 else 1
-    for first, block, number in _split(n_out, register_budget() // together):
-        with code.loop(number) as i:
-            row = code.index(first, (i, block))
-            with code.loop(vectors, together) as v:
-                biases = [code.scalar(code.at(weights, (row, n_in + 1), r * (n_in + 1) + n_in)) for r in range(block)]
-                sums = code.sums([bias for bias in biases for _ in range(together)])
+def _micro_kernel(body):
+    """From `body(code, *arguments, **shape)`, make a function that calls this micro-kernel from other code.
 
-
-                def step(k, row=row, v=v, sums=sums, block=block):
-                    x = [code.load(code.at(inputs, (v, stride), u * stride, (k, lanes))) for u in range(together)]
-                    for r in range(block):
-                        weight = code.scalar(code.at(weights, (row, n_in + 1), r * (n_in + 1), k))
-                        for u in range(together):
-                            code.accumulate(sums[r * together + u], weight, x[u])
-
-                code.repeat(step, n_in)
-                for r in range(block):
-                    for u in range(together):
-                        value = builder.load(sums[r * together + u])
-                        if relu:
-                            # in this form NaN stays NaN, and x86 has one instruction for it
-                            negative = builder.fcmp_ordered("<", value, code.constant(0))
-                            value = builder.select(negative, code.constant(0), value)
-                        code.store(value, code.at(outputs, (v, stride), u * stride, (row, lanes), r * lanes))
-    return code.finish(function)
-
-
-def _backward(module, plan, n_in, n_out):
-    """inputs = W^T deltas where inputs > 0, else 0: function(weights, inputs, deltas, vectors)."""
-    code = _Code(plan)
-    function, arguments = code.begin(module, f"backward_{n_in}_{n_out}", [code.pointer] * 3 + [_INDEX])
-    if arguments is None:
-        return function
-    weights, inputs, deltas, vectors = arguments
-    builder, lanes, stride = code.builder, plan.lanes, plan.rows * plan.lanes
-    together = 2 if register_budget() >= 12 else 1
-    for first, block, number in _split(n_in, register_budget() // together):
-        with code.loop(number) as i:
-            row = code.index(first, (i, block))
-            with code.loop(vectors, together) as v:
-                sums = code.sums([code.constant(0)] * (block * together))
-
-                def step(k, row=row, v=v, sums=sums, block=block):
-                    d = [code.load(code.at(deltas, (v, stride), u * stride, (k, lanes))) for u in range(together)]
-                    for r in range(block):
-                        weight = code.scalar(code.at(weights, (k, n_in + 1), row, r))
-                        for u in range(together):
-                            code.accumulate(sums[r * together + u], weight, d[u])
-
-                code.repeat(step, n_out)
-                for r in range(block):
-                    for u in range(together):
-                        target = code.at(inputs, (v, stride), u * stride, (row, lanes), r * lanes)
-                        off = builder.fcmp_ordered("<=", code.load(target), code.constant(0))
-                        value = builder.load(sums[r * together + u])
-                        code.store(builder.select(off, code.constant(0), value), target)
-    return code.finish(function)
-
-
-def _gradient(module, plan, n_in, n_out):
-    """gradient += sums over samples of deltas times inputs (and 1): function(gradient, inputs, deltas, vectors)."""
-    code = _Code(plan)
-    function, arguments = code.begin(module, f"gradient_{n_in}_{n_out}", [code.pointer] * 3 + [_INDEX])
-    if arguments is None:
-        return function
-    gradient, inputs, deltas, vectors = arguments
-    builder, lanes, stride = code.builder, plan.lanes, plan.rows * plan.lanes
-    budget = register_budget()
-    height = min(GR, n_out)
-    width = min(n_in + 1, budget // height)
-    columns = _split(n_in + 1, width)
-    # the bias column stands in the last block, which is code of its own
-    start, block, number = columns.pop()
-    if number > 1:
-        columns.append((start, block, number - 1))
-    columns.append((start + block * (number - 1), block, 1))
-    for first_row, rows, row_blocks in _split(n_out, height):
-        with code.loop(row_blocks) as i:
-            row = code.index(first_row, (i, rows))
-            for first_column, block, column_blocks in columns:
-                with code.loop(column_blocks) as j:
-                    column = code.index(first_column, (j, block))
-                    has_bias = first_column + block * column_blocks == n_in + 1
-                    sums = code.sums([code.constant(0)] * (rows * block))
-                    with code.loop(vectors) as v:
-                        d = [code.load(code.at(deltas, (v, stride), (row, lanes), r * lanes)) for r in range(rows)]
-                        for c in range(block):
-                            if has_bias and c == block - 1:
-                                x = code.constant(1)
-                            else:
-                                x = code.load(code.at(inputs, (v, stride), (column, lanes), c * lanes))
-                            for r in range(rows):
-                                code.accumulate(sums[r * block + c], d[r], x)
-                    values = [builder.load(slot) for slot in sums]
-                    for begin in range(0, len(values), lanes):
-                        chunk = values[begin : begin + lanes]
-                        total = _sum_lanes(code, chunk)
-                        for r in range(rows):
-                            lo = max(begin, r * block)
-                            hi = min(begin + len(chunk), (r + 1) * block)
-                            if lo < hi:
-                                place = code.at(gradient, (row, n_in + 1), column, r * (n_in + 1) + lo - r * block)
-                                _add_piece(code, place, total, lo - begin, hi - lo)
-    return code.finish(function)
-
-
-def _sum_lanes(code, vectors):
-    """Sum each of up to `lanes` vectors over its lanes: one vector with the j-th sum in lane j.
-
-    A tree: two vectors are folded onto each other, then pairs of the results, and so on, so that one vector's lanes
-    are all at work in every addition.
+    It is compiled once for each shape in a module, and never inlined: layers of one shape share it.
     """
-    vectors = vectors + [None] * (code.lanes - len(vectors))
-    half = code.lanes // 2
-    lanes = range(code.lanes)
-    while half:
-        folded = []
-        for a, b in zip(vectors[: len(vectors) // 2], vectors[len(vectors) // 2 :], strict=True):
-            if a is None:
-                folded.append(None)
-                continue
-            if b is None:
-                swapped = code.shuffle(a, a, [i ^ half for i in lanes])
-                folded.append(code.builder.fadd(a, swapped))
-                continue
-            own = code.shuffle(a, b, [i + code.lanes * bool(i & half) for i in lanes])
-            other = code.shuffle(a, b, [(i ^ half) + code.lanes * bool(i & half) for i in lanes])
-            folded.append(code.builder.fadd(own, other))
-        vectors, half = folded, half // 2
-    return vectors[0]
+
+    def call(builder, plan, *arguments, **shape):
+        name = "_".join([f"fewerwells_{plan.dtype}{body.__name__}", *map(str, shape.values())])
+        function = builder.module.globals.get(name)
+        if function is None:
+            signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+            function = ir.Function(builder.module, signature, name)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            function.attributes.add("nounwind")
+            code = _Code(plan, function)
+            body(code, *function.args, **shape)
+            code.builder.ret_void()
+        builder.call(function, arguments)
+
+    return call
 
 
-def _add_piece(code, place, total, start, length):
-    """Add lanes start ... start + length - 1 of `total` to the memory at `place`."""
-    done = 0
-    while done < length:
-        size = 1 << ((length - done).bit_length() - 1)
-        piece = code.shuffle(total, total, list(range(start + done, start + done + size)))
-        target = code.at(place, done)
-        old = code.load_any(target, size)
-        code.store(code.builder.fadd(old, piece), target, align=code.real_bytes)
-        done += size
+@_micro_kernel
+def _gather(code, tile, samples, order, last, vectors):
+    """Fetch samples into the tile's targets and inputs.
 
-
-def _load_any(self, pointer, lanes):
-    pointer = self.builder.bitcast(pointer, ir.VectorType(self.real, lanes).as_pointer())
-    return self.builder.load(pointer, align=self.real_bytes)
-
-
-_Code.load_any = _load_any
-
-
-def _gather(module, plan):
-    """Fetch samples into targets and inputs: function(tile, samples, order, last, vectors).
-
-    `order` points at the first sample number of the tile; the lanes after number `last` repeat that sample, which
-    keeps values from other batches out. Four numbers of each sample are read at once and transposed in registers.
+    `order` points at the number of the tile's first sample. The lanes after its sample `last` repeat that sample, so
+    that no value from elsewhere gets in. Four numbers of each sample are read at once and transposed in registers.
     """
-    code = _Code(plan)
-    number = ir.IntType(32)
-    function, arguments = code.begin(
-        module, "gather", [code.pointer, code.pointer, number.as_pointer(), _INDEX, _INDEX]
-    )
-    if arguments is None:
-        return function
-    tile, samples, order, last, vectors = arguments
-    builder, lanes = code.builder, plan.lanes
+    plan, builder, lanes = code.plan, code.builder, code.lanes
     with code.loop(vectors) as v:
         starts = []
         for lane in range(lanes):
-            position = code.index((v, lanes), lane)
+            position = code.sum_of((v, lanes), lane)
             position = builder.select(builder.icmp_signed("<", position, last), position, last)
-            sample = builder.zext(builder.load(builder.gep(order, [position])), _INDEX)
-            starts.append(code.index((sample, plan.sample_width)))
+            sample = builder.zext(builder.load(builder.gep(order, [position])), _INT)
+            starts.append(code.sum_of((sample, plan.sample_width)))
         with code.loop(plan.sample_width, 4) as first:
-            quads = [code.load_any(code.at(samples, start, first), 4) for start in starts]
-            # wide[j] holds samples j, j + 4, j + 8, ... side by side
-            wide = []
-            for j in range(4):
-                parts = quads[j::4]
-                while len(parts) > 1:
-                    together = list(range(2 * parts[0].type.count))
-                    parts = [code.shuffle(a, b, together) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-                wide += parts
-
-            def weave(a, b, own, other):
-                picks = [4 * q + i + (lanes if from_b else 0) for q in range(lanes // 4) for i, from_b in zip(own, other)]
-                return code.shuffle(a, b, picks)
-
-            pairs = [
-                weave(wide[j], wide[j + 1], (i, i, i + 1, i + 1), (False, True, False, True)) for i in (0, 2) for j in (0, 2)
-            ]
-            for k in range(4):
-                a, b = pairs[k // 2 * 2], pairs[k // 2 * 2 + 1]
-                i = k % 2 * 2
-                row = weave(a, b, (i, i + 1, i, i + 1), (False, False, True, True))
-                code.store(row, code.at(tile, (v, plan.rows * lanes), (first, lanes), k * lanes))
-    return code.finish(function)
+            quads = [code.load_part(code.at(samples, start, first), 4) for start in starts]
+            for k, row in enumerate(_transpose(code, quads)):
+                code.store(row, code.at(tile, (v, plan.stride), (first, lanes), k * lanes))
 
 
-def _delta(module, plan, absolute):
-    """outputs = loss' (outputs, targets) * scale, 0 after `count` samples: function(tile, scale, count, vectors)."""
-    code = _Code(plan)
-    function, arguments = code.begin(module, f"delta_{absolute}", [code.pointer, code.real, _INDEX, _INDEX])
-    if arguments is None:
-        return function
-    tile, scale, count, vectors = arguments
-    builder, lanes = code.builder, plan.lanes
-    scale, zero = code.splat(scale), code.constant(0)
-    wide = ir.VectorType(_INDEX, lanes)
-    numbers = ir.Constant(wide, [_INDEX(i) for i in range(lanes)])
+def _transpose(code, quads):
+    """Four vectors, the k-th with number k of each quad: (lanes, 4) to (4, lanes)."""
+
+    def weave(a, b, picks):
+        """Take `picks` from every four lanes of a and, counting from 4, of b."""
+        lanes = [base + pick % 4 + pick // 4 * code.lanes for base in range(0, code.lanes, 4) for pick in picks]
+        return code.shuffle(a, b, lanes)
+
+    def join(parts):
+        """Put short vectors side by side."""
+        while len(parts) > 1:
+            both = list(range(2 * parts[0].type.count))
+            parts = [code.shuffle(a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        return parts[0]
+
+    a, b, c, d = (join(quads[j::4]) for j in range(4))
+    ab, cd = weave(a, b, (0, 4, 1, 5)), weave(c, d, (0, 4, 1, 5))
+    ab_high, cd_high = weave(a, b, (2, 6, 3, 7)), weave(c, d, (2, 6, 3, 7))
+    low, high = (0, 1, 4, 5), (2, 3, 6, 7)
+    return weave(ab, cd, low), weave(ab, cd, high), weave(ab_high, cd_high, low), weave(ab_high, cd_high, high)
+
+
+@_micro_kernel
+def _forward(code, weights, inputs, outputs, vectors, *, n_in, n_out, relu):
+    """outputs = W inputs + b, then ReLU; a block of sums is some outputs of one or two vectors of samples."""
+    builder, lanes, stride = code.builder, code.lanes, code.plan.stride
+    budget = _register_budget()
+    together = range(2 if budget >= 12 else 1)
+    for blocks in _blocks(n_out, budget // len(together)):
+        rows = range(blocks[1])
+        with code.loop_blocks(blocks) as row, code.loop(vectors, len(together)) as v:
+            biases = [code.load_splat(code.at(weights, (row, n_in + 1), r * (n_in + 1), n_in)) for r in rows]
+            sums = code.sums([bias for bias in biases for _ in together])
+            with code.loop(n_in) as k:
+                x = [code.load(code.at(inputs, (v, stride), u * stride, (k, lanes))) for u in together]
+                for r in rows:
+                    weight = code.load_splat(code.at(weights, (row, n_in + 1), r * (n_in + 1), k))
+                    for u in together:
+                        code.accumulate(sums[r * len(together) + u], weight, x[u])
+            for r in rows:
+                for u in together:
+                    value = builder.load(sums[r * len(together) + u])
+                    if relu:
+                        # in this form NaN stays NaN
+                        value = builder.select(builder.fcmp_ordered("<", value, code.zero), code.zero, value)
+                    code.store(value, code.at(outputs, (v, stride), u * stride, (row, lanes), r * lanes))
+
+
+@_micro_kernel
+def _deltas_of_outputs(code, tile, scale, count, vectors, *, absolute):
+    """outputs = derivative of scale * sum |error| (or error^2) for `count` samples, 0 for the lanes after them."""
+    plan, builder, lanes = code.plan, code.builder, code.lanes
+    scale = code.splat(scale)
+    minus_scale, twice_scale = builder.fneg(scale), builder.fadd(scale, scale)
+    numbers = ir.Constant(ir.VectorType(_INT, lanes), [_INT(lane) for lane in range(lanes)])
     with code.loop(vectors) as v:
-        left = builder.sub(count, code.index((v, lanes)))
-        left = builder.insert_element(ir.Constant(wide, ir.Undefined), left, _LANE(0))
-        real = builder.icmp_signed("<", numbers, code.shuffle(left, left, [0] * lanes))
-        with code.loop(plan.sizes[-1]) as r:
-            target = code.at(tile, (v, plan.rows * lanes), (r, lanes))
+        remaining = code.splat(builder.sub(count, code.sum_of((v, lanes))))
+        is_sample = builder.icmp_signed("<", numbers, remaining)
+        with code.loop(plan.sizes[-1]) as row:
+            target = code.at(tile, (v, plan.stride), (row, lanes))
             output = code.at(target, plan.signals[-1] * lanes)
             error = builder.fsub(code.load(output), code.load(target))
             if absolute:
-                negative = builder.fcmp_ordered("<", error, zero)
-                positive = builder.fcmp_ordered(">", error, zero)
-                # neither: 0, or NaN, which has to go on
-                value = builder.select(positive, scale, builder.select(negative, builder.fneg(scale), error))
+                negative = builder.fcmp_ordered("<", error, code.zero)
+                positive = builder.fcmp_ordered(">", error, code.zero)
+                # an error that is neither is 0, or NaN, which has to go on
+                value = builder.select(positive, scale, builder.select(negative, minus_scale, error))
             else:
-                value = builder.fmul(error, builder.fadd(scale, scale))
-            code.store(builder.select(real, value, zero), output)
-    return code.finish(function)
+                value = builder.fmul(error, twice_scale)
+            code.store(builder.select(is_sample, value, code.zero), output)
 
 
-def _adam(module, plan):
-    """One step of Adam; clears the gradient.
+@_micro_kernel
+def _deltas_of_inputs(code, weights, inputs, deltas, vectors, *, n_in, n_out):
+    """inputs = W^T deltas where inputs > 0, else 0; blocks as in `_forward`."""
+    builder, lanes, stride = code.builder, code.lanes, code.plan.stride
+    budget = _register_budget()
+    together = range(2 if budget >= 12 else 1)
+    for blocks in _blocks(n_in, budget // len(together)):
+        rows = range(blocks[1])
+        with code.loop_blocks(blocks) as row, code.loop(vectors, len(together)) as v:
+            sums = code.sums([code.zero for _ in rows for _ in together])
+            with code.loop(n_out) as k:
+                d = [code.load(code.at(deltas, (v, stride), u * stride, (k, lanes))) for u in together]
+                for r in rows:
+                    weight = code.load_splat(code.at(weights, (k, n_in + 1), row, r))
+                    for u in together:
+                        code.accumulate(sums[r * len(together) + u], weight, d[u])
+            for r in rows:
+                for u in together:
+                    place = code.at(inputs, (v, stride), u * stride, (row, lanes), r * lanes)
+                    off = builder.fcmp_ordered("<=", code.load(place), code.zero)
+                    value = builder.load(sums[r * len(together) + u])
+                    code.store(builder.select(off, code.zero, value), place)
 
-    function(parameters, first moment, second moment, gradient, anchor, settings, length) with settings
-    (1 - beta1, beta2, 1 - beta2, step size / (1 - beta1^t), 1 / sqrt(1 - beta2^t), eps, pull).
+
+@_micro_kernel
+def _gradient(code, gradient, inputs, deltas, vectors, *, n_in, n_out):
+    """gradient += deltas times inputs, and times 1 for the biases, summed over samples.
+
+    A block of sums is two rows of the parameter matrix by some of its columns. It stays in registers for the whole
+    tile; only then are its vectors summed over their lanes.
     """
-    code = _Code(plan)
-    function, arguments = code.begin(module, "adam", [code.pointer] * 6 + [_INDEX])
-    if arguments is None:
-        return function
-    parameters, first, second, gradient, anchor, settings, length = arguments
+    builder, lanes, stride = code.builder, code.lanes, code.plan.stride
+    height = min(2, n_out)
+    runs = _blocks(n_in + 1, _register_budget() // height)
+    # the bias column is the last of the last block, which therefore is code of its own
+    start, size, number = runs.pop()
+    runs += [(start, size, number - 1), (start + (number - 1) * size, size, 1)] if number > 1 else [(start, size, 1)]
+    for row_blocks in _blocks(n_out, height):
+        rows = range(row_blocks[1])
+        for blocks in runs:
+            start, size, number = blocks
+            columns = range(size)
+            has_bias = start + size * number == n_in + 1
+            with code.loop_blocks(row_blocks) as row, code.loop_blocks(blocks) as column:
+                sums = code.sums([code.zero for _ in rows for _ in columns])
+                with code.loop(vectors) as v:
+                    d = [code.load(code.at(deltas, (v, stride), (row, lanes), r * lanes)) for r in rows]
+                    for c in columns:
+                        if has_bias and c == size - 1:
+                            x = code.constant(1)
+                        else:
+                            x = code.load(code.at(inputs, (v, stride), (column, lanes), c * lanes))
+                        for r in rows:
+                            code.accumulate(sums[r * size + c], d[r], x)
+                for first in range(0, len(sums), lanes):
+                    totals = _sum_over_lanes(code, [builder.load(slot) for slot in sums[first : first + lanes]])
+                    for r in rows:
+                        # the part of row r among sums first, first + 1, ...
+                        begin, end = max(r * size, first), min((r + 1) * size, first + lanes)
+                        place = code.at(gradient, (row, n_in + 1), column, r * (n_in + 1) + begin - r * size)
+                        _add_lanes(code, place, totals, range(begin - first, end - first))
+
+
+def _sum_over_lanes(code, vectors):
+    """One vector with the sum over the lanes of the j-th of up to `lanes` vectors in lane j.
+
+    A tree: pairs of vectors are folded onto each other's halves, pairs of the results onto quarters, and so on, so
+    that all lanes are at work in every addition.
+    """
+    lanes = range(code.lanes)
+    half = code.lanes // 2
+    while half:
+        # lanes with the bit `half` belong to the second vector of a pair
+        own = [i + (code.lanes if i & half else 0) for i in lanes]
+        opposite = [(i ^ half) + (code.lanes if i & half else 0) for i in lanes]
+        firsts, seconds = vectors[:half], vectors[half:]
+        # a vector without a partner is folded onto itself
+        seconds += firsts[len(seconds) :]
+        pairs = zip(firsts, seconds, strict=True)
+        vectors = [code.builder.fadd(code.shuffle(a, b, own), code.shuffle(a, b, opposite)) for a, b in pairs]
+        half //= 2
+    return vectors[0]
+
+
+def _add_lanes(code, place, vector, lanes: range):
+    """Add some lanes of a vector to the numbers at `place`, in pieces whose sizes are powers of two."""
+    done = 0
+    while done < len(lanes):
+        size = 1 << (len(lanes) - done).bit_length() - 1
+        target = code.at(place, done)
+        piece = code.shuffle(vector, vector, list(lanes[done : done + size]))
+        code.store_part(code.builder.fadd(code.load_part(target, size), piece), target)
+        done += size
+
+
+@_micro_kernel
+def _adam(code, parameters, first, second, gradient, anchor, settings, length):
+    """One step of Adam, after which the gradient is 0.
+
+    `settings` are 1 - beta1, beta2, 1 - beta2, learning rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t), eps and pull.
+    """
     builder = code.builder
-    weight1, beta2, weight2, step, root, eps, pull = (code.scalar(code.at(settings, i)) for i in range(7))
-    with code.loop(length, plan.lanes) as i:
-        p, m, v, g, a = (code.load(code.at(array, i)) for array in (parameters, first, second, gradient, anchor))
-        g = code.fma(pull, builder.fsub(p, a), g)
-        m = code.fma(weight1, builder.fsub(g, m), m)
-        v = code.fma(builder.fmul(weight2, g), g, builder.fmul(beta2, v))
-        p = builder.fsub(p, builder.fdiv(builder.fmul(step, m), code.fma(code.sqrt(v), root, eps)))
-        for value, array in ((p, parameters), (m, first), (v, second), (code.constant(0), gradient)):
+    rate1, beta2, rate2, step, root, eps, pull = (code.load_splat(code.at(settings, i)) for i in range(7))
+    arrays = (parameters, first, second, gradient, anchor)
+    with code.loop(length, code.lanes) as i:
+        p, m, v, g, a = (code.load(code.at(array, i)) for array in arrays)
+        g = code.multiply_add(pull, builder.fsub(p, a), g)
+        m = code.multiply_add(rate1, builder.fsub(g, m), m)
+        v = code.multiply_add(builder.fmul(rate2, g), g, builder.fmul(beta2, v))
+        p = builder.fsub(p, builder.fdiv(builder.fmul(step, m), code.multiply_add(code.call("sqrt", v), root, eps)))
+        for value, array in zip((p, m, v, code.zero), arrays, strict=False):
             code.store(value, code.at(array, i))
-    return code.finish(function)
 
 
-# What Numba code calls. `memory` is the worker's one aligned array (see `fused._Memory`), places in it are indices.
+# What Numba code calls
 
 
-def _base(context, builder, array_type, array):
-    return context.make_array(array_type)(context, builder, array).data
+def _definition(spec, argument_types, emit):
+    """What an intrinsic hands to Numba: its signature, and the code that `emit(builder, plan, *arguments)` writes.
 
-
-@intrinsic(prefer_literal=True)
-def forward(typingctx, spec, memory, weights, tile, vectors):
-    """Compute all layers of the first `vectors` vectors of the tile."""
+    Arrays reach `emit` as pointers to their first number.
+    """
     plan = Plan.parse(spec.literal_value)
 
     def generate(context, builder, signature, arguments):
-        base = _base(context, builder, signature.args[1], arguments[1])
-        _, _, w, t, n = arguments
-        for layer, (n_in, n_out) in enumerate(plan.layers):
-            function = _forward(builder.module, plan, n_in, n_out, layer < len(plan.layers) - 1)
-            places = [
-                builder.add(w, _INDEX(plan.offsets[layer])),
-                builder.add(t, _INDEX(plan.signals[layer] * plan.lanes)),
-                builder.add(t, _INDEX(plan.signals[layer + 1] * plan.lanes)),
-            ]
-            builder.call(function, [builder.gep(base, [place]) for place in places] + [n])
-        return context.get_dummy_value()
-
-    return types.void(spec, memory, types.int64, types.int64, types.int64), generate
-
-
-@intrinsic(prefer_literal=True)
-def gather(typingctx, spec, memory, tile, samples, order, start, count, vectors):
-    """Fetch the samples order[start : start + count] into the tile."""
-    plan = Plan.parse(spec.literal_value)
-
-    def generate(context, builder, signature, arguments):
-        bases = [_base(context, builder, signature.args[i], arguments[i]) for i in (1, 3, 4)]
-        _, _, t, _, _, start, count, n = arguments
-        places = [builder.gep(bases[0], [t]), bases[1], builder.gep(bases[2], [start])]
-        builder.call(_gather(builder.module, plan), [*places, builder.sub(count, _INDEX(1)), n])
-        return context.get_dummy_value()
-
-    return types.void(spec, memory, types.int64, samples, order, *[types.int64] * 3), generate
-
-
-@intrinsic(prefer_literal=True)
-def delta(typingctx, spec, memory, tile, scale, absolute, count, vectors):
-    """Overwrite the outputs by the derivative of scale * sum |error| (or error^2)."""
-    plan = Plan.parse(spec.literal_value)
-
-    def generate(context, builder, signature, arguments):
-        base = _base(context, builder, signature.args[1], arguments[1])
-        _, _, t, scale, absolute, count, n = arguments
-        tile = builder.gep(base, [t])
-        with builder.if_else(absolute) as (then, otherwise):
-            with then:
-                builder.call(_delta(builder.module, plan, True), [tile, scale, count, n])
-            with otherwise:
-                builder.call(_delta(builder.module, plan, False), [tile, scale, count, n])
-        return context.get_dummy_value()
-
-    real = types.float32 if plan.dtype == "float32" else types.float64
-    return types.void(spec, memory, types.int64, real, types.boolean, types.int64, types.int64), generate
-
-
-@intrinsic(prefer_literal=True)
-def backward(typingctx, spec, memory, weights, gradient, tile, trained, vectors):
-    """Add the tile's part of every trained layer's gradient, going back only as far as there is one."""
-    plan = Plan.parse(spec.literal_value)
-
-    def generate(context, builder, signature, arguments):
-        base = _base(context, builder, signature.args[1], arguments[1])
-        _, _, w, g, t, trained, n = arguments
-        flags = _base(context, builder, signature.args[5], trained)
-        # goes_on[l]: some layer before l is trained
-        is_trained = [
-            builder.icmp_unsigned("!=", builder.load(builder.gep(flags, [_INDEX(layer)])), ir.IntType(8)(0))
-            for layer in range(len(plan.layers))
+        values = [
+            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+            for kind, value in zip(signature.args, arguments, strict=True)
         ]
+        emit(builder, plan, *values[1:])
+        return context.get_dummy_value()
+
+    return types.void(spec, *argument_types), generate
+
+
+def _place(builder, plan, memory, part: str, offset: int = 0):
+    return builder.gep(memory, [_INT(plan.places[part] + offset)])
+
+
+def _signal(builder, plan, memory, number: int):
+    """The inputs (number 0) or the outputs of layer `number`, counted from 1."""
+    return _place(builder, plan, memory, "tile", plan.signals[number] * plan.lanes)
+
+
+@intrinsic(prefer_literal=True)
+def gather(typingctx, spec, memory, samples, order, start, count, vectors):
+    """Fetch samples order[start], ..., order[start + count - 1] into the first `vectors` vectors of the tile."""
+
+    def emit(builder, plan, memory, samples, order, start, count, vectors):
+        order = builder.gep(order, [start])
+        last = builder.sub(count, _INT(1))
+        _gather(builder, plan, _place(builder, plan, memory, "tile"), samples, order, last, vectors)
+
+    return _definition(spec, (memory, samples, order, types.int64, types.int64, types.int64), emit)
+
+
+@intrinsic(prefer_literal=True)
+def forward(typingctx, spec, memory, vectors):
+    """Compute all layers' outputs."""
+
+    def emit(builder, plan, memory, vectors):
+        for layer, (n_in, n_out) in enumerate(plan.layers):
+            weights = _place(builder, plan, memory, "weights", plan.offsets[layer])
+            inputs, outputs = (_signal(builder, plan, memory, layer + i) for i in range(2))
+            relu = layer < len(plan.layers) - 1
+            _forward(builder, plan, weights, inputs, outputs, vectors, n_in=n_in, n_out=n_out, relu=relu)
+
+    return _definition(spec, (memory, types.int64), emit)
+
+
+@intrinsic(prefer_literal=True)
+def start_backward(typingctx, spec, memory, scale, absolute, count, vectors):
+    """Overwrite the outputs by the derivative of scale * sum |output - target|, or of the squares, over `count` samples."""
+
+    def emit(builder, plan, memory, scale, absolute, count, vectors):
+        tile = _place(builder, plan, memory, "tile")
+        with builder.if_else(absolute) as branches:
+            for branch, is_absolute in zip(branches, (True, False), strict=True):
+                with branch:
+                    _deltas_of_outputs(builder, plan, tile, scale, count, vectors, absolute=is_absolute)
+
+    return _definition(spec, (memory, memory.dtype, types.boolean, types.int64, types.int64), emit)
+
+
+@intrinsic(prefer_literal=True)
+def backward(typingctx, spec, memory, trained, vectors):
+    """Add the tile's part of the gradient of every trained layer, going back only as far as there is one."""
+
+    def emit(builder, plan, memory, trained, vectors):
+        flags = [_is_trained(builder, trained, layer) for layer in range(len(plan.layers))]
+        # some layer before this one is trained
         goes_on = [ir.IntType(1)(0)]
-        for flag in is_trained[:-1]:
+        for flag in flags:
             goes_on.append(builder.or_(goes_on[-1], flag))
         for layer in reversed(range(len(plan.layers))):
             n_in, n_out = plan.layers[layer]
-            offset = _INDEX(plan.offsets[layer])
-            inputs = builder.gep(base, [builder.add(t, _INDEX(plan.signals[layer] * plan.lanes))])
-            deltas = builder.gep(base, [builder.add(t, _INDEX(plan.signals[layer + 1] * plan.lanes))])
-            with builder.if_then(is_trained[layer]):
-                sums = builder.gep(base, [builder.add(g, offset)])
-                builder.call(_gradient(builder.module, plan, n_in, n_out), [sums, inputs, deltas, n])
-            if layer:
+            inputs, deltas = (_signal(builder, plan, memory, layer + i) for i in range(2))
+            with builder.if_then(flags[layer]):
+                gradient = _place(builder, plan, memory, "gradient", plan.offsets[layer])
+                _gradient(builder, plan, gradient, inputs, deltas, vectors, n_in=n_in, n_out=n_out)
+            if layer > 0:
                 with builder.if_then(goes_on[layer]):
-                    matrix = builder.gep(base, [builder.add(w, offset)])
-                    builder.call(_backward(builder.module, plan, n_in, n_out), [matrix, inputs, deltas, n])
-        return context.get_dummy_value()
+                    weights = _place(builder, plan, memory, "weights", plan.offsets[layer])
+                    _deltas_of_inputs(builder, plan, weights, inputs, deltas, vectors, n_in=n_in, n_out=n_out)
 
-    return types.void(spec, memory, types.int64, types.int64, types.int64, trained, types.int64), generate
-
-
-@intrinsic(prefer_literal=True)
-def adam(typingctx, spec, memory, parameters, first, second, gradient, anchor, settings, length):
-    """One step of Adam on `length` parameters."""
-    plan = Plan.parse(spec.literal_value)
-
-    def generate(context, builder, signature, arguments):
-        base = _base(context, builder, signature.args[1], arguments[1])
-        places = [builder.gep(base, [place]) for place in arguments[2:8]]
-        builder.call(_adam(builder.module, plan), [*places, arguments[8]])
-        return context.get_dummy_value()
-
-    return types.void(spec, memory, *[types.int64] * 7), generate
+    return _definition(spec, (memory, trained, types.int64), emit)
 
 
 @intrinsic(prefer_literal=True)
+def adam(typingctx, spec, memory, trained):
+    """One step of Adam on the trained layers; clears their gradient."""
+
+    def emit(builder, plan, memory, trained):
+        settings = _place(builder, plan, memory, "settings")
+        for layer in range(len(plan.layers)):
+            offset, end = plan.offsets[layer : layer + 2]
+            with builder.if_then(_is_trained(builder, trained, layer)):
+                parts = ("weights", "first", "second", "gradient", "anchor")
+                places = [_place(builder, plan, memory, part, offset) for part in parts]
+                _adam(builder, plan, *places, settings, _INT(end - offset))
+
+    return _definition(spec, (memory, trained), emit)
+
+
+def _is_trained(builder, trained, layer: int):
+    flag = builder.load(builder.gep(trained, [_INT(layer)]))
+    return builder.icmp_unsigned("!=", flag, flag.type(0))
+
+
+@intrinsic
 def is_set(typingctx, flag):
-    """Whether flag[0] is not 0, read from memory each time: another thread sets it."""
+    """Whether flag[0] is not 0, read from memory each time, because another thread sets it."""
 
     def generate(context, builder, signature, arguments):
-        base = _base(context, builder, signature.args[0], arguments[0])
-        value = builder.load_atomic(base, "monotonic", 8)
-        return builder.icmp_unsigned("!=", value, _INDEX(0))
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        value = builder.load_atomic(data, "monotonic", 8)
+        return builder.icmp_unsigned("!=", value, value.type(0))
 
     return types.boolean(flag), generate

@@ -19,12 +19,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-import numba
 import numpy as np
 
-from fewerwells.training import _order, _vector
-from fewerwells.training._order import fill_order
-from fewerwells.training._vector import Plan
+from fewerwells.training import _layout, _order, _vector
+from fewerwells.training._layout import VECTOR_BYTES, Plan
+from fewerwells.training._order import fill_order, jit
 
 log = logging.getLogger("fewerwells")
 
@@ -32,121 +31,134 @@ LOSSES = ("l1", "l2")
 WIDEST_LAYER = 256
 _POLL_SECONDS = 0.1
 
-# Numba's disk cache looks at the date of this file only; a part of each kernel's key, this adds the files it calls.
-_FINGERPRINT = hashlib.sha256(b"".join(Path(m.__file__).read_bytes() for m in (_order, _vector))).hexdigest()[:16]
+# Numba's disk cache looks at the date of this file only. This text, which every kernel closes over, makes the cache
+# notice changes in the files that the kernels draw on.
+_SOURCES = b"".join(Path(module.__file__).read_bytes() for module in (_layout, _order, _vector))
+_FINGERPRINT = hashlib.sha256(_SOURCES).hexdigest()[:16]
 
 
 class _Memory:
-    """One worker's aligned memory: `all` as the kernels see it, and named views of its parts.
+    """One worker's aligned memory: `all` for the kernels, and views of the parts that are filled from Python.
 
-    Parameters, moments, gradient and anchor are in the plan's padded layout; `packed` lists the padded places of the
-    parameters in their public order (per layer W (n_out, n_in), then b), so `weights[packed]` is a network.
+    Parameters, moments, gradient and anchor are in the plan's padded layout; `weights[packed]` is a network (P,).
     """
 
     def __init__(self, plan: Plan, n_samples: int):
-        itemsize = np.dtype(plan.dtype).itemsize
-        raw = np.zeros(plan.memory_length + plan.lanes, plan.dtype)
-        shift = -raw.ctypes.data % _vector.VECTOR_BYTES // itemsize
-        self.all = raw[shift : shift + plan.memory_length]
-        for part, place in plan.places.items():
-            setattr(self, part, self.all[place : place + plan.length])
-        self.order = np.empty(n_samples, np.uint32)
+        end = plan.places["end"]
+        raw = np.zeros(end + plan.lanes, plan.dtype)
+        shift = -raw.ctypes.data % VECTOR_BYTES // plan.itemsize
+        self.all = raw[shift : shift + end]
         self.packed = plan.packed
+        self.order = np.empty(n_samples, np.uint32)
+        self.settings = self.all[plan.places["settings"] :][:7]
+        parts = ("weights", "first", "second", "gradient", "anchor")
+        self.weights, self.first, self.second, self.gradient, self.anchor = (
+            self.all[plan.places[part] :][: plan.offsets[-1]] for part in parts
+        )
 
-    def load(self, parameters: np.ndarray, anchor: np.ndarray | None) -> None:
-        """Put in one network (P,), with fresh moments, and the parameters it is pulled to."""
+    def put(self, parameters: np.ndarray, anchor: np.ndarray) -> None:
+        """Put in one network (P,), with fresh moments, and the parameters (P,) that it is pulled to."""
         self.weights[self.packed] = parameters
-        self.anchor[self.packed] = parameters if anchor is None else anchor
-        self.first[:] = self.second[:] = self.gradient[:] = 0
+        self.anchor[self.packed] = anchor
+        for part in (self.first, self.second, self.gradient):
+            part[:] = 0
 
 
 @functools.cache
 def _kernels(spec: str):
     """The compiled `run` and `predict` for one network shape and dtype.
 
-    They close over strings and whole numbers only, which is what lets Numba find them again in its disk cache.
+    They close over a string and whole numbers only, which is what lets Numba find them again in its disk cache.
     """
     plan = Plan.parse(spec)
-    lanes, stride, tile_vectors = plan.lanes, plan.rows * plan.lanes, plan.tile_vectors
-    d_out, output_row = plan.sizes[-1], plan.signals[-1]
-    weights, first, second, gradient, anchor, settings, tile = plan.places.values()
-    n_layers, offsets = len(plan.layers), tuple(plan.offsets)
+    lanes, stride, tile_samples = plan.lanes, plan.stride, plan.tile_vectors * plan.lanes
+    d_out, tile, settings = plan.sizes[-1], plan.places["tile"], plan.places["settings"]
+    outputs = tile + plan.signals[-1] * lanes
 
-    @numba.njit(nogil=True, cache=True, error_model="numpy")
+    @jit
     def run(
-        memory, order, samples, key, epochs, batch_size, learning_rate, beta1, beta2,
-        absolute, trained, update, done, stop,
-    ):  # fmt: skip
-        n = samples.shape[0]
+        memory,
+        order,
+        samples,
+        key,
+        epochs,
+        batch_size,
+        learning_rate,
+        beta1,
+        beta2,
+        absolute,
+        trained,
+        update,
+        done,
+        stop,
+    ):
+        """Train the network in `memory`; or, without `update`, return its loss and leave the gradient there."""
+        n = len(samples)
+        loss = 0.0
+        power1 = power2 = 1.0
         for i in range(n):
             order[i] = i
-        loss = 0.0
-        step = 0
         for epoch in range(epochs):
             if batch_size < n:
                 fill_order(order, key, epoch)
             for batch in range(0, n, batch_size):
                 end = min(batch + batch_size, n)
-                scale = 1.0 / ((end - batch) * d_out)
-                for start in range(batch, end, tile_vectors * lanes):
+                scale = 1 / ((end - batch) * d_out)
+                for start in range(batch, end, tile_samples):
                     if _vector.is_set(stop):
                         return loss
-                    count = min(end - start, tile_vectors * lanes)
-                    vectors = (count + 2 * lanes - 1) // (2 * lanes) * 2
-                    _vector.gather(spec, memory, tile, samples, order, start, count, vectors)
-                    _vector.forward(spec, memory, weights, tile, vectors)
+                    count = min(end - start, tile_samples)
+                    # micro-kernels take two vectors at a time
+                    vectors = 2 * ((count + 2 * lanes - 1) // (2 * lanes))
+                    _vector.gather(spec, memory, samples, order, start, count, vectors)
+                    _vector.forward(spec, memory, vectors)
                     if not update:
                         for i in range(count):
-                            place = tile + i // lanes * stride + i % lanes
                             for k in range(d_out):
-                                error = np.float64(memory[place + (output_row + k) * lanes])
-                                error -= memory[place + k * lanes]
+                                place = i // lanes * stride + k * lanes + i % lanes
+                                error = np.float64(memory[outputs + place]) - memory[tile + place]
                                 loss += scale * (abs(error) if absolute else error * error)
-                    _vector.delta(spec, memory, tile, memory.dtype.type(scale), absolute, count, vectors)
-                    _vector.backward(spec, memory, weights, gradient, tile, trained, vectors)
+                    _vector.start_backward(spec, memory, scale, absolute, count, vectors)
+                    _vector.backward(spec, memory, trained, vectors)
                 if update:
-                    step += 1
-                    memory[settings + 3] = learning_rate / (1 - beta1**step)
-                    memory[settings + 4] = 1 / np.sqrt(1 - beta2**step)
-                    for layer in range(n_layers):
-                        if trained[layer]:
-                            at, size = offsets[layer], offsets[layer + 1] - offsets[layer]
-                            _vector.adam(
-                                spec, memory, weights + at, first + at, second + at, gradient + at, anchor + at, settings, size
-                            )
+                    power1 *= beta1
+                    power2 *= beta2
+                    memory[settings + 3] = learning_rate / (1 - power1)
+                    memory[settings + 4] = 1 / np.sqrt(1 - power2)
+                    _vector.adam(spec, memory, trained)
                 done[0] += end - batch
         return loss
 
-    @numba.njit(nogil=True, cache=True, error_model="numpy")
-    def predict(memory, order, samples, outputs, stop):
-        n = samples.shape[0]
+    @jit
+    def predict(memory, order, samples, predictions, stop):
+        """Write the outputs (N, d_out) of the network in `memory`."""
+        n = len(samples)
         for i in range(n):
             order[i] = i
-        for start in range(0, n, tile_vectors * lanes):
+        for start in range(0, n, tile_samples):
             if _vector.is_set(stop):
                 return
-            count = min(n - start, tile_vectors * lanes)
-            vectors = (count + 2 * lanes - 1) // (2 * lanes) * 2
-            _vector.gather(spec, memory, tile, samples, order, start, count, vectors)
-            _vector.forward(spec, memory, weights, tile, vectors)
+            count = min(n - start, tile_samples)
+            vectors = 2 * ((count + 2 * lanes - 1) // (2 * lanes))
+            _vector.gather(spec, memory, samples, order, start, count, vectors)
+            _vector.forward(spec, memory, vectors)
             for i in range(count):
                 for k in range(d_out):
-                    outputs[start + i, k] = memory[tile + i // lanes * stride + (output_row + k) * lanes + i % lanes]
+                    predictions[start + i, k] = memory[outputs + i // lanes * stride + k * lanes + i % lanes]
 
     return run, predict
 
 
-def _signatures(dtype: np.dtype) -> tuple[str, str]:
+def _signatures(real: str) -> tuple[str, str]:
     """The argument types of `run` and `predict`."""
-    real = {"float32": "float32", "float64": "float64"}[np.dtype(dtype).name]
     shared = f"{real}[::1], uint32[::1], {real}[:, ::1]"
-    run = f"{shared}, uint64, int64, int64, float64, float64, float64, boolean, uint8[::1], boolean, "
-    return f"({run} int64[::1], int64[::1])", f"({shared}, {real}[:, ::1], int64[::1])"
+    numbers = "uint64, int64, int64, float64, float64, float64, boolean, uint8[::1], boolean"
+    return f"({shared}, {numbers}, int64[::1], int64[::1])", f"({shared}, {real}[:, ::1], int64[::1])"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _compiled(sizes: tuple[int, ...], dtype: str):
-    """The plan and the compiled kernels for a network shape."""
+    """The plan and the kernels for a network shape, compiled or loaded from the disk cache."""
     spec = f"{dtype}:{'-'.join(map(str, sizes))}:{_FINGERPRINT}"
     started = time.perf_counter()
     kernels = _kernels(spec)
@@ -174,7 +186,7 @@ def compile_for(sizes, dtype=np.float32, loss: str = "l1") -> float:
     """
     _check_loss(loss)
     started = time.perf_counter()
-    _compiled(_checked_sizes(sizes), _checked_dtype(np.dtype(dtype)))
+    _compiled(_checked_sizes(sizes), _checked_dtype(dtype).name)
     return time.perf_counter() - started
 
 
@@ -236,28 +248,27 @@ def train(
         raise ValueError(f"betas must lie from 0 up to, not including, 1, not {betas}.")
     if not 0 <= operator.index(epochs) < 2**32 or operator.index(batch_size) < 1:
         raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}.")
-    if pull > 0:
-        if anchor is None:
-            raise ValueError("A pull needs an anchor.")
-        anchor = _checked(anchor, "anchor", parameters.shape, parameters.dtype)
-    else:
-        anchor = None
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be 1 or more, not {threads}.")
+    if pull > 0 and anchor is None:
+        raise ValueError("A pull needs an anchor.")
+    anchors = parameters if anchor is None else _checked(anchor, "anchor", parameters.shape, parameters.dtype)
 
     result = parameters.copy()
     if epochs == 0 or frozen.all():
         return result
     plan, run, _ = _compiled(sizes, parameters.dtype.name)
-    samples = _samples(plan, x, y)
+    samples = _samples(plan, n_networks, x, y)
     trained = (~frozen).astype(np.uint8)
     batch_size = min(batch_size, n_samples)
-    settings = [1 - betas[0], betas[1], 1 - betas[1], 0, 0, eps, pull]
+    learning_rate, beta1, beta2 = float(learning_rate), float(betas[0]), float(betas[1])
+    settings = [1 - beta1, beta2, 1 - beta2, 0, 0, eps, pull]
 
     def train_network(memory: _Memory, e: int, done: np.ndarray, stop: np.ndarray) -> None:
-        memory.load(parameters[e], None if anchor is None else anchor[e])
-        memory.settings[: len(settings)] = settings
-        d = e if n_data > 1 else 0
+        memory.put(parameters[e], anchors[e])
+        memory.settings[:] = settings
         run(
-            memory.all, memory.order, samples[d], keys[e], epochs, batch_size, learning_rate, *betas,
+            memory.all, memory.order, samples[e], keys[e], epochs, batch_size, learning_rate, beta1, beta2,
             loss == "l1", trained, True, done, stop,
         )  # fmt: skip
         result[e] = memory.weights[memory.packed]
@@ -276,15 +287,14 @@ def loss_and_gradients(parameters, sizes, x, y, *, loss: str = "l1") -> tuple[np
     y = _checked(y, "y", (n_data, n_samples, sizes[-1]), parameters.dtype)
     _check_loss(loss)
     plan, run, _ = _compiled(sizes, parameters.dtype.name)
-    samples = _samples(plan, x, y)
+    samples = _samples(plan, n_networks, x, y)
     trained = np.ones(len(sizes) - 1, np.uint8)
     losses, gradients = np.empty(n_networks), np.empty_like(parameters)
 
     def differentiate(memory: _Memory, e: int, done: np.ndarray, stop: np.ndarray) -> None:
-        memory.load(parameters[e], None)
-        d = e if n_data > 1 else 0
+        memory.put(parameters[e], parameters[e])
         losses[e] = run(
-            memory.all, memory.order, samples[d], np.uint64(0), 1, n_samples, 0.0, 0.0, 0.0,
+            memory.all, memory.order, samples[e], np.uint64(0), 1, n_samples, 0.0, 0.0, 0.0,
             loss == "l1", trained, False, done, stop,
         )  # fmt: skip
         gradients[e] = memory.gradient[memory.packed]
@@ -296,14 +306,14 @@ def loss_and_gradients(parameters, sizes, x, y, *, loss: str = "l1") -> tuple[np
 def predict(parameters, sizes, x) -> np.ndarray:
     """Predictions (E, N, d_out) of networks (E, P) for inputs (D, N, d_in), D = 1 or E. Errors as for `train`."""
     sizes, parameters, x = _checked_network(sizes, parameters, x)
-    n_networks, n_data, n_samples = len(parameters), *x.shape[:2]
+    n_networks, n_samples = len(parameters), x.shape[1]
     plan, _, forward = _compiled(sizes, parameters.dtype.name)
-    samples = _samples(plan, x)
+    samples = _samples(plan, n_networks, x)
     outputs = np.empty((n_networks, n_samples, sizes[-1]), parameters.dtype)
 
     def evaluate(memory: _Memory, e: int, done: np.ndarray, stop: np.ndarray) -> None:
-        memory.load(parameters[e], None)
-        forward(memory.all, memory.order, samples[e if n_data > 1 else 0], outputs[e], stop)
+        memory.put(parameters[e], parameters[e])
+        forward(memory.all, memory.order, samples[e], outputs[e], stop)
 
     _spread(evaluate, n_networks, lambda: _Memory(plan, n_samples))
     return outputs
@@ -348,14 +358,15 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _samples(plan: Plan, x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-    """The data as the kernels fetch them: for each sample its targets, inputs and padding, side by side."""
+def _samples(plan: Plan, n_networks: int, x: np.ndarray, y: np.ndarray | None = None) -> list[np.ndarray]:
+    """Each network's data as the kernels fetch them: one row per sample, with its targets, inputs and padding."""
     samples = np.zeros((*x.shape[:2], plan.sample_width), x.dtype)
     d_in, d_out = plan.sizes[0], plan.sizes[-1]
     if y is not None:
         samples[..., :d_out] = y
     samples[..., d_out : d_out + d_in] = x
-    return samples
+    # shared data are shared here too
+    return list(samples) * (n_networks // len(x))
 
 
 def _check_loss(loss: str) -> None:
@@ -371,10 +382,10 @@ def _checked_sizes(sizes) -> tuple[int, ...]:
     return sizes
 
 
-def _checked_dtype(dtype: np.dtype) -> str:
-    if dtype.name not in ("float32", "float64"):
+def _checked_dtype(dtype) -> np.dtype:
+    if dtype not in (np.float32, np.float64):
         raise ValueError(f"Parameters must be float32 or float64, not {dtype}.")
-    return dtype.name
+    return np.dtype(dtype)
 
 
 def _checked(array, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
