@@ -88,6 +88,7 @@ def run_chapter(path: Path, output: Path, parameters: dict) -> float:
             cwd=str(path.parent),
             kernel_name="python3",
             progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # ipykernel warns of its own TCP transport at every start
             stderr_file=sys.stderr if sys.stderr.isatty() else None,
         )
         del notebook.metadata["papermill"]  # paths of this machine

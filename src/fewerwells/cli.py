@@ -38,6 +38,8 @@ def book(
 
     Example: fewerwells book --profile lecture
     """
+    from papermill.exceptions import PapermillExecutionError
+
     from fewerwells.book import BuildError, build
     from fewerwells.chapters import project_root
 
@@ -48,8 +50,8 @@ def book(
     except ParameterError as error:
         raise _refuse(error) from None
     try:
-        page = build(root, profile, output or root, typer.echo)
-    except BuildError as error:
+        page = build(root, profile, (output or root).resolve(), typer.echo)
+    except (BuildError, PapermillExecutionError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"The book is ready: open {page}")
@@ -57,19 +59,23 @@ def book(
 
 @app.command()
 def publish() -> None:
-    """Write the tables of both experiments at paper size to results/, where git keeps them.
+    """Write both experiments' tables and the main figure at paper size to results/, where git keeps them.
 
     What `fewerwells book` has computed before is read back; what is missing is trained.
     """
     from fewerwells.chapters import project_root
     from fewerwells.experiments import run as run_design
     from fewerwells.parameters import Experiment1, Experiment2
+    from fewerwells.plots.results import save_answer
     from fewerwells.results import write_table
+    from fewerwells.statistics import geometric_summary
 
     folder = project_root() / "results"
     for name, model in (("experiment_1", Experiment1), ("experiment_2", Experiment2)):
         write_table(run_design(model()), folder / f"{name}.csv", parameters=model().model_dump())
-        typer.echo(f"wrote {folder / name}.csv")
+        typer.echo(f"wrote results/{name}.csv")
+    save_answer(geometric_summary(run_design(Experiment1()), "sobol_all_mean", ["arm", "N"]), folder / "answer.svg")
+    typer.echo("wrote results/answer.svg")
 
 
 def _parse(assignments: list[str]) -> dict:
@@ -98,6 +104,8 @@ def run(
 
     Example: fewerwells run 3_experiment_1 out.ipynb -p hill_coefficient=3 -p n_seeds=5
     """
+    from papermill.exceptions import PapermillExecutionError
+
     from fewerwells.chapters import chapter_path, project_root, run_chapter
 
     try:
@@ -105,6 +113,9 @@ def run(
         seconds = run_chapter(chapter_path(project_root(), chapter), output.resolve(), parameters)
     except ParameterError as error:
         raise _refuse(error) from None
+    except PapermillExecutionError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     typer.echo(f"{output}: done in {seconds:.0f} s")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from fewerwells.datasets import Pairs
-from fewerwells.plots.style import ARM_COLOURS, PALETTE
+from fewerwells.plots.style import ARM_COLOURS, PALETTE, use_style
 
 MARKERS = {"transfer": "o", "scratch": "s", "oracle": "D"}
 NAMES = {"transfer": "transfer", "scratch": "from scratch", "oracle": "oracle"}
@@ -50,6 +53,25 @@ def plot_learning_curves(summary: pd.DataFrame, ax: Axes, *, oracle: pd.DataFram
     _wells_axis(ax, sorted(summary["N"].unique()))
     _plain_log_y(ax)
     ax.set_ylabel("L1 error (nM)")
+
+
+def plot_answer(summary: pd.DataFrame, ax: Axes) -> None:
+    """The book's main figure: learning curves of transfer and scratch with the oracle's level.
+
+    Args:
+        summary: `statistics.geometric_summary` by arm and N, oracle included (errors in nM).
+        ax: where to draw.
+    """
+    plot_learning_curves(summary[summary["arm"] != "oracle"], ax, oracle=summary[summary["arm"] == "oracle"])
+    ax.legend()
+
+
+def save_answer(summary: pd.DataFrame, path: Path) -> None:
+    """Write `plot_answer` to an SVG file."""
+    use_style()
+    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
+    plot_answer(summary, figure.subplots())
+    figure.savefig(path, metadata={"Date": None})
 
 
 def plot_bars(summary: pd.DataFrame, ax: Axes, *, by: str) -> None:

@@ -87,8 +87,8 @@ class Plan:
 
     @cached_property
     def tile_vectors(self) -> int:
-        """Vectors in a tile: an even number, for micro-kernels that take two at a time."""
-        return min(max(TILE_BYTES // (self.stride * self.itemsize) // 2 * 2, 2), TILE_VECTORS)
+        """Vectors in a tile: even where there is room, for micro-kernels that take two at a time."""
+        return min(max(TILE_BYTES // (self.stride * self.itemsize) // 2 * 2, 1), TILE_VECTORS)
 
     @cached_property
     def places(self) -> dict[str, int]:

@@ -202,30 +202,51 @@ def _transpose(code, quads):
     return weave(ab, cd, low), weave(ab, cd, high), weave(ab_high, cd_high, low), weave(ab_high, cd_high, high)
 
 
+def _for_vectors(code, vectors, body):
+    """Emit body(v, together) for all vectors of samples v, v + 1, ..., two at a time if there are enough registers."""
+    if _vectors_together() == 1:
+        with code.loop(vectors) as v:
+            body(v, range(1))
+        return
+    odd = code.builder.and_(vectors, _INT(1))
+    even = code.builder.sub(vectors, odd)
+    with code.loop(even, 2) as v:
+        body(v, range(2))
+    with code.builder.if_then(code.builder.icmp_unsigned("!=", odd, _INT(0))):
+        body(even, range(1))
+
+
+def _vectors_together() -> int:
+    """How many vectors of samples one block of sums spans: with two, each weight that is loaded serves twice."""
+    return 2 if _register_budget() >= 12 else 1
+
+
 @_micro_kernel
 def _forward(code, weights, inputs, outputs, vectors, *, n_in, n_out, relu):
     """outputs = W inputs + b, then ReLU; a block of sums is some outputs of one or two vectors of samples."""
     builder, lanes, stride = code.builder, code.lanes, code.plan.stride
-    budget = _register_budget()
-    together = range(2 if budget >= 12 else 1)
-    for blocks in _blocks(n_out, budget // len(together)):
+    for blocks in _blocks(n_out, _register_budget() // _vectors_together()):
         rows = range(blocks[1])
-        with code.loop_blocks(blocks) as row, code.loop(vectors, len(together)) as v:
-            biases = [code.load_splat(code.at(weights, (row, n_in + 1), r * (n_in + 1), n_in)) for r in rows]
-            sums = code.sums([bias for bias in biases for _ in together])
-            with code.loop(n_in) as k:
-                x = [code.load(code.at(inputs, (v, stride), u * stride, (k, lanes))) for u in together]
+        with code.loop_blocks(blocks) as row:
+
+            def block(v, together, row=row, rows=rows):
+                biases = [code.load_splat(code.at(weights, (row, n_in + 1), r * (n_in + 1), n_in)) for r in rows]
+                sums = [code.sums([bias for _ in together]) for bias in biases]
+                with code.loop(n_in) as k:
+                    x = [code.load(code.at(inputs, (v, stride), u * stride, (k, lanes))) for u in together]
+                    for r in rows:
+                        weight = code.load_splat(code.at(weights, (row, n_in + 1), r * (n_in + 1), k))
+                        for u in together:
+                            code.accumulate(sums[r][u], weight, x[u])
                 for r in rows:
-                    weight = code.load_splat(code.at(weights, (row, n_in + 1), r * (n_in + 1), k))
                     for u in together:
-                        code.accumulate(sums[r * len(together) + u], weight, x[u])
-            for r in rows:
-                for u in together:
-                    value = builder.load(sums[r * len(together) + u])
-                    if relu:
-                        # in this form NaN stays NaN
-                        value = builder.select(builder.fcmp_ordered("<", value, code.zero), code.zero, value)
-                    code.store(value, code.at(outputs, (v, stride), u * stride, (row, lanes), r * lanes))
+                        value = builder.load(sums[r][u])
+                        if relu:
+                            # in this form NaN stays NaN
+                            value = builder.select(builder.fcmp_ordered("<", value, code.zero), code.zero, value)
+                        code.store(value, code.at(outputs, (v, stride), u * stride, (row, lanes), r * lanes))
+
+            _for_vectors(code, vectors, block)
 
 
 @_micro_kernel
@@ -256,24 +277,25 @@ def _deltas_of_outputs(code, tile, scale, count, vectors, *, absolute):
 def _deltas_of_inputs(code, weights, inputs, deltas, vectors, *, n_in, n_out):
     """inputs = W^T deltas where inputs > 0, else 0; blocks as in `_forward`."""
     builder, lanes, stride = code.builder, code.lanes, code.plan.stride
-    budget = _register_budget()
-    together = range(2 if budget >= 12 else 1)
-    for blocks in _blocks(n_in, budget // len(together)):
+    for blocks in _blocks(n_in, _register_budget() // _vectors_together()):
         rows = range(blocks[1])
-        with code.loop_blocks(blocks) as row, code.loop(vectors, len(together)) as v:
-            sums = code.sums([code.zero for _ in rows for _ in together])
-            with code.loop(n_out) as k:
-                d = [code.load(code.at(deltas, (v, stride), u * stride, (k, lanes))) for u in together]
+        with code.loop_blocks(blocks) as row:
+
+            def block(v, together, row=row, rows=rows):
+                sums = [code.sums([code.zero for _ in together]) for _ in rows]
+                with code.loop(n_out) as k:
+                    d = [code.load(code.at(deltas, (v, stride), u * stride, (k, lanes))) for u in together]
+                    for r in rows:
+                        weight = code.load_splat(code.at(weights, (k, n_in + 1), row, r))
+                        for u in together:
+                            code.accumulate(sums[r][u], weight, d[u])
                 for r in rows:
-                    weight = code.load_splat(code.at(weights, (k, n_in + 1), row, r))
                     for u in together:
-                        code.accumulate(sums[r * len(together) + u], weight, d[u])
-            for r in rows:
-                for u in together:
-                    place = code.at(inputs, (v, stride), u * stride, (row, lanes), r * lanes)
-                    off = builder.fcmp_ordered("<=", code.load(place), code.zero)
-                    value = builder.load(sums[r * len(together) + u])
-                    code.store(builder.select(off, code.zero, value), place)
+                        place = code.at(inputs, (v, stride), u * stride, (row, lanes), r * lanes)
+                        off = builder.fcmp_ordered("<=", code.load(place), code.zero)
+                        code.store(builder.select(off, code.zero, builder.load(sums[r][u])), place)
+
+            _for_vectors(code, vectors, block)
 
 
 @_micro_kernel
@@ -424,7 +446,7 @@ def forward(typingctx, spec, memory, vectors):
 
 @intrinsic(prefer_literal=True)
 def start_backward(typingctx, spec, memory, scale, absolute, count, vectors):
-    """Overwrite the outputs by the derivative of scale * sum |output - target|, or of the squares, over `count` samples."""
+    """Overwrite the outputs by the derivative of scale * (sum of |error|, or of its square) over `count` samples."""
 
     def emit(builder, plan, memory, scale, absolute, count, vectors):
         tile = _place(builder, plan, memory, "tile")

@@ -77,21 +77,9 @@ def _kernels(spec: str):
 
     @jit
     def run(
-        memory,
-        order,
-        samples,
-        key,
-        epochs,
-        batch_size,
-        learning_rate,
-        beta1,
-        beta2,
-        absolute,
-        trained,
-        update,
-        done,
-        stop,
-    ):
+        memory, order, samples, key, epochs, batch_size, learning_rate, beta1, beta2,
+        absolute, trained, update, done, stop,
+    ):  # fmt: skip
         """Train the network in `memory`; or, without `update`, return its loss and leave the gradient there."""
         n = len(samples)
         loss = 0.0
@@ -108,8 +96,7 @@ def _kernels(spec: str):
                     if _vector.is_set(stop):
                         return loss
                     count = min(end - start, tile_samples)
-                    # micro-kernels take two vectors at a time
-                    vectors = 2 * ((count + 2 * lanes - 1) // (2 * lanes))
+                    vectors = (count + lanes - 1) // lanes
                     _vector.gather(spec, memory, samples, order, start, count, vectors)
                     _vector.forward(spec, memory, vectors)
                     if not update:
@@ -139,7 +126,7 @@ def _kernels(spec: str):
             if _vector.is_set(stop):
                 return
             count = min(n - start, tile_samples)
-            vectors = 2 * ((count + 2 * lanes - 1) // (2 * lanes))
+            vectors = (count + lanes - 1) // lanes
             _vector.gather(spec, memory, samples, order, start, count, vectors)
             _vector.forward(spec, memory, vectors)
             for i in range(count):
