@@ -14,7 +14,7 @@ from fewerwells.widgets import _bundle
 
 RENDERER = "tex-chtml.js"
 FONTS = "output/chtml/fonts/woff-v2"
-UNWANTED = ("thebe", "widget-state")
+UNWANTED = ("thebe", "THEBE_JS_URL", "widget-state")
 
 
 def _copy_mathjax(app, error) -> None:
@@ -25,13 +25,17 @@ def _copy_mathjax(app, error) -> None:
         copy_asset(source / FONTS, target / FONTS)
 
 
-def _drop_unused_scripts(app, page, template, context, doctree) -> None:
-    """Thebe runs code on a remote kernel, the widget state is for a manager; no page here offers either."""
+def _drop_unused_files(app, page, template, context, doctree) -> None:
+    """Leave out Thebe (it runs code on a remote kernel), the widget manager's state, and MathJax where no formula is."""
+    body = context.get("body", "")
+    unwanted = UNWANTED if 'class="math' in body or 'class="output text_latex' in body else (*UNWANTED, "mathjax", "MathJax")
 
-    def described(script) -> str:
-        return f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', {}).get('type')}"
+    def is_wanted(file) -> bool:
+        words = f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', '')}"
+        return not any(word in words for word in unwanted)
 
-    context["script_files"] = [s for s in context["script_files"] if not any(word in described(s) for word in UNWANTED)]
+    for name in ("script_files", "css_files"):
+        context[name] = [file for file in context[name] if is_wanted(file)]
 
 
 def _add_figures(app, page, template, context, doctree) -> None:
@@ -60,5 +64,5 @@ def setup(app) -> dict:
     app.connect("build-finished", _copy_mathjax)
     app.connect("builder-inited", _write_figures)
     app.connect("html-page-context", _add_figures)
-    app.connect("html-page-context", _drop_unused_scripts, priority=900)
+    app.connect("html-page-context", _drop_unused_files, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
