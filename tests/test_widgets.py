@@ -81,6 +81,7 @@ def torch_training(sizes, parameters, x, y, scale, key, epochs) -> np.ndarray:
         epochs=epochs,
         batch_size=256,
         learning_rate=1e-3,
+        threads=1,
     )[0]
 
 

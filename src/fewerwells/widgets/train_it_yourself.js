@@ -184,7 +184,7 @@ function render({ model, el }) {
     plate.innerHTML = plateMarkup(y, surface, Math.max(...chosen.eta));
     plate.dataset.plates = plates;
     plate.setAttribute("aria-label", `${settings.wells} wells on ${plates} ${plates === 1 ? "plate" : "plates"}, coloured by their measured y₁`);
-    plateTitle.textContent = `${settings.wells} wells, ${format(settings.wells / 96)} ${settings.wells === 96 ? "plate" : "plates"}, ${format(settings.wells / 8)} hours at 12 hours a plate`;
+    plateTitle.textContent = `${settings.wells} wells: ${format(settings.wells / 96)} ${plates === 1 ? "plate" : "plates"}, ${format(settings.wells / 8)} hours in the lab`;
     Object.assign(state, { running: false, done: false, epoch: 0 });
     worker.postMessage({
       what: "start", sizes: pretrained.sizes, pretrained: weights, circuit: chosen, wells: settings.wells, noise: settings.noise,

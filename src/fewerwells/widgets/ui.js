@@ -176,7 +176,7 @@ export function escape(text) {
   return String(text).replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-const MAP = { width: 260, height: 262, left: 34, top: 8, side: 220 };
+const MAP = { width: 264, height: 262, left: 38, top: 8, side: 220 };
 
 /**
  * A square map of one output over both inputs, 0–20 nM, with the small domain outlined.
