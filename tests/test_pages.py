@@ -50,7 +50,16 @@ needs_npm = pytest.mark.skipif(NPM is None, reason="npm is missing; on Debian: a
 def html() -> Path:
     """The folder of the smoke-size book, built where `make test` builds it."""
     environment = {name: value for name, value in os.environ.items() if name != "FEWERWELLS_RESULTS"}
-    command = [sys.executable, "-m", "fewerwells.cli", "book", "--profile", "smoke", "--output", str(ROOT / "_build/smoke")]
+    command = [
+        sys.executable,
+        "-m",
+        "fewerwells.cli",
+        "book",
+        "--profile",
+        "smoke",
+        "--output",
+        str(ROOT / "_build/smoke"),
+    ]
     finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return ROOT / "_build" / "smoke" / "_build" / "html"
@@ -92,7 +101,9 @@ def tab(browser, address):
         tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         tab.on("pageerror", lambda error: wrong.append(str(error)))
         tab.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-        tab.on("response", lambda response: wrong.append(f"{response.status}: {response.url}") if not response.ok else None)
+        tab.on(
+            "response", lambda response: wrong.append(f"{response.status}: {response.url}") if not response.ok else None
+        )
         tab.on("request", lambda request: asked.append(request.url))
         tab.asked = asked
         yield tab
@@ -161,7 +172,9 @@ class _Links(HTMLParser):
 
 
 def test_every_link_inside_the_book_leads_somewhere(html):
-    pages = {path: _Links(path.read_text(encoding="utf-8")) for path in html.rglob("*.html") if "_static" not in path.parts}
+    pages = {
+        path: _Links(path.read_text(encoding="utf-8")) for path in html.rglob("*.html") if "_static" not in path.parts
+    }
     dead = []
     for path, links in pages.items():
         for target in links.targets:
@@ -208,7 +221,10 @@ def train(box, press) -> dict[str, tuple[float, float]]:
     press(box.get_by_role("button", name="Train"))
     box.page.wait_for_selector(".fw[data-state=done]")
     rows = box.get_by_role("row").all()[1:]
-    return {row.get_by_role("rowheader").inner_text(): tuple(map(float, row.get_by_role("cell").all_inner_texts())) for row in rows}
+    return {
+        row.get_by_role("rowheader").inner_text(): tuple(map(float, row.get_by_role("cell").all_inner_texts()))
+        for row in rows
+    }
 
 
 @functools.cache
@@ -445,7 +461,7 @@ def test_figures_live_in_jupyterlab(browser, lab):
         page = context.new_page()
         page.goto(lab)
         cells = page.locator(".jp-Notebook .jp-CodeCell")
-        page.get_by_text("Python 3 | Idle").wait_for()
+        sync_api.expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
         for number in range(3):
             cells.nth(number).locator(".cm-content").click()
             page.keyboard.press("Shift+Enter")

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,7 @@ def wells(circuit: dict, n: int, noise: float, high: float, seed: int) -> tuple[
 
 def fresh_network(seed: int) -> np.ndarray:
     """What `freshNetwork` should give for the study's network, shape (492,)."""
-    sizes = STUDY_SIZES
-    bounds = np.concatenate([np.full((a + 1) * b, a**-0.5) for a, b in zip(sizes, sizes[1:], strict=False)])
+    bounds = np.concatenate([np.full((a + 1) * b, a**-0.5) for a, b in pairwise(STUDY_SIZES)])
     return bounds * (2 * uniforms(seed, 3, len(bounds)) - 1)
 
 
@@ -131,7 +131,9 @@ class TestMaths:
         cases, expected = [], []
         for _ in range(10):
             parameters, x = random_network(rng, sizes), rng.uniform(0, 20, (20, 2))
-            cases.append({"what": "predict", "sizes": sizes, "parameters": parameters.tolist(), "x": x.ravel().tolist()})
+            cases.append(
+                {"what": "predict", "sizes": sizes, "parameters": parameters.tolist(), "x": x.ravel().tolist()}
+            )
             cases[-1]["scale"] = 40.0
             ensemble = Ensemble(sizes, parameters[None], output_scale=40.0)
             expected.append(ensemble.predict(x)[0].ravel())

@@ -28,7 +28,9 @@ def _copy_mathjax(app, error) -> None:
 def _drop_unused_files(app, page, template, context, doctree) -> None:
     """Leave out Thebe (it runs code on a remote kernel), the widget manager's state, and MathJax where no formula is."""
     body = context.get("body", "")
-    unwanted = UNWANTED if 'class="math' in body or 'class="output text_latex' in body else (*UNWANTED, "mathjax", "MathJax")
+    unwanted = (
+        UNWANTED if 'class="math' in body or 'class="output text_latex' in body else (*UNWANTED, "mathjax", "MathJax")
+    )
 
     def is_wanted(file) -> bool:
         words = f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', '')}"

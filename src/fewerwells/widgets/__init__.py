@@ -39,7 +39,10 @@ def _circuit(circuit: Circuit) -> dict:
 
 def _targets() -> list[dict]:
     complexes = [reference_circuit("n_part_complex", n) for n in (1.5, 2.0, 3.0, 4.0)]
-    return [_circuit(c) for c in (reference_circuit("simple_activation"), *complexes, reference_circuit("phosphorylation_cycle"))]
+    return [
+        _circuit(c)
+        for c in (reference_circuit("simple_activation"), *complexes, reference_circuit("phosphorylation_cycle"))
+    ]
 
 
 class _Figure(anywidget.AnyWidget):
@@ -142,7 +145,9 @@ class ResultsExplorer(_Figure):
     seed = traitlets.Int(-1).tag(sync=True, page=True)
 
     @classmethod
-    def from_tables(cls, experiment_1: pd.DataFrame, experiment_2: pd.DataFrame, *, profile: str = "paper") -> ResultsExplorer:
+    def from_tables(
+        cls, experiment_1: pd.DataFrame, experiment_2: pd.DataFrame, *, profile: str = "paper"
+    ) -> ResultsExplorer:
         """The explorer of two tidy tables (`results.COLUMNS`) with the same seeds.
 
         Args:

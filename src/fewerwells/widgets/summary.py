@@ -63,7 +63,8 @@ def summarise(experiment_1: pd.DataFrame, experiment_2: pd.DataFrame) -> dict:
     curves = experiment_1[experiment_1["arm"] != "oracle"]
     equivalence = {
         region: [
-            {"N": int(row["N"])} | {name: _rounded(row[name]) for name in ("k", "low", "high", "limit_low", "limit_high")}
+            {"N": int(row["N"])}
+            | {name: _rounded(row[name]) for name in ("k", "low", "high", "limit_low", "limit_high")}
             for _, row in data_equivalence(curves, f"sobol_{region}_mean").iterrows()
         ]
         for region in REGIONS
