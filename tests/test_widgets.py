@@ -151,17 +151,20 @@ class TestMaths:
     @pytest.mark.parametrize("sizes", [STUDY_SIZES, (2, 2), (2, 3, 4, 2)])
     def test_loss_and_gradient(self, sizes):
         rng = np.random.default_rng(5)
+        cases, expected = [], []
         for _ in range(10):
             parameters, x, y = random_network(rng, sizes), rng.uniform(0, 20, (17, 2)), rng.uniform(0, 40, (17, 2))
             layers = reference._layers(torch.tensor(parameters[None]), sizes)
             scaled = torch.tensor((x / 10 - 1).T[None])
             loss = reference.loss_of(reference.forward(layers, scaled), torch.tensor(y.T[None] / 40), "l1")
             loss.backward()
-            expected = torch.cat([tensor.grad.reshape(-1) for layer in layers for tensor in layer])
+            gradient = torch.cat([tensor.grad.reshape(-1) for layer in layers for tensor in layer])
+            expected.append((loss.item(), gradient.numpy()))
             case = {"what": "gradient", "sizes": sizes, "parameters": parameters.tolist(), "scale": 40.0}
-            (got,) = javascript([case | {"x": x.ravel().tolist(), "y": y.ravel().tolist()}])
-            assert got["loss"] == pytest.approx(loss.item(), abs=1e-12)
-            np.testing.assert_allclose(got["gradient"], expected.numpy(), rtol=0, atol=1e-12)
+            cases.append(case | {"x": x.ravel().tolist(), "y": y.ravel().tolist()})
+        for got, (loss, gradient) in zip(javascript(cases), expected, strict=True):
+            assert got["loss"] == pytest.approx(loss, abs=1e-12)
+            np.testing.assert_allclose(got["gradient"], gradient, rtol=0, atol=1e-12)
 
     @pytest.mark.parametrize("n", [10, 96, 600])
     def test_training_with_adam(self, n):
