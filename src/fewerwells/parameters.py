@@ -189,7 +189,9 @@ class Biology(ProfileParameters):
     @model_validator(mode="after")
     def _hill_coefficients_increase(self) -> Self:
         if any(later <= earlier for earlier, later in pairwise(self.hill_coefficients)):
-            raise ValueError(f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before")
+            raise ValueError(
+                f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before"
+            )
         return self
 
     @property
@@ -278,17 +280,25 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
     return f"{name} is {error['input']!r}; it must be {allowed}."
 
 
+def problems(values: Mapping, model: type[ProfileParameters]) -> list[tuple[str, str]]:
+    """Everything that a model refuses, as pairs (parameter, sentence); "" where values contradict one another."""
+    try:
+        model.model_validate(dict(values))
+    except ValidationError as error:
+        return [(str(e["loc"][0]) if e["loc"] else "", _sentence(e, model)) for e in error.errors(include_url=False)]
+    return []
+
+
 def validate(values: Mapping, model: type[ProfileParameters]) -> ProfileParameters:
     """Values checked against a model of this module and completed from the profile.
 
     Raises:
         ParameterError: one sentence for each unknown name, wrong type or impossible value.
     """
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        sentences = [_sentence(e, model) for e in error.errors(include_url=False)]
-        raise ParameterError(" ".join(sentences)) from None
+    refused = problems(values, model)
+    if refused:
+        raise ParameterError(" ".join(sentence for _, sentence in refused))
+    return model.model_validate(dict(values))
 
 
 def _is_parameter(name: str, value) -> bool:

@@ -84,14 +84,17 @@ def provenance() -> dict:
     }
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a kill at any moment leaves the old one or the new one, never a part."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(unfinished, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # there only when writing failed, on a full disk for example
 
 
 def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
@@ -108,8 +111,8 @@ def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
     record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **notes, **provenance()}
-    _write_whole(path, data)
-    _write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
+    write_whole(path, data)
+    write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
 
 def read_table(path: Path) -> pd.DataFrame:
