@@ -8,14 +8,10 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from fewerwells import sweeps
 from fewerwells.chapters import chapters, project_root, run_chapter
 from fewerwells.cli import app
-from fewerwells.experiments import runs_folder
 from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError
 from fewerwells.results import read_table
 

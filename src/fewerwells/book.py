@@ -13,7 +13,6 @@ import yaml
 
 from fewerwells.chapters import chapter_digest, chapters, run_chapter
 
-
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 

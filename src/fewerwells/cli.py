@@ -254,6 +254,39 @@ def status(
 
 
 @app.command()
+def compare(
+    table: Annotated[Path, typer.Argument(help="The rerun's rows: a CSV written by a chapter or a sweep.")],
+    verbose: Annotated[bool, typer.Option("--all", help="List also the estimates that agree.")] = False,
+) -> None:
+    """Say for each published estimate whether a rerun agrees with it.
+
+    Both tables' interquartile means over seeds are compared in every cell that they share, by a bootstrap of their
+    ratio over seeds, paired where the seeds are the same; the 95 % intervals hold for all estimates at once. The exit
+    status is 0 if all agree and 1 if one does not.
+
+    Example: fewerwells compare results/runs/sweeps/n_by_noise.csv
+    """
+    from fewerwells.chapters import project_root
+    from fewerwells.comparison import compare as judge
+    from fewerwells.comparison import read_published, read_rerun, verdict
+    from fewerwells.report import number
+
+    try:
+        judged = judge(read_rerun(table), read_published(project_root() / "results"))
+    except ParameterError as error:
+        raise _refuse(error) from None
+    for row in (judged if verbose else judged[~judged["agrees"]]).itertuples():
+        typer.echo(
+            f"{'agrees' if row.agrees else 'DISAGREES':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}, "
+            f"{row.estimate}: published {number(row.published)}, rerun {number(row.rerun)} nM, "
+            f"ratio {row.ratio:.4g} [{row.low:.4g}, {row.high:.4g}], {row.n_seeds} {'paired ' * row.paired}seeds"
+        )
+    typer.echo(verdict(judged))
+    if not judged["agrees"].all():
+        raise typer.Exit(1)
+
+
+@app.command()
 def clean(
     everything: Annotated[bool, typer.Option("--all", help="Also the points that are done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
