@@ -125,9 +125,10 @@ def test_a_failing_cell_leaves_the_earlier_output_alone(tmp_path, monkeypatch):
     assert out.read_text() == "precious"
 
 
-class TestSweep:
-    GRID = {"hill_coefficient": [1.0, 2.0], "noise": [0.5]}
+GRID = {"hill_coefficient": [1.0, 2.0], "noise": [0.5]}
 
+
+class TestSweep:
     def test_runs_every_point_once_and_gives_its_rows(self, monkeypatch):
         ran = []
         original = sweeps.run_chapter
@@ -137,7 +138,7 @@ class TestSweep:
             return original(path, output, parameters)
 
         monkeypatch.setattr(sweeps, "run_chapter", counting)
-        table = sweeps.sweep("3_experiment_1", self.GRID, QUICK, root=ROOT)
+        table = sweeps.sweep("3_experiment_1", GRID, QUICK, root=ROOT)
         assert set(table["n"]) == {1.0, 2.0}
         assert len(ran) == 2
         stored = sorted((runs_folder() / "sweeps" / "3_experiment_1").iterdir())
@@ -145,7 +146,7 @@ class TestSweep:
             ["notebook.ipynb", "rows.csv", "rows.json"]
         ] * 2
         (stored[0] / "rows.csv").write_text("")  # damaged: this one runs again, the other does not
-        sweeps.sweep("3_experiment_1", self.GRID, QUICK, root=ROOT)
+        sweeps.sweep("3_experiment_1", GRID, QUICK, root=ROOT)
         assert len(ran) == 3
 
     @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def _start() -> None:
 
 @app.command()
 def book(
-    profile: Annotated[str, typer.Option(help="smoke (seconds), lecture (minutes) or paper (the whole study).")] = "paper",
+    profile: Annotated[
+        str, typer.Option(help="smoke (seconds), lecture (minutes) or paper (the whole study).")
+    ] = "paper",
     output: Annotated[Path | None, typer.Option(help="Folder for _build/html; the book's own by default.")] = None,
 ) -> None:
     """Run the chapters that are missing or out of date, then render the book.
@@ -98,7 +100,9 @@ def _parse(assignments: list[str]) -> dict:
 def run(
     chapter: Annotated[str, typer.Argument(help="The chapter, for example 3_experiment_1.")],
     output: Annotated[Path, typer.Argument(help="Where the executed notebook goes.")],
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="name=value, as often as needed.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value, as often as needed.")
+    ] = None,
 ) -> None:
     """Run one chapter with other parameters.
 

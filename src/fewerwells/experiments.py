@@ -90,7 +90,9 @@ def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progres
     errors = evaluate(training.ensemble, cell.circuit, seeds, training.diverged)
     for seed, row in zip(seeds, errors, strict=True):
         if row["status"] != "ok":
-            log.warning("%s on %s with N = %d, seed %d: %s.", cell.arm, cell.circuit.label, cell.wells, seed, row["status"])
+            log.warning(
+                "%s on %s with N = %d, seed %d: %s.", cell.arm, cell.circuit.label, cell.wells, seed, row["status"]
+            )
     circuit = cell.circuit
     common = {
         "arm": cell.arm,
@@ -160,7 +162,9 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
     return pd.concat([read_table(path) for path in paths], ignore_index=True)
 
 
-def _train(todo: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, pretrain_first: bool) -> None:
+def _train(
+    todo: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, pretrain_first: bool
+) -> None:
     shared = PRETRAINING.n_epochs(protocol) * PRETRAINING.n_pairs(protocol, 0)
     missing = [s for s in seeds if pretrain_first and _load_pretrained(_pretrained_path(protocol, engine, s)) is None]
     own = [cell.sample_steps(protocol) - cell.pretrains * shared for cell, _ in todo]

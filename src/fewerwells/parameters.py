@@ -189,7 +189,9 @@ class Biology(ProfileParameters):
     @model_validator(mode="after")
     def _hill_coefficients_increase(self) -> Self:
         if any(later <= earlier for earlier, later in pairwise(self.hill_coefficients)):
-            raise ValueError(f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before")
+            raise ValueError(
+                f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before"
+            )
         return self
 
     @property
@@ -311,6 +313,3 @@ def read_parameters(namespace: Mapping, model: type[ProfileParameters]) -> Profi
         if _is_parameter(name, value) and not isinstance(value, types.ModuleType)
     }
     return validate(values, model)
-
-
-BiologyParameters = Biology

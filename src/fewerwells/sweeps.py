@@ -38,7 +38,9 @@ class SweepFile(BaseModel):
                 raise ParameterError(f"the grid of {name} is empty; it needs at least one value.")
             if name in self.fixed:
                 raise ParameterError(f"{name} is both fixed and in the grid; it can be in one of them.")
-        points = [self.fixed | dict(zip(self.grid, chosen, strict=True)) for chosen in itertools.product(*self.grid.values())]
+        points = [
+            self.fixed | dict(zip(self.grid, chosen, strict=True)) for chosen in itertools.product(*self.grid.values())
+        ]
         for index, point in enumerate(points):
             if point in points[:index]:
                 raise ParameterError(f"the grid holds the same point twice: {point}.")

@@ -59,7 +59,9 @@ def _label(ax: Axes, at: tuple[float, float], text: str, size: float = 10, **set
     ax.text(*at, text, fontsize=size, **settings)
 
 
-def _arrow(ax: Axes, start, end, *, bend: float = 0.0, colour: str = INK, dashed: bool = False, head: bool = True) -> None:
+def _arrow(
+    ax: Axes, start, end, *, bend: float = 0.0, colour: str = INK, dashed: bool = False, head: bool = True
+) -> None:
     """An arrow from `start` to `end`; a positive `bend` curves it to the right of its direction."""
     arrow = FancyArrowPatch(
         start,
@@ -125,7 +127,9 @@ def _shared_resource(ax: Axes, at: tuple[float, float], levels: tuple[float, flo
     """The resource R between two genes, with a dashed line to each of their starts."""
     angle = np.pi / 6 + np.arange(6) * np.pi / 3
     corners = np.array(at) + 5 * np.column_stack([np.cos(angle), np.sin(angle)])
-    ax.add_patch(Polygon(corners, facecolor=_tint(MUTED, 0.3), edgecolor=MUTED, linewidth=LINE, joinstyle="round", zorder=3))
+    ax.add_patch(
+        Polygon(corners, facecolor=_tint(MUTED, 0.3), edgecolor=MUTED, linewidth=LINE, joinstyle="round", zorder=3)
+    )
     _label(ax, at, "R", 12, zorder=4)
     for level in levels:
         side = np.sign(level - at[1])
@@ -143,7 +147,7 @@ def plot_simple_activation(ax: Axes) -> None:
         _gene(ax, 37, level, index)
         _arrow(ax, (67 + GAP, level), (97 - BOX[0] / 2 - GAP, level))
         _output(ax, (97, level), index)
-    _shared_resource(ax, (42.5, sum(levels) / 2), levels)
+    _shared_resource(ax, (39.3, sum(levels) / 2), levels)
 
 
 def plot_n_part_complex(ax: Axes, n: int = 2) -> None:
@@ -172,13 +176,14 @@ def plot_n_part_complex(ax: Axes, n: int = 2) -> None:
         _gene(ax, 43, level, index, length=28)
         _arrow(ax, (71 + GAP, level), (97 - BOX[0] / 2 - GAP, level))
         _output(ax, (97, level), index)
-    _shared_resource(ax, (48.5, sum(levels) / 2), levels)
+    _shared_resource(ax, (45.3, sum(levels) / 2), levels)
 
 
 def plot_phosphorylation_cycle(ax: Axes) -> None:
     """One protein in two states: the kinase x₂ turns y₁ into y₂, the phosphatase x₁ turns it back."""
     _prepare(ax, 58, "Phosphorylation cycle")
-    level, left, right = 25.0, 24.0, 84.0
+    level, left, right = 27.0, 24.0, 84.0
+    distance = 12.2  # of an enzyme from the reaction that it drives
     half = BOX[0] / 2 + GAP
     _output(ax, (left, level), 1)
     _output(ax, (right, level), 2)
@@ -189,12 +194,16 @@ def plot_phosphorylation_cycle(ax: Axes) -> None:
     _arrow(ax, (right - half, level - 3.5), (left + half, level - 3.5), bend=-0.22)
     middle = (left + right) / 2
     crest = 3.5 + 0.11 * (right - left - 2 * half)
-    _input(ax, (middle, level + crest + 14), 2)
-    _arrow(ax, (middle, level + crest + 14 - RADIUS - GAP), (middle, level + crest + GAP), colour=MUTED, dashed=True)
-    _input(ax, (middle, level - crest - 9.2), 1)
-    _arrow(ax, (middle, level - crest - 9.2 + RADIUS), (middle, level - crest - GAP), colour=MUTED, dashed=True)
-    _label(ax, (middle + RADIUS + 2, level + crest + 14), "kinase", ha="left")
-    _label(ax, (middle + RADIUS + 2, level - crest - 9.2), "phosphatase", ha="left")
+    _input(ax, (middle, level + crest + distance), 2)
+    _arrow(
+        ax, (middle, level + crest + distance - RADIUS - GAP), (middle, level + crest + GAP), colour=MUTED, dashed=True
+    )
+    _input(ax, (middle, level - crest - distance), 1)
+    _arrow(
+        ax, (middle, level - crest - distance + RADIUS + GAP), (middle, level - crest - GAP), colour=MUTED, dashed=True
+    )
+    _label(ax, (middle + RADIUS + 2, level + crest + distance), "kinase", ha="left")
+    _label(ax, (middle + RADIUS + 2, level - crest - distance), "phosphatase", ha="left")
     _label(ax, (left, level - 9.5), "without\nphosphate", 9.5)
     _label(ax, (right, level - 9.5), "with\nphosphate", 9.5)
 
@@ -208,9 +217,18 @@ def _helix(ax: Axes, centre: tuple[float, float], length: float = 20.0, height: 
         y = height / 2 * np.cos(2 * np.pi * 2 * rung)
         if abs(y) > 0.15 * height:
             at = centre[0] + (rung - 0.5) * length
-            ax.plot([at, at], [centre[1] - y, centre[1] + y], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1)
+            ax.plot(
+                [at, at], [centre[1] - y, centre[1] + y], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1
+            )
     for sign, colour in ((1, COLOURS[0]), (-1, COLOURS[1])):
-        ax.plot(x, centre[1] + sign * height / 2 * np.cos(phase), color=colour, linewidth=2.4, solid_capstyle="round", zorder=2)
+        ax.plot(
+            x,
+            centre[1] + sign * height / 2 * np.cos(phase),
+            color=colour,
+            linewidth=2.4,
+            solid_capstyle="round",
+            zorder=2,
+        )
 
 
 def _strand(ax: Axes, centre: tuple[float, float], length: float = 20.0) -> None:
@@ -220,7 +238,14 @@ def _strand(ax: Axes, centre: tuple[float, float], length: float = 20.0) -> None
     for base in (np.arange(10) + 0.5) / 10:
         foot = 1.4 * np.sin(2 * np.pi * 1.5 * base)
         at = centre[0] + (base - 0.5) * length
-        ax.plot([at, at], [centre[1] + foot, centre[1] + foot - 3.2], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1)
+        ax.plot(
+            [at, at],
+            [centre[1] + foot, centre[1] + foot - 3.2],
+            color=MUTED,
+            linewidth=1.3,
+            solid_capstyle="butt",
+            zorder=1,
+        )
     ax.plot(x, y, color=COLOURS[0], linewidth=2.4, solid_capstyle="round", zorder=2)
 
 
@@ -232,7 +257,9 @@ def _protein(ax: Axes, centre: tuple[float, float]) -> None:
     beads = np.column_stack([centre[0] + 1.15 * spread * np.cos(angle), centre[1] + 0.95 * spread * np.sin(angle)])
     ax.plot(*beads.T, color=COLOURS[0], linewidth=LINE, zorder=2)
     for bead in beads:
-        ax.add_patch(Circle(bead, 1.5, facecolor=_tint(COLOURS[0], 0.35), edgecolor=COLOURS[0], linewidth=1.2, zorder=3))
+        ax.add_patch(
+            Circle(bead, 1.5, facecolor=_tint(COLOURS[0], 0.35), edgecolor=COLOURS[0], linewidth=1.2, zorder=3)
+        )
 
 
 def plot_central_dogma(ax: Axes) -> None:
@@ -245,7 +272,9 @@ def plot_central_dogma(ax: Axes) -> None:
     for start, end, name in ((27.5, 41.5, "transcription"), (66.5, 83.5, "translation")):
         _arrow(ax, (start, level), (end, level))
         _label(ax, ((start + end) / 2, level + 9.5), name, 10)
-    for centre, name, role in zip(centres, ("DNA", "mRNA", "protein"), ("the plan", "a copy", "the worker"), strict=True):
+    for centre, name, role in zip(
+        centres, ("DNA", "mRNA", "protein"), ("the plan", "a copy", "the worker"), strict=True
+    ):
         _label(ax, (centre, level - 11), name, 12, fontweight="bold")
         _label(ax, (centre, level - 15.5), role, 10)
     _arrow(ax, (centres[2], level - 18.5), (centres[0], level - 18.5), bend=-0.16)
