@@ -15,7 +15,11 @@ FONTS = "output/chtml/fonts/woff-v2"
 
 def _copy_mathjax(app, error) -> None:
     if error is None and app.builder.format == "html":
-        source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+        source = (
+            Path(find_spec("sphinx-mathjax-offline").origin).parent
+            / "static"
+            / "mathjax"
+        )
         target = Path(app.outdir) / "_static" / "mathjax"
         copy_asset(source / RENDERER, target)
         copy_asset(source / FONTS, target / FONTS)
@@ -24,7 +28,9 @@ def _copy_mathjax(app, error) -> None:
 def _drop_foreign_scripts(app, page, template, context, doctree) -> None:
     """Thebe runs code on a remote kernel; no page here offers that, so its loader only costs a request."""
     context["script_files"] = [
-        script for script in context["script_files"] if "thebe" not in str(getattr(script, "filename", script))
+        script
+        for script in context["script_files"]
+        if "thebe" not in str(getattr(script, "filename", script))
     ]
 
 

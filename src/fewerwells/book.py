@@ -111,5 +111,7 @@ def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) ->
         report, log = finished.stdout + finished.stderr, root / "_build" / "jupyter-book.log"
         log.write_text(report, encoding="utf-8")
         lines = [line for line in report.splitlines() if "WARNING" in line or "ERROR" in line]
-        raise BuildError("\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines]))
+        raise BuildError(
+            "\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines])
+        )
     return page

@@ -321,6 +321,3 @@ def read_parameters(namespace: Mapping, model: type[ProfileParameters]) -> Profi
         if _is_parameter(name, value) and not isinstance(value, types.ModuleType)
     }
     return validate(values, model)
-
-
-BiologyParameters = Biology

@@ -35,7 +35,9 @@ def progress_bar(total: int, unit: str = " steps") -> Iterator[_Bar]:
     closes, so a stored notebook holds no frames of it.
     """
     notebook = _in_notebook()
-    bar = tqdm(total=total, unit=unit, unit_scale=True, file=sys.stderr, disable=False if notebook else None, mininterval=0.5)
+    bar = tqdm(
+        total=total, unit=unit, unit_scale=True, file=sys.stderr, disable=False if notebook else None, mininterval=0.5
+    )
     try:
         with bar:
             yield _Bar(bar)

@@ -37,7 +37,8 @@ def equivalence_text(row: pd.Series) -> str:
             return f"more than {number(row['limit_high'])}"
         return f"less than {number(row['limit_low'])}" if k == 0 else number(k)
 
-    return f"{bounded(row['k'])} [{bounded(row['low'])}, {bounded(row['high'])}]"
+    value, low, high = (bounded(row[name]) for name in ("k", "low", "high"))
+    return value if value == low == high else f"{value} [{low}, {high}]"
 
 
 def table(rows: list[dict]) -> Markdown:

@@ -47,7 +47,10 @@ def interval(bootstrap: np.ndarray) -> tuple[float, float]:
     ordered = np.sort(bootstrap[~np.isnan(bootstrap)])
     if len(ordered) == 0:
         return np.nan, np.nan
-    low, high = ordered[int(np.floor(tail * (len(ordered) - 1)))], ordered[int(np.ceil((1 - tail) * (len(ordered) - 1)))]
+    low, high = (
+        ordered[int(np.floor(tail * (len(ordered) - 1)))],
+        ordered[int(np.ceil((1 - tail) * (len(ordered) - 1)))],
+    )
     return float(low), float(high)
 
 
