@@ -48,7 +48,7 @@ def main(kills: int = 20, n_points: int = 40) -> None:
             process, rounds = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), rounds + 1
             while not find_kernels(folder / "killed") and process.poll() is None:
                 time.sleep(0.05)
-        time.sleep(random.uniform(0, 1.5))
+        time.sleep(random.uniform(0, 8))
         kind = random.choice(list(killed))
         kernels = find_kernels(folder / "killed")
         # a worker is the parent of a kernel

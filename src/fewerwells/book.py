@@ -69,7 +69,7 @@ def stage(root: Path, executed: dict[Path, Path], folder: Path) -> None:
     Rendering from a copy keeps the committed notebooks free of outputs and lets several profiles live side by side.
     """
     wanted = {Path("_toc.yml"): root / "_toc.yml", Path("CITATION.cff"): root / "CITATION.cff"}
-    for pattern in ("book/**/*", "results/*.csv", "results/*.json"):
+    for pattern in ("book/**/*", "results/*.csv", "results/*.json", "results/runs/sweeps/*/*/notebook.ipynb"):
         wanted |= {path.relative_to(root): path for path in root.glob(pattern) if path.is_file()}
     wanted |= executed
     for relative, source in wanted.items():
