@@ -125,6 +125,22 @@ def test_published_sweep_files_are_valid_and_of_paper_size(path):
 
 
 words = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=8)
+
+
+def test_the_sweeps_page_shows_the_published_sweep_files():
+    """At paper size the page runs what the files say, so that either finds the other's points done."""
+    paper = CHAPTER_PARAMETERS["6_sweeps"]()
+    files = {path.stem: read_sweep(path, ROOT) for path in (ROOT / "sweeps").glob("*.yml")}
+    assert {name: plan.grid for name, plan in files.items()} == {
+        "n_by_noise": {"hill_coefficient": paper.sweep_hill_coefficients, "noise": paper.sweep_noises},
+        "batch_size": {"batch_size": paper.sweep_batch_sizes},
+        "learning_rate": {"learning_rate": paper.sweep_learning_rates},
+        "loss": {"loss": paper.sweep_losses},
+    }
+    fixed = {"profile": "paper", "n_seeds": paper.sweep_seeds, "volumes": paper.sweep_volumes}
+    assert all(plan.fixed == fixed for plan in files.values())
+
+
 plain = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), words),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),

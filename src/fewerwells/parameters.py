@@ -33,8 +33,8 @@ PROFILES: dict[str, dict] = {
         "sweep_hill_coefficients": [2.0],
         "sweep_noises": [0.5, 1.0],
         "sweep_batch_sizes": [64, 256],
-        "sweep_learning_rates": [1e-3, 3e-3],
-        "sweep_losses": ["l1", "l2"],
+        "sweep_learning_rates": [1e-3],
+        "sweep_losses": ["l1"],
     },
     "lecture": {
         "n_seeds": 5,
