@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fewerwells import report
 from fewerwells.claims import verdict
 from fewerwells.report import equivalence_text, number, with_interval
 from fewerwells.statistics import (
@@ -135,3 +136,10 @@ def test_one_number_format(value, text):
 
 def test_interval_format():
     assert with_interval(Estimate(2.0, 1.5, 2.75), "nM") == "2 nM [1.5, 2.75]"
+
+
+def test_networks_that_failed_are_named():
+    table = power_law_table(2.0, n_seeds=4).assign(status="ok", target="n = 2")
+    assert report.outcomes(table).data == f"The table holds **{len(table)} networks**: {len(table)} ok."
+    table.loc[(table["seed"] == 3) & (table["arm"] == "scratch") & (table["N"] <= 20), "status"] = "dead"
+    assert "- dead: seed 3, scratch, n = 2, N = 10, 20" in report.outcomes(table).data

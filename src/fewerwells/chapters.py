@@ -12,6 +12,7 @@ import papermill
 import yaml
 
 from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, validate
+from fewerwells.progress import TERMINAL
 from fewerwells.results import digest
 
 
@@ -67,7 +68,7 @@ def chapter_digest(path: Path, parameters: dict) -> str:
 def run_chapter(path: Path, output: Path, parameters: dict) -> float:
     """Execute a chapter with these parameters and store the executed notebook at `output`.
 
-    Progress bars of the chapter appear on this process's stderr when that is a terminal.
+    Progress bars of the chapter appear in this process's terminal, if it has one.
 
     Returns:
         Wall time in seconds.
@@ -80,6 +81,8 @@ def run_chapter(path: Path, output: Path, parameters: dict) -> float:
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part.ipynb")
     started = time.perf_counter()
+    if sys.stderr.isatty() and hasattr(os, "ttyname"):  # not on Windows
+        os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
     try:
         notebook = papermill.execute_notebook(
             str(path),
@@ -89,7 +92,6 @@ def run_chapter(path: Path, output: Path, parameters: dict) -> float:
             kernel_name="python3",
             progress_bar=False,
             extra_arguments=["--log-level=ERROR"],  # ipykernel warns of its own TCP transport at every start
-            stderr_file=sys.stderr if sys.stderr.isatty() else None,
         )
         del notebook.metadata["papermill"]  # paths of this machine
         for cell in notebook.cells:

@@ -25,6 +25,7 @@ from fewerwells.results import (
     source_digest,
 )
 from fewerwells.training import choose_engine
+from fewerwells.training.fused import compile_for
 
 log = logging.getLogger("fewerwells")
 
@@ -170,6 +171,9 @@ def _train(
     own = [cell.sample_steps(protocol) - cell.pretrains * shared for cell, _ in todo]
     total = sum(own) * len(seeds) + shared * len(missing)
     with progress_bar(total) as bar:
+        if engine == "fused":
+            bar.describe("compiling, at first use only")
+            compile_for(protocol.sizes)
         if pretrain_first:
             bar.describe("pre-training")
             pretrained_networks(protocol, seeds, engine, bar.advance)
