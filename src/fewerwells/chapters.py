@@ -13,6 +13,7 @@ import papermill
 import yaml
 
 from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, problems
+from fewerwells.progress import TERMINAL
 from fewerwells.results import digest, write_whole
 
 
@@ -96,7 +97,7 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
         path: the chapter's notebook.
         output: where the executed one goes; nothing is there until it is whole.
         parameters: values for its parameters cell.
-        show_progress: pass the chapter's progress bars on to this process's stderr when that is a terminal.
+        show_progress: let the chapter's progress bars appear in this process's terminal, if it has one.
 
     Returns:
         Wall time in seconds.
@@ -109,6 +110,8 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part.ipynb")
     started = time.perf_counter()
+    if show_progress and sys.stderr.isatty() and hasattr(os, "ttyname"):  # not on Windows
+        os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
     try:
         notebook = papermill.execute_notebook(
             str(path),
@@ -119,7 +122,6 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
             progress_bar=False,
             # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
             extra_arguments=["--log-level=CRITICAL"],
-            stderr_file=sys.stderr if show_progress and sys.stderr.isatty() else None,
         )
         del notebook.metadata["papermill"]  # paths of this machine
         for cell in notebook.cells:

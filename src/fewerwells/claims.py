@@ -262,7 +262,10 @@ def answer(experiment_1: pd.DataFrame) -> str:
 
 
 def inside_outside(experiment_1: pd.DataFrame) -> str:
-    """What the table says about interpolation and extrapolation, volume by volume, in words."""
+    """What the table says about interpolation and extrapolation, volume by volume, in words of Markdown.
+
+    The last words explain a ratio outside that stays above 1; they are left out when it does not.
+    """
     sentences = []
     for region, place in (("inside", "Inside the wells' domain"), ("outside", "Outside it")):
         signs: dict[str, list[str]] = {"lower": [], "higher": [], "not clearly different": []}
@@ -272,4 +275,14 @@ def inside_outside(experiment_1: pd.DataFrame) -> str:
             signs[sign].append(f"{n:,}")
         parts = [f"{sign} at N = {', '.join(volumes)}" for sign, volumes in signs.items() if volumes]
         sentences.append(f"**{place}** transfer's error is {'; '.join(parts)}.")
+    most = _largest(experiment_1)
+    to_oracle = {
+        region: paired_ratio(experiment_1, f"sobol_{region}_mean", {"arm": "transfer", "N": most}, {"arm": "oracle"})
+        for region in ("inside", "outside")
+    }
+    sentences.append(
+        f"With {most:,} wells it is {report.with_interval(to_oracle['inside'])} times the oracle's inside and "
+        f"{report.with_interval(to_oracle['outside'])} times the oracle's outside"
+        + (": what no well has shown, fine-tuning does not correct." if to_oracle["outside"].low > 1 else ".")
+    )
     return " ".join(sentences)

@@ -26,6 +26,7 @@ from fewerwells.results import (
     source_digest,
 )
 from fewerwells.training import choose_engine
+from fewerwells.training.fused import compile_for
 
 log = logging.getLogger("fewerwells")
 
@@ -185,6 +186,9 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
 
 def _train(todo: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, steps: int) -> None:
     with progress_bar(steps) as bar:
+        if engine == "fused":
+            bar.describe("compiling, at first use only")
+            compile_for(protocol.sizes)
         if any(cell.pretrains for cell, _ in todo):
             bar.describe("pre-training")
             pretrained_networks(protocol, seeds, engine, bar.advance)

@@ -57,6 +57,24 @@ def table(rows: list[dict]) -> Markdown:
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
+def outcomes(results: pd.DataFrame) -> Markdown:
+    """How many networks of a results table ended well, and which did not: arm, target and seed of each."""
+    counts = results["status"].value_counts()
+    lines = [
+        f"The table holds **{len(results):,} networks**: " + ", ".join(f"{n:,} {s}" for s, n in counts.items()) + "."
+    ]
+    failed = results[results["status"] != "ok"]
+    for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):
+        volumes = ", ".join(f"{n:,}" for n in group["N"])
+        lines.append(f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}")
+    if len(failed):
+        lines[0] += (
+            " A *dead* network says the same everywhere and counts with the error that it makes; a *diverged* one"
+        )
+        lines[0] += " has a weight that is not a number and no error. Those that did not end well:\n"
+    return Markdown("\n".join(lines))
+
+
 def direction(ratio: Estimate) -> str:
     """What an interval of a ratio says about 1, in words."""
     if ratio.low > 1:

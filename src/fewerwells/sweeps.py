@@ -23,7 +23,7 @@ from fewerwells.cores import CAN_LIMIT_THREADS, usable_cores
 from fewerwells.parameters import ParameterError
 from fewerwells.plain import write_value
 from fewerwells.points import ROWS, Point, make_points, read_record, run_point, states, sweeps_folder
-from fewerwells.progress import progress_bar
+from fewerwells.progress import TERMINAL, progress_bar
 from fewerwells.results import read_table, results_folder, write_whole
 from fewerwells.sweep_files import SweepPlan, check_sweep
 
@@ -67,6 +67,7 @@ def _run_remote(point: Point, threads: int, results: str) -> float:
     if get_worker().state.nthreads != 1:  # the kernel's environment and cores belong to the worker's one thread
         raise RuntimeError("this worker runs several tasks at once; start it with --nthreads 1.")
     os.environ["FEWERWELLS_RESULTS"] = results  # for the kernel
+    os.environ.pop(TERMINAL, None)  # the sweep draws one bar; points side by side would draw over it
     if make_points(point.chapter, [point.parameters])[0].key != point.key:
         raise RuntimeError("this worker has another version of the book; install the same one everywhere.")
     return run_point(point, threads)
