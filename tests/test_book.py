@@ -16,9 +16,9 @@ ROOT = project_root()
 def small_book(tmp_path):
     """A book of one chapter and one page."""
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "book" / "_static").mkdir(parents=True)
     shutil.copy(ROOT / "_config.yml", tmp_path)
-    shutil.copytree(ROOT / "book" / "_static", tmp_path / "book" / "_static", dirs_exist_ok=True)
+    for folder in ("_static", "_ext"):
+        shutil.copytree(ROOT / "book" / folder, tmp_path / "book" / folder)
     shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
     shutil.copy(ROOT / "CITATION.cff", tmp_path)
     (tmp_path / "_toc.yml").write_text(

@@ -8,14 +8,10 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from fewerwells import sweeps
 from fewerwells.chapters import chapters, project_root, run_chapter
 from fewerwells.cli import app
-from fewerwells.experiments import runs_folder
 from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError
 from fewerwells.results import read_table
 
@@ -125,62 +121,6 @@ def test_a_failing_cell_leaves_the_earlier_output_alone(tmp_path, monkeypatch):
     assert out.read_text() == "precious"
 
 
-class TestSweep:
-    GRID = {"hill_coefficient": [1.0, 2.0], "noise": [0.5]}
-
-    def test_runs_every_point_once_and_gives_its_rows(self, monkeypatch):
-        ran = []
-        original = sweeps.run_chapter
-
-        def counting(path, output, parameters):
-            ran.append(parameters)
-            return original(path, output, parameters)
-
-        monkeypatch.setattr(sweeps, "run_chapter", counting)
-        table = sweeps.sweep("3_experiment_1", self.GRID, QUICK, root=ROOT)
-        assert set(table["n"]) == {1.0, 2.0}
-        assert len(ran) == 2
-        stored = sorted((runs_folder() / "sweeps" / "3_experiment_1").iterdir())
-        assert [sorted(p.name for p in folder.iterdir()) for folder in stored] == [
-            ["notebook.ipynb", "rows.csv", "rows.json"]
-        ] * 2
-        (stored[0] / "rows.csv").write_text("")  # damaged: this one runs again, the other does not
-        sweeps.sweep("3_experiment_1", self.GRID, QUICK, root=ROOT)
-        assert len(ran) == 3
-
-    @pytest.mark.parametrize(
-        ("grid", "fixed", "words"),
-        [
-            ({"noise": []}, {}, "grid of noise is empty"),
-            ({"noise": [1.0, 1.0]}, {}, "same point twice"),
-            ({"noise": [1.0]}, {"noise": 2.0}, "both fixed and in the grid"),
-            ({"nois": [1.0]}, {}, "did you mean noise"),
-            ({"noise": [1.0, -1.0]}, {}, "noise is -1.0"),
-        ],
-    )
-    def test_refuses_everything_before_the_first_point(self, grid, fixed, words, own_results):
-        with pytest.raises(ParameterError, match=words):
-            sweeps.sweep("3_experiment_1", grid, QUICK | fixed, root=ROOT)
-        assert not own_results.exists()
-
-    def test_published_sweep_file_is_valid_and_is_the_papers_grid(self):
-        plan = sweeps.read_sweep(ROOT / "sweeps" / "n_by_noise.yml")
-        paper = CHAPTER_PARAMETERS["6_sweeps"]()
-        assert plan.grid == {"hill_coefficient": paper.sweep_hill_coefficients, "noise": paper.sweep_noises}
-        assert plan.fixed == {"profile": "paper", "n_seeds": paper.sweep_seeds, "volumes": paper.sweep_volumes}
-
-    @given(st.text(max_size=80))
-    @settings(max_examples=60, deadline=None)
-    def test_any_text_as_a_sweep_file_is_read_or_refused(self, text):
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "s.yml"
-            path.write_text(text, encoding="utf-8")
-            with pytest.raises(ParameterError):
-                sweeps.read_sweep(path)
-
-
 class TestCommandLine:
     @pytest.mark.parametrize(
         ("words", "said"),
@@ -192,6 +132,8 @@ class TestCommandLine:
             ("run 3_experiment_1 out.ipynb -p noise=1 -p noise=2", "noise was given twice"),
             ("run 3_experiment_1 out.ipynb -p volumes=[10,", "cannot be read"),
             ("sweep nowhere.yml", "cannot be read as a sweep file"),
+            ("status nowhere.yml", "cannot be read as a sweep file"),
+            ("run 3_experiment_1 -p sweep_seeds=3", "there is no parameter sweep_seeds"),
         ],
     )
     def test_mistakes_end_with_status_2_and_one_sentence(self, words, said, monkeypatch):
@@ -209,5 +151,5 @@ class TestCommandLine:
         assert "not inside the book's folder" in result.output
 
     def test_help_teaches(self):
-        for command in ("book", "run", "sweep"):
+        for command in ("book", "run", "sweep", "status", "compare", "clean"):
             assert "Example: fewerwells" in CliRunner().invoke(app, [command, "--help"]).output

@@ -1,5 +1,7 @@
 """Ensembles: shapes, predictions against torch, files that come back whole or not at all."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ def torch_twin(ensemble: Ensemble, index: int) -> torch.nn.Sequential:
 
 
 def test_the_study_network_has_492_parameters():
-    module = torch.nn.Sequential(*(torch.nn.Linear(a, b) for a, b in zip(STUDY_SIZES, STUDY_SIZES[1:], strict=False)))
+    module = torch.nn.Sequential(*(torch.nn.Linear(a, b) for a, b in pairwise(STUDY_SIZES)))
     assert parameter_count(STUDY_SIZES) == sum(p.numel() for p in module.parameters()) == 492
 
 

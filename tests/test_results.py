@@ -8,6 +8,7 @@ import pytest
 from fewerwells.results import (
     COLUMNS,
     DamagedTable,
+    _statements,
     digest,
     read_or_compute,
     read_table,
@@ -101,6 +102,12 @@ def test_a_failing_computation_leaves_what_was_there(tmp_path):
 def test_digest_depends_on_content_not_on_order():
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_only_what_code_does_makes_runs_stale():
+    code = 'def f(x):\n    """Add."""\n    return x + 1\n'
+    assert _statements(code) == _statements('def f( x ):  # adds\n    """Add one."""\n\n    return (x + 1)')
+    assert _statements(code) != _statements(code.replace("1", "2"))
 
 
 def test_results_live_beside_the_book(tmp_path, monkeypatch):

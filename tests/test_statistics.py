@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fewerwells import report
 from fewerwells.claims import verdict
 from fewerwells.report import equivalence_text, number, with_interval
 from fewerwells.statistics import (
@@ -13,7 +14,9 @@ from fewerwells.statistics import (
     data_equivalence,
     geometric_summary,
     iqm,
+    non_inferiority,
     paired_ratio,
+    probability_of_improvement,
     resampled_seeds,
 )
 
@@ -68,7 +71,7 @@ def test_what_the_grid_cannot_show_is_said_and_not_clipped():
     beyond = data_equivalence(power_law_table(50.0), "error").set_index("N")
     assert beyond.loc[2000, "k"] == np.inf
     assert beyond.loc[2000, "high"] == np.inf
-    assert equivalence_text(beyond.loc[2000]) == "more than 1 [more than 1, more than 1]"
+    assert equivalence_text(beyond.loc[2000]) == "more than 1"
     below = data_equivalence(power_law_table(0.01), "error").set_index("N")
     assert below.loc[10, "k"] == 0
     assert equivalence_text(below.loc[10]).startswith("less than 1")
@@ -135,3 +138,49 @@ def test_one_number_format(value, text):
 
 def test_interval_format():
     assert with_interval(Estimate(2.0, 1.5, 2.75), "nM") == "2 nM [1.5, 2.75]"
+
+
+def test_networks_that_failed_are_named():
+    table = power_law_table(2.0, n_seeds=4).assign(status="ok", target="n = 2")
+    assert report.outcomes(table).data == f"The table holds **{len(table)} networks**: {len(table)} ok."
+    table.loc[(table["seed"] == 3) & (table["arm"] == "scratch") & (table["N"] <= 20), "status"] = "dead"
+    assert "- dead: seed 3, scratch, n = 2, N = 10, 20" in report.outcomes(table).data
+
+
+def test_probability_of_improvement_by_hand():
+    rows = [
+        {"arm": arm, "seed": seed, "error": error}
+        for arm, errors in {"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 2.0, 1.0, 8.0]}.items()
+        for seed, error in enumerate(errors)
+    ]
+    share = probability_of_improvement(pd.DataFrame(rows), "error", {"arm": "a"}, {"arm": "b"})
+    assert share.value == 2.5 / 4
+    assert 0 <= share.low <= share.value <= share.high <= 1
+
+
+def test_non_inferiority_finds_the_true_factor_and_refuses_a_larger_one():
+    table = power_law_table(4.0, noise=0.02)
+    groups = [{"arm": "transfer", "N": 50}, {"arm": "scratch", "N": 200}]
+    assert non_inferiority(table, "error", *groups).holds
+    assert not non_inferiority(table, "error", groups[0], {"arm": "scratch", "N": 500}).holds
+    with pytest.raises(ValueError, match=r"margin is 1\.0"):
+        non_inferiority(table, "error", *groups, margin=1.0)
+
+
+def test_the_simultaneous_band_is_wider_and_is_missing_where_k_is_censored():
+    result = data_equivalence(power_law_table(4.0), "error").set_index("N")
+    inside = result.loc[[10, 20, 50, 100, 200]]
+    assert (inside["band_low"] < inside["low"]).all()
+    assert (inside["band_high"] > inside["high"]).all()
+    assert np.isnan(result.loc[2000, "band_low"])
+    np.testing.assert_allclose(result["transferred"], (result["k"] - 1) * result.index)
+
+
+def test_the_simultaneous_band_covers_all_volumes_at_once():
+    """In 120 repeats; 4 standard errors of a binomial allow 87 % and above. Bands at single volumes would do worse."""
+    covered = 0
+    for repeat in range(120):
+        table = power_law_table(4.0, n_seeds=30, rng_seed=1000 + repeat)
+        inside = data_equivalence(table, "error", resamples=500).set_index("N").loc[[20, 50, 100, 200]]
+        covered += ((inside["band_low"] <= 4.0) & (inside["band_high"] >= 4.0)).all()
+    assert covered / 120 >= 0.87

@@ -7,8 +7,14 @@ log = logging.getLogger(__name__)
 
 # What the theme and its extensions write, and what a screen reader should meet instead.
 CORRECTIONS = (
-    ('<summary aria-label="Toggle hidden content">', "<summary>"),  # its own words name it
-    ('<div role="list" class="citation-list">', '<div class="citation-list">'),  # its children are no list items
+    (
+        '<summary aria-label="Toggle hidden content">',
+        "<summary>",
+    ),  # its own words name it
+    (
+        '<div role="list" class="citation-list">',
+        '<div class="citation-list">',
+    ),  # its children are no list items
     (' role="doc-biblioentry"', ""),
 )
 
@@ -19,7 +25,11 @@ def check_alternatives(app, doctree) -> None:
         words = image.get("alt", "").split()
         if len(words) < 2:
             said = f"only {words[0]!r}" if words else "none"
-            log.warning("a figure needs alt text that says what it shows; it has %s.", said, location=image)
+            log.warning(
+                "a figure needs alt text that says what it shows; it has %s.",
+                said,
+                location=image,
+            )
 
 
 def correct_markup(app, page, template, context, doctree) -> None:

@@ -19,7 +19,11 @@ UNWANTED = ("thebe", "THEBE_JS_URL", "widget-state")
 
 def _copy_mathjax(app, error) -> None:
     if error is None and app.builder.format == "html":
-        source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+        source = (
+            Path(find_spec("sphinx-mathjax-offline").origin).parent
+            / "static"
+            / "mathjax"
+        )
         target = Path(app.outdir) / "_static" / "mathjax"
         copy_asset(source / RENDERER, target)
         copy_asset(source / FONTS, target / FONTS)
@@ -29,7 +33,9 @@ def _drop_unused_files(app, page, template, context, doctree) -> None:
     """Leave out Thebe (it runs code on a remote kernel), the widget manager's state, and MathJax where no formula is."""
     body = context.get("body", "")
     unwanted = (
-        UNWANTED if 'class="math' in body or 'class="output text_latex' in body else (*UNWANTED, "mathjax", "MathJax")
+        UNWANTED
+        if 'class="math' in body or 'class="output text_latex' in body
+        else (*UNWANTED, "mathjax", "MathJax")
     )
 
     def is_wanted(file) -> bool:
@@ -57,7 +63,9 @@ def _write_figures(app) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "widgets.css").write_text(_bundle.styles(), encoding="utf-8")
         for name in _bundle.NAMES:
-            (folder / f"{name}.js").write_text(_bundle.page_script(name), encoding="utf-8")
+            (folder / f"{name}.js").write_text(
+                _bundle.page_script(name), encoding="utf-8"
+            )
 
 
 def setup(app) -> dict:

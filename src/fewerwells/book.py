@@ -13,7 +13,6 @@ import yaml
 
 from fewerwells.chapters import chapter_digest, chapters, run_chapter
 
-
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -70,7 +69,7 @@ def stage(root: Path, executed: dict[Path, Path], folder: Path) -> None:
     Rendering from a copy keeps the committed notebooks free of outputs and lets several profiles live side by side.
     """
     wanted = {Path("_toc.yml"): root / "_toc.yml", Path("CITATION.cff"): root / "CITATION.cff"}
-    for pattern in ("book/**/*", "results/*.csv", "results/*.json"):
+    for pattern in ("book/**/*", "results/*.csv", "results/*.json", "results/runs/sweeps/*/*/notebook.ipynb"):
         wanted |= {path.relative_to(root): path for path in root.glob(pattern) if path.is_file()}
     wanted |= executed
     for relative, source in wanted.items():
@@ -112,5 +111,7 @@ def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) ->
         report, log = finished.stdout + finished.stderr, root / "_build" / "jupyter-book.log"
         log.write_text(report, encoding="utf-8")
         lines = [line for line in report.splitlines() if "WARNING" in line or "ERROR" in line]
-        raise BuildError("\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines]))
+        raise BuildError(
+            "\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines])
+        )
     return page

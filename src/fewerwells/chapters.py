@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
+from difflib import get_close_matches
 from pathlib import Path
 
 import nbformat
 import papermill
 import yaml
 
-from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, validate
-from fewerwells.results import digest
+from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, problems
+from fewerwells.progress import TERMINAL
+from fewerwells.results import digest, write_whole
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -48,26 +50,54 @@ def chapter_path(root: Path, name: str) -> Path:
     return known[Path(name).stem]
 
 
-def check_parameters(name: str, parameters: dict) -> None:
-    """Refuse parameters that the chapter would refuse, without starting a kernel.
+def offered_parameters(path: Path) -> list[str]:
+    """The names in a chapter's parameters cell, in its order."""
+    return list(papermill.inspect_notebook(str(path)))
+
+
+def unknown_name(path: Path, name: str) -> str:
+    """The sentence that refuses a parameter which the chapter's cell does not have, with the nearest that it has."""
+    offered = offered_parameters(path)
+    near = get_close_matches(name, offered, n=1)
+    return f"there is no parameter {name}; " + (
+        f"did you mean {near[0]}?" if near else f"there are {', '.join(offered)}."
+    )
+
+
+def check_parameters(path: Path, parameters: dict) -> None:
+    """Refuse parameters that the chapter's own cell does not have or would refuse, without starting a kernel.
 
     Raises:
         ParameterError: one sentence for each thing that is wrong.
     """
-    validate(parameters, CHAPTER_PARAMETERS[Path(name).stem])
+    offered = offered_parameters(path)
+    sentences = [unknown_name(path, name) for name in parameters if name not in offered]
+    known = {name: value for name, value in parameters.items() if name in offered}
+    sentences += [sentence for _, sentence in problems(known, CHAPTER_PARAMETERS[path.stem])]
+    if sentences:
+        raise ParameterError(" ".join(sentences))
+
+
+def chapter_code(path: Path) -> str:
+    """Digest of the code that decides a chapter's outcome: its notebook and the package's files."""
+    package = Path(__file__).parent
+    sources = sorted(p for ending in ("*.py", "*.json", "*.js") for p in package.rglob(ending))
+    return digest([path.read_text("utf-8"), [p.read_text("utf-8") for p in sources]])
 
 
 def chapter_digest(path: Path, parameters: dict) -> str:
-    """Digest of what decides a chapter's outcome: its notebook, the package's files, its parameters."""
-    package = Path(__file__).parent
-    sources = sorted(p for ending in ("*.py", "*.json", "*.js") for p in package.rglob(ending))
-    return digest([path.read_text("utf-8"), [p.read_text("utf-8") for p in sources], parameters])
+    """Digest of everything that decides a chapter's outcome: its code and its parameters."""
+    return digest([chapter_code(path), parameters])
 
 
-def run_chapter(path: Path, output: Path, parameters: dict) -> float:
+def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> float:
     """Execute a chapter with these parameters and store the executed notebook at `output`.
 
-    Progress bars of the chapter appear on this process's stderr when that is a terminal.
+    Args:
+        path: the chapter's notebook.
+        output: where the executed one goes; nothing is there until it is whole.
+        parameters: values for its parameters cell.
+        show_progress: let the chapter's progress bars appear in this process's terminal, if it has one.
 
     Returns:
         Wall time in seconds.
@@ -76,10 +106,12 @@ def run_chapter(path: Path, output: Path, parameters: dict) -> float:
         ParameterError: the parameters are refused; nothing was started.
         papermill.PapermillExecutionError: a cell failed; what was at `output` stays as it was.
     """
-    check_parameters(path.name, parameters)
+    check_parameters(path, parameters)
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part.ipynb")
     started = time.perf_counter()
+    if show_progress and sys.stderr.isatty() and hasattr(os, "ttyname"):  # not on Windows
+        os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
     try:
         notebook = papermill.execute_notebook(
             str(path),
@@ -88,14 +120,13 @@ def run_chapter(path: Path, output: Path, parameters: dict) -> float:
             cwd=str(path.parent),
             kernel_name="python3",
             progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],  # ipykernel warns of its own TCP transport at every start
-            stderr_file=sys.stderr if sys.stderr.isatty() else None,
+            # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
+            extra_arguments=["--log-level=CRITICAL"],
         )
         del notebook.metadata["papermill"]  # paths of this machine
         for cell in notebook.cells:
             cell.metadata.pop("papermill", None)
-        nbformat.write(notebook, unfinished)
-        os.replace(unfinished, output)
+        write_whole(output, nbformat.writes(notebook).encode())
     finally:
         unfinished.unlink(missing_ok=True)
     return time.perf_counter() - started

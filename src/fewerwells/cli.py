@@ -1,4 +1,4 @@
-"""The command `fewerwells`: build the book, run a chapter, run a sweep."""
+"""The command `fewerwells`: build the book, run a chapter, run a sweep, compare a rerun with what was published."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from fewerwells.parameters import PROFILES, ParameterError
+from fewerwells.plain import read_value
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +23,16 @@ def _refuse(error: Exception) -> typer.Exit:
     return typer.Exit(2)
 
 
+def _fail(sentence: str) -> typer.Exit:
+    typer.echo(sentence, err=True)
+    return typer.Exit(1)
+
+
+def _short(path: Path) -> Path:
+    """A path as seen from the working folder, where it is inside it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 @app.callback()
 def _start() -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -31,7 +41,9 @@ def _start() -> None:
 
 @app.command()
 def book(
-    profile: Annotated[str, typer.Option(help="smoke (seconds), lecture (minutes) or paper (the whole study).")] = "paper",
+    profile: Annotated[
+        str, typer.Option(help="smoke (seconds), lecture (minutes) or paper (the whole study).")
+    ] = "paper",
     output: Annotated[Path | None, typer.Option(help="Folder for _build/html; the book's own by default.")] = None,
 ) -> None:
     """Run the chapters that are missing or out of date, then render the book.
@@ -79,7 +91,7 @@ def publish() -> None:
 
 
 def _parse(assignments: list[str]) -> dict:
-    """`name=value` words to parameters; values are read as YAML, so 3, 0.5, true and [10, 20] mean what they say."""
+    """name=value pairs, each value read as YAML, so 3, 0.5, 1e-3, true and [10, 20] mean what they say."""
     parameters = {}
     for assignment in assignments:
         name, separator, value = assignment.partition("=")
@@ -88,8 +100,8 @@ def _parse(assignments: list[str]) -> dict:
         if name in parameters:
             raise ParameterError(f"{name} was given twice.")
         try:
-            parameters[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            parameters[name] = read_value(value)
+        except ValueError:
             raise ParameterError(f"the value of {name}, {value!r}, cannot be read.") from None
     return parameters
 
@@ -97,43 +109,210 @@ def _parse(assignments: list[str]) -> dict:
 @app.command()
 def run(
     chapter: Annotated[str, typer.Argument(help="The chapter, for example 3_experiment_1.")],
-    output: Annotated[Path, typer.Argument(help="Where the executed notebook goes.")],
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="name=value, as often as needed.")] = None,
+    output: Annotated[Path | None, typer.Argument(help="Also put the executed notebook here.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value, as often as needed.")
+    ] = None,
 ) -> None:
     """Run one chapter with other parameters.
 
-    Example: fewerwells run 3_experiment_1 out.ipynb -p hill_coefficient=3 -p n_seeds=5
+    The executed notebook, its rows and a record of what made them are kept under results/runs; the same run is not
+    run twice.
+
+    Example: fewerwells run 3_experiment_1 -p hill_coefficient=3 -p n_seeds=5
     """
     from papermill.exceptions import PapermillExecutionError
 
-    from fewerwells.chapters import chapter_path, project_root, run_chapter
+    from fewerwells.chapters import chapter_path, check_parameters, project_root
+    from fewerwells.points import NOTEBOOK, ROWS, make_points, run_point
+    from fewerwells.results import read_table, write_table, write_whole
+    from fewerwells.sweeps import StorageError, check_storage
 
     try:
         parameters = _parse(parameter or [])
-        seconds = run_chapter(chapter_path(project_root(), chapter), output.resolve(), parameters)
+        path = chapter_path(project_root(), chapter)
+        check_parameters(path, parameters)
+        table_file = parameters.pop("table_file", "")
+        (point,) = make_points(path, [parameters])
+        check_storage()
+        seconds = run_point(point, show_progress=True)
+        if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(output, (point.folder / NOTEBOOK).read_bytes())
+        if table_file:
+            write_table(read_table(point.folder / ROWS), Path(table_file))
     except ParameterError as error:
         raise _refuse(error) from None
-    except PapermillExecutionError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"{output}: done in {seconds:.0f} s")
+    except (PapermillExecutionError, StorageError) as error:
+        raise _fail(str(error)) from None
+    except OSError as error:
+        raise _fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}.") from None
+    typer.echo(f"{point.chapter.stem}: done in {seconds:.0f} s" if seconds else f"{point.chapter.stem}: done before")
+    typer.echo(f"Its notebook and its rows are in {_short(point.folder)}")
 
 
 @app.command()
 def sweep(
     file: Annotated[Path, typer.Argument(help="A YAML file with chapter, fixed and grid.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List points, cost and time; run nothing.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Points at a time; as many as cores, at most 8, by default.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores for each point; the cores shared evenly by default.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler that is already there: tcp://host:port.")
+    ] = None,
 ) -> None:
     """Run a chapter over a grid of parameters; points that are done are not run again.
 
-    Example: fewerwells sweep sweeps/n_by_noise.yml
+    Everything in the file is checked before anything starts. Points run side by side on this machine's cores, or on
+    the workers of a Dask scheduler. One that fails is tried once more and then reported, with the command that
+    repeats it; the others go on, and the exit status is 1.
+
+    Example: fewerwells sweep sweeps/n_by_noise.yml --dry-run
     """
-    from fewerwells.sweeps import run_sweep_file
+    from fewerwells.sweep_files import read_sweep
+    from fewerwells.sweeps import StorageError, SweepFailed, check_workers, run_sweep_file
 
     try:
-        table = run_sweep_file(file, typer.echo)
+        plan = read_sweep(file)
+        check_workers(workers, threads, scheduler)
+        if dry_run:
+            return _tell_cost(plan, workers, threads, scheduler)
+        table = run_sweep_file(file.stem, plan, typer.echo, workers, threads, scheduler)
     except ParameterError as error:
         raise _refuse(error) from None
-    typer.echo(f"The rows are in {table}")
+    except SweepFailed as error:
+        for failure in error.failures:
+            typer.echo(f"{failure}\n", err=True)
+        raise _fail(str(error)) from None
+    except StorageError as error:
+        raise _fail(str(error)) from None
+    except OSError as error:
+        raise _fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}.") from None
+    typer.echo(f"The rows are in {_short(table)}")
+
+
+def _tell_cost(plan, workers: int | None, threads: int | None, scheduler: str | None) -> None:
+    from fewerwells.forecast import forecast
+    from fewerwells.plain import write_value
+    from fewerwells.points import make_points, states
+    from fewerwells.sweeps import check_workers
+
+    points = make_points(plan.chapter, plan.points)
+    missing = [(point, state) for point, state in zip(points, states(points), strict=True) if state != "done"]
+    typer.echo(f"{plan.chapter.stem}: {len(points)} points, {len(points) - len(missing)} of them done")
+    if not missing:
+        return
+    at_once = check_workers(workers, threads, scheduler)[0] or 1
+    cost = forecast([point for point, _ in missing], min(at_once, len(missing)))
+    for (point, state), steps in zip(missing, cost.sample_steps, strict=True):
+        varied = ", ".join(f"{name} = {write_value(point.parameters[name])}" for name in plan.grid)
+        typer.echo(f"  {state:8} {varied}: {steps:.2g} sample-steps")
+    typer.echo(f"Together {cost.total:.2g} sample-steps; what points share is trained once.")
+    minutes = cost.seconds / 60
+    time = (
+        f"{minutes / 60:.1f} hours"
+        if minutes > 90
+        else f"{minutes:.0f} minutes"
+        if minutes >= 2
+        else f"{60 * minutes:.0f} s"
+    )
+    typer.echo(f"This machine trains {cost.rate / 1e6:.1f} million sample-steps a second: about {time}.")
+
+
+@app.command()
+def status(
+    file: Annotated[Path | None, typer.Argument(help="A sweep file; without one, everything that is stored.")] = None,
+) -> None:
+    """Show which points are done, missing, failed, damaged or stale (made by other code).
+
+    Example: fewerwells status sweeps/n_by_noise.yml
+    """
+    from fewerwells.chapters import chapters, project_root
+    from fewerwells.plain import write_value
+    from fewerwells.points import make_points, states, survey
+    from fewerwells.sweep_files import read_sweep
+
+    try:
+        if file is None:
+            for chapter in chapters(project_root()).values():
+                found = [state for _, _, state in survey(chapter)]
+                if found:
+                    counts = ", ".join(f"{found.count(state)} {state}" for state in dict.fromkeys(sorted(found)))
+                    typer.echo(f"{chapter.stem}: {counts}")
+            return
+        plan = read_sweep(file)
+    except ParameterError as error:
+        raise _refuse(error) from None
+    points = make_points(plan.chapter, plan.points)
+    for point, state in zip(points, states(points), strict=True):
+        varied = ", ".join(f"{name} = {write_value(point.parameters[name])}" for name in plan.grid)
+        typer.echo(f"{state:8} {varied}" + (f"  (report: {_short(point.failure)})" if state == "failed" else ""))
+
+
+@app.command()
+def compare(
+    table: Annotated[Path, typer.Argument(help="The rerun's rows: a CSV written by a chapter or a sweep.")],
+    verbose: Annotated[bool, typer.Option("--all", help="List also the estimates that agree.")] = False,
+) -> None:
+    """Say for each published estimate whether a rerun agrees with it.
+
+    Both tables' interquartile means over seeds are compared in every cell that they share, by a bootstrap of their
+    ratio over seeds, paired where the seeds are the same; the 95 % intervals hold for all estimates at once. The exit
+    status is 0 if all agree and 1 if one does not.
+
+    Example: fewerwells compare results/runs/sweeps/n_by_noise.csv
+    """
+    from fewerwells.chapters import project_root
+    from fewerwells.comparison import compare as judge
+    from fewerwells.comparison import read_published, read_rerun, verdict
+    from fewerwells.report import number
+
+    try:
+        judged = judge(read_rerun(table), read_published(project_root() / "results"))
+    except ParameterError as error:
+        raise _refuse(error) from None
+    for row in (judged if verbose else judged[~judged["agrees"]]).itertuples():
+        typer.echo(
+            f"{'agrees' if row.agrees else 'DISAGREES':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}, "
+            f"{row.estimate}: published {number(row.published)}, rerun {number(row.rerun)} nM, "
+            f"ratio {row.ratio:.4g} [{row.low:.4g}, {row.high:.4g}], {row.n_seeds} {'paired ' * row.paired}seeds"
+        )
+    typer.echo(verdict(judged))
+    if not judged["agrees"].all():
+        raise typer.Exit(1)
+
+
+@app.command()
+def clean(
+    everything: Annotated[bool, typer.Option("--all", help="Also the points that are done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
+) -> None:
+    """Remove stored points that nothing will use: stale, damaged and half-written ones, and reports of failures.
+
+    Points that a sweep is working on are left alone, and so are trained networks and cells.
+
+    Example: fewerwells clean --dry-run
+    """
+    from fewerwells.chapters import chapters, project_root
+    from fewerwells.points import remove, survey
+
+    try:
+        known = chapters(project_root())
+    except ParameterError as error:
+        raise _refuse(error) from None
+    removed = 0
+    for chapter in known.values():
+        for path, key, state in survey(chapter):
+            if state == "done" and not everything:
+                continue
+            if dry_run or remove(path, key):
+                typer.echo(f"{state:8} {_short(path)}")
+                removed += 1
+    typer.echo(f"{removed} {'would go' if dry_run else 'removed'}.")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from fewerwells.evaluation import evaluate
 from fewerwells.networks import Ensemble
@@ -25,6 +26,7 @@ from fewerwells.results import (
     source_digest,
 )
 from fewerwells.training import choose_engine
+from fewerwells.training.fused import compile_for
 
 log = logging.getLogger("fewerwells")
 
@@ -70,12 +72,15 @@ def pretrained_networks(
     """
     engine = choose_engine(protocol.sizes, engine)
     paths = [_pretrained_path(protocol, engine, seed) for seed in seeds]
-    missing = [(path, seed) for path, seed in zip(paths, seeds, strict=True) if _load_pretrained(path) is None]
-    if missing:
-        training = pretrain(protocol, [seed for _, seed in missing], engine, progress)
-        seconds = training.seconds / len(missing)
-        for index, (path, _) in enumerate(missing):
-            training.ensemble[[index]].save(path, seconds=repr(seconds))
+    if any(_load_pretrained(path) is None for path in paths):
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(paths[0].parent / ".lock"):  # points of a sweep that start together share one pre-training
+            missing = [(path, seed) for path, seed in zip(paths, seeds, strict=True) if _load_pretrained(path) is None]
+            if missing:
+                training = pretrain(protocol, [seed for _, seed in missing], engine, progress)
+                seconds = training.seconds / len(missing)
+                for index, (path, _) in enumerate(missing):
+                    training.ensemble[[index]].save(path, seconds=repr(seconds))
     loaded = [_load_pretrained(path) for path in paths]
     parameters = np.concatenate([ensemble.parameters for ensemble, _ in loaded])
     return loaded[0][0].with_parameters(parameters), np.array([seconds for _, seconds in loaded])
@@ -90,7 +95,9 @@ def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progres
     errors = evaluate(training.ensemble, cell.circuit, seeds, training.diverged)
     for seed, row in zip(seeds, errors, strict=True):
         if row["status"] != "ok":
-            log.warning("%s on %s with N = %d, seed %d: %s.", cell.arm, cell.circuit.label, cell.wells, seed, row["status"])
+            log.warning(
+                "%s on %s with N = %d, seed %d: %s.", cell.arm, cell.circuit.label, cell.wells, seed, row["status"]
+            )
     circuit = cell.circuit
     common = {
         "arm": cell.arm,
@@ -137,6 +144,24 @@ def _is_done(path: Path) -> bool:
     return True
 
 
+def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
+    """What `run` would have to train: the file of each piece that is not stored yet → its sample-steps.
+
+    A piece is a cell over all seeds, or the pre-trained network of one seed. Pieces of several runs with the same
+    file are trained once.
+    """
+    protocol, seeds = parameters.protocol, parameters.seeds
+    engine = choose_engine(protocol.sizes, parameters.engine)
+    shared = PRETRAINING.n_epochs(protocol) * PRETRAINING.n_pairs(protocol, 0)
+    paths = {cell: _cell_path(cell, protocol, seeds, engine) for cell in parameters.design()}
+    todo = [cell for cell, path in paths.items() if not _is_done(path)]
+    steps = {paths[cell]: (cell.sample_steps(protocol) - cell.pretrains * shared) * len(seeds) for cell in todo}
+    if any(cell.pretrains for cell in todo):
+        networks = [_pretrained_path(protocol, engine, seed) for seed in seeds]
+        steps |= {path: shared for path in networks if _load_pretrained(path) is None}
+    return steps
+
+
 def run(parameters: TrainingParameters) -> pd.DataFrame:
     """The table of a chapter: one row per network of its design, from earlier runs where they are whole.
 
@@ -155,18 +180,16 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
     paths = [_cell_path(cell, protocol, seeds, engine) for cell in design]
     todo = [(cell, path) for cell, path in zip(design, paths, strict=True) if not _is_done(path)]
     if todo:
-        needs_pretraining = any(cell.pretrains for cell, _ in todo)
-        _train(todo, protocol, seeds, engine, needs_pretraining)
+        _train(todo, protocol, seeds, engine, sum(outstanding(parameters).values()))
     return pd.concat([read_table(path) for path in paths], ignore_index=True)
 
 
-def _train(todo: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, pretrain_first: bool) -> None:
-    shared = PRETRAINING.n_epochs(protocol) * PRETRAINING.n_pairs(protocol, 0)
-    missing = [s for s in seeds if pretrain_first and _load_pretrained(_pretrained_path(protocol, engine, s)) is None]
-    own = [cell.sample_steps(protocol) - cell.pretrains * shared for cell, _ in todo]
-    total = sum(own) * len(seeds) + shared * len(missing)
-    with progress_bar(total) as bar:
-        if pretrain_first:
+def _train(todo: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, steps: int) -> None:
+    with progress_bar(steps) as bar:
+        if engine == "fused":
+            bar.describe("compiling, at first use only")
+            compile_for(protocol.sizes)
+        if any(cell.pretrains for cell, _ in todo):
             bar.describe("pre-training")
             pretrained_networks(protocol, seeds, engine, bar.advance)
         for cell, path in todo:

@@ -90,7 +90,9 @@ class Ensemble:
         """
         x = np.asarray(x)
         if x.ndim not in (2, 3) or x.shape[-1] != self.sizes[0] or (x.ndim == 3 and len(x) not in (1, len(self))):
-            raise ValueError(f"inputs have shape {x.shape}; they must be (N, {self.sizes[0]}) or (E, N, {self.sizes[0]}).")
+            raise ValueError(
+                f"inputs have shape {x.shape}; they must be (N, {self.sizes[0]}) or (E, N, {self.sizes[0]})."
+            )
         signal = self.scale_inputs(x)
         layers = self.layers()
         for depth, (weights, biases) in enumerate(layers):

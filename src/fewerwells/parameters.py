@@ -32,6 +32,9 @@ PROFILES: dict[str, dict] = {
         "sweep_volumes": [10, 100],
         "sweep_hill_coefficients": [2.0],
         "sweep_noises": [0.5, 1.0],
+        "sweep_batch_sizes": [64, 256],
+        "sweep_learning_rates": [1e-3],
+        "sweep_losses": ["l1"],
     },
     "lecture": {
         "n_seeds": 5,
@@ -44,6 +47,9 @@ PROFILES: dict[str, dict] = {
         "sweep_volumes": [10, 50, 200, 1000],
         "sweep_hill_coefficients": [1.0, 2.0],
         "sweep_noises": [0.3, 3.0],
+        "sweep_batch_sizes": [64, 256],
+        "sweep_learning_rates": [3e-4, 1e-3],
+        "sweep_losses": ["l1", "l2"],
     },
     "paper": {
         "n_seeds": 50,
@@ -57,6 +63,9 @@ PROFILES: dict[str, dict] = {
         "sweep_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000],
         "sweep_hill_coefficients": [1.0, 1.5, 2.0, 3.0, 4.0],
         "sweep_noises": [0.3, 1.0, 3.0],
+        "sweep_batch_sizes": [32, 64, 256, 1024],
+        "sweep_learning_rates": [3e-4, 1e-3, 3e-3],
+        "sweep_losses": ["l1", "l2"],
     },
 }
 
@@ -189,7 +198,9 @@ class Biology(ProfileParameters):
     @model_validator(mode="after")
     def _hill_coefficients_increase(self) -> Self:
         if any(later <= earlier for earlier, later in pairwise(self.hill_coefficients)):
-            raise ValueError(f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before")
+            raise ValueError(
+                f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before"
+            )
         return self
 
     @property
@@ -234,12 +245,15 @@ class Findings(TrainingParameters):
 
 
 class Sweeps(ProfileParameters):
-    """A sweep of Experiment 1 over the Hill coefficient and the noise."""
+    """Sweeps of Experiment 1: over the Hill coefficient and the noise, and over each choice the study is silent on."""
 
     sweep_seeds: int = Field(default=None, ge=1, le=10_000)
     sweep_volumes: list[Volume] = Field(default=None, min_length=1)
     sweep_hill_coefficients: list[HillCoefficient] = Field(default=None, min_length=1)
     sweep_noises: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default=None, min_length=1)
+    sweep_batch_sizes: list[Annotated[int, Field(ge=1)]] = Field(default=None, min_length=1)
+    sweep_learning_rates: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=None, min_length=1)
+    sweep_losses: list[Literal["l1", "l2"]] = Field(default=None, min_length=1)
 
 
 class Engine(ProfileParameters):
@@ -287,17 +301,25 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
     return f"{name} is {error['input']!r}; it must be {allowed}."
 
 
+def problems(values: Mapping, model: type[ProfileParameters]) -> list[tuple[str, str]]:
+    """Everything that a model refuses, as pairs (parameter, sentence); "" where values contradict one another."""
+    try:
+        model.model_validate(dict(values))
+    except ValidationError as error:
+        return [(str(e["loc"][0]) if e["loc"] else "", _sentence(e, model)) for e in error.errors(include_url=False)]
+    return []
+
+
 def validate(values: Mapping, model: type[ProfileParameters]) -> ProfileParameters:
     """Values checked against a model of this module and completed from the profile.
 
     Raises:
         ParameterError: one sentence for each unknown name, wrong type or impossible value.
     """
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        sentences = [_sentence(e, model) for e in error.errors(include_url=False)]
-        raise ParameterError(" ".join(sentences)) from None
+    refused = problems(values, model)
+    if refused:
+        raise ParameterError(" ".join(sentence for _, sentence in refused))
+    return model.model_validate(dict(values))
 
 
 def _is_parameter(name: str, value) -> bool:
@@ -320,6 +342,3 @@ def read_parameters(namespace: Mapping, model: type[ProfileParameters]) -> Profi
         if _is_parameter(name, value) and not isinstance(value, types.ModuleType)
     }
     return validate(values, model)
-
-
-BiologyParameters = Biology

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -14,6 +16,18 @@ def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and hasattr(shell, "kernel")
+
+
+# Set by `chapters.run_chapter` to the terminal in which a person waits for a chapter that runs in a kernel.
+TERMINAL = "FEWERWELLS_TERMINAL"
+
+
+def _screen() -> TextIO:
+    """Where a bar is drawn: the waiting person's terminal if there is one, else this process's stderr."""
+    try:
+        return open(os.environ[TERMINAL], "w", encoding="utf-8")
+    except (KeyError, OSError):
+        return sys.stderr
 
 
 class _Bar:
@@ -34,13 +48,18 @@ def progress_bar(total: int, unit: str = " steps") -> Iterator[_Bar]:
     Shown in a terminal and in a notebook, silent elsewhere. In a notebook the bar clears the cell's output when it
     closes, so a stored notebook holds no frames of it.
     """
-    notebook = _in_notebook()
-    bar = tqdm(total=total, unit=unit, unit_scale=True, file=sys.stderr, disable=False if notebook else None, mininterval=0.5)
+    notebook, screen = _in_notebook(), _screen()
+    hidden = None if screen is not sys.stderr or not notebook else False  # None: only where it is a terminal
+    bar = tqdm(
+        total=total, unit=unit, unit_scale=True, file=screen, disable=hidden, mininterval=0.5, leave=False, ncols=100
+    )
     try:
         with bar:
             yield _Bar(bar)
     finally:
-        if notebook:
+        if screen is not sys.stderr:
+            screen.close()
+        elif notebook:
             from IPython.display import clear_output
 
             clear_output()

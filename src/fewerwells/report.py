@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 
 import pandas as pd
 from IPython.display import Markdown
+from pydantic import BaseModel
 
+from fewerwells.plain import write_value
 from fewerwells.statistics import Estimate
 
 
@@ -37,7 +40,8 @@ def equivalence_text(row: pd.Series) -> str:
             return f"more than {number(row['limit_high'])}"
         return f"less than {number(row['limit_low'])}" if k == 0 else number(k)
 
-    return f"{bounded(row['k'])} [{bounded(row['low'])}, {bounded(row['high'])}]"
+    value, low, high = (bounded(row[name]) for name in ("k", "low", "high"))
+    return value if value == low == high else f"{value} [{low}, {high}]"
 
 
 def table(rows: list[dict]) -> Markdown:
@@ -53,8 +57,78 @@ def table(rows: list[dict]) -> Markdown:
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
+def outcomes(results: pd.DataFrame) -> Markdown:
+    """How many networks of a results table ended well, and which did not: arm, target and seed of each."""
+    counts = results["status"].value_counts()
+    lines = [
+        f"The table holds **{len(results):,} networks**: " + ", ".join(f"{n:,} {s}" for s, n in counts.items()) + "."
+    ]
+    failed = results[results["status"] != "ok"]
+    for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):
+        volumes = ", ".join(f"{n:,}" for n in group["N"])
+        lines.append(f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}")
+    if len(failed):
+        lines[0] += (
+            " A *dead* network says the same everywhere and counts with the error that it makes; a *diverged* one"
+        )
+        lines[0] += " has a weight that is not a number and no error. Those that did not end well:\n"
+    return Markdown("\n".join(lines))
+
+
 def direction(ratio: Estimate) -> str:
     """What an interval of a ratio says about 1, in words."""
     if ratio.low > 1:
         return "larger"
     return "smaller" if ratio.high < 1 else "not clearly different"
+
+
+def _fold(title: str, *blocks: str) -> Markdown:
+    """Markdown that is folded away until the reader opens it."""
+    return Markdown("\n\n".join([f"<details class='remake'><summary>{title}</summary>", *blocks, "</details>"]))
+
+
+def remake(chapter: str, settings: BaseModel, rows: str) -> Markdown:
+    """A fold-out with the command that remakes a chapter's figures with these settings, and a link to their rows.
+
+    Args:
+        chapter: its name, for example "3_experiment_1".
+        settings: its checked parameters; only those that differ from the published run are spelt out.
+        rows: the published table, as a path from the chapter; linked where the settings are the published ones.
+    """
+    published = type(settings)()
+    same_profile = type(settings)(profile=settings.profile)
+    changed = {
+        name: value
+        for name, value in settings.model_dump(exclude={"table_file"}).items()
+        if (name == "profile" and value != published.profile) or value != getattr(same_profile, name)
+    }
+    words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
+    command = " ".join(["fewerwells run", chapter, *words])
+    name = rows.rsplit("/", 1)[-1]
+    where = (
+        f"The command says where it keeps them; add `-p table_file=rows.csv` to take them away. Published: [{name}]({rows})."
+        if changed
+        else f"[{name}]({rows})"
+    )
+    return _fold("Remake this figure", f"```sh\n{command}\n```", f"Its rows: {where}")
+
+
+def remake_sweep(command: str, chapter: str, table: pd.DataFrame, grid: list[str]) -> Markdown:
+    """A fold-out with the command of a sweep and a link to the executed notebook of each of its points.
+
+    Args:
+        command: what a shell takes.
+        chapter: the chapter that was swept.
+        table: what `sweeps.sweep` returned.
+        grid: the columns of the table that name a point.
+    """
+    from fewerwells.chapters import project_root
+    from fewerwells.points import NOTEBOOK, sweeps_folder
+
+    root, links = project_root(), []
+    for (key, *values), _ in table.groupby(["point", *grid], sort=False):
+        label = ", ".join(f"{name} = {write_value(value)}" for name, value in zip(grid, values, strict=True))
+        notebook = sweeps_folder() / chapter / key / NOTEBOOK
+        inside = notebook.is_relative_to(root)  # else a page cannot carry it
+        links.append(f"[{label}](../{notebook.relative_to(root).as_posix()})" if inside else label)
+    return _fold("Remake this figure", f"```sh\n{command}\n```", f"Executed notebooks: {'; '.join(links)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -53,12 +54,21 @@ def digest(value) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _statements(source: str) -> str:
+    """A module's code as Python understands it: comments, layout and docstrings do not count."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
 @lru_cache
 def source_digest() -> str:
     """Digest of the package's code that decides the numbers."""
     root = Path(__file__).parent
     files = sorted(path for pattern in _DECIDING for path in root.glob(pattern))
-    return digest([(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")) for path in files])
+    return digest([(path.relative_to(root).as_posix(), _statements(path.read_text("utf-8"))) for path in files])
 
 
 def results_folder() -> Path:
@@ -84,14 +94,17 @@ def provenance() -> dict:
     }
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a kill at any moment leaves the old one or the new one, never a part."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(unfinished, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # there only when writing failed, on a full disk for example
 
 
 def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
@@ -108,8 +121,8 @@ def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
     record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **notes, **provenance()}
-    _write_whole(path, data)
-    _write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
+    write_whole(path, data)
+    write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -47,7 +47,10 @@ def interval(bootstrap: np.ndarray) -> tuple[float, float]:
     ordered = np.sort(bootstrap[~np.isnan(bootstrap)])
     if len(ordered) == 0:
         return np.nan, np.nan
-    low, high = ordered[int(np.floor(tail * (len(ordered) - 1)))], ordered[int(np.ceil((1 - tail) * (len(ordered) - 1)))]
+    low, high = (
+        ordered[int(np.floor(tail * (len(ordered) - 1)))],
+        ordered[int(np.ceil((1 - tail) * (len(ordered) - 1)))],
+    )
     return float(low), float(high)
 
 
@@ -100,6 +103,21 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+def _paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of a column in two groups, one value a seed in the same order; seeds without an error are left out."""
+    logs = []
+    for choice in (first, second):
+        part = table.loc[(table[list(choice)] == pd.Series(choice)).all(axis=1)].set_index("seed")[column].sort_index()
+        if part.empty or part.index.has_duplicates:
+            raise ValueError(f"{choice} picks {len(part)} rows, which are not one row a seed.")
+        logs.append(np.log(part))
+    if not logs[0].index.equals(logs[1].index):
+        raise ValueError(f"{first} and {second} do not hold the same seeds.")
+    pair = np.stack([values.to_numpy(float) for values in logs])
+    one, two = pair[:, np.isfinite(pair).all(axis=0)]
+    return one, two
+
+
 def paired_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator: dict) -> Estimate:
     """How many times larger one group's error is than another's: exp of the IQM over seeds of the log ratio.
 
@@ -111,20 +129,78 @@ def paired_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator:
     Raises:
         ValueError: a group does not hold exactly one row for each seed.
     """
-    logs = []
-    for choice in (numerator, denominator):
-        part = table.loc[(table[list(choice)] == pd.Series(choice)).all(axis=1)].set_index("seed")[column].sort_index()
-        if part.empty or part.index.has_duplicates:
-            raise ValueError(f"{choice} picks {len(part)} rows, which are not one row a seed.")
-        logs.append(np.log(part))
-    if not logs[0].index.equals(logs[1].index):
-        raise ValueError(f"{numerator} and {denominator} do not hold the same seeds.")
-    difference = (logs[0] - logs[1]).to_numpy(float)
-    difference = difference[np.isfinite(difference)]
-    if len(difference) == 0:
+    top, bottom = _paired_logs(table, column, numerator, denominator)
+    if len(top) == 0:
         return Estimate(np.nan, np.nan, np.nan)
+    difference = top - bottom
     low, high = interval(iqm(difference[resampled_seeds(len(difference))]))
     return Estimate(*(float(np.exp(v)) for v in (iqm(difference), low, high)))
+
+
+def probability_of_improvement(table: pd.DataFrame, column: str, better: dict, worse: dict) -> Estimate:
+    """How often one group's network beats the other's of the same seed (Agarwal et al. 2021, in its paired form).
+
+    Args:
+        table: the tidy table.
+        column: an error column.
+        better, worse: values of columns that pick one row a seed each; a tie counts half.
+
+    Returns:
+        The share of seeds in which `better` has the lower error, with its bootstrap interval over seeds.
+
+    Raises:
+        ValueError: a group does not hold exactly one row for each seed.
+    """
+    one, two = _paired_logs(table, column, better, worse)
+    if len(one) == 0:
+        return Estimate(np.nan, np.nan, np.nan)
+    wins = (one < two) + 0.5 * (one == two)
+    low, high = interval(wins[resampled_seeds(len(wins))].mean(axis=1))
+    return Estimate(float(wins.mean()), low, high)
+
+
+@dataclass(frozen=True)
+class NonInferiority:
+    """Whether one group's error is at most `margin` times another's.
+
+    Attributes:
+        ratio: interquartile mean over seeds of the error ratio.
+        upper: its one-sided 95 % upper bound.
+        margin: the ratio that still counts as no worse.
+    """
+
+    ratio: float
+    upper: float
+    margin: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the upper bound lies below the margin."""
+        return self.upper < self.margin
+
+
+def non_inferiority(
+    table: pd.DataFrame, column: str, candidate: dict, reference: dict, margin: float = 1.05
+) -> NonInferiority:
+    """Test a data equivalence on the grid, without interpolation: is transfer with N no worse than scratch with k·N?
+
+    Args:
+        table: the tidy table.
+        column: an error column.
+        candidate, reference: values of columns that pick one row a seed each, for example arm and N.
+        margin: how many times the reference's error still counts as no worse.
+
+    Raises:
+        ValueError: a group does not hold exactly one row for each seed, or the margin is not above 1.
+    """
+    if not margin > 1:
+        raise ValueError(f"the margin is {margin}; it must be above 1.")
+    one, two = _paired_logs(table, column, candidate, reference)
+    if len(one) == 0:
+        return NonInferiority(np.nan, np.nan, margin)
+    difference = one - two
+    draws = iqm(difference[resampled_seeds(len(difference))])
+    return NonInferiority(float(np.exp(iqm(difference))), float(np.exp(np.quantile(draws, LEVEL))), margin)
 
 
 def _first_crossing(levels: np.ndarray, log_volumes: np.ndarray, level: float) -> float:
@@ -141,6 +217,27 @@ def _first_crossing(levels: np.ndarray, log_volumes: np.ndarray, level: float) -
     left = right - 1
     share = (levels[left] - level) / (levels[left] - levels[right])
     return log_volumes[left] + share * (log_volumes[right] - log_volumes[left])
+
+
+def _simultaneous_band(centre: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A band for several bootstrapped values at once, by the largest |t| over them in each resample.
+
+    Args:
+        centre: (M,) estimates.
+        draws: (B, M) bootstrap values.
+
+    Returns:
+        Lower and upper ends, (M,); NaN where an estimate or more than a few draws are not finite, for such a value has
+        no standard error.
+    """
+    low, high = np.full_like(centre, np.nan), np.full_like(centre, np.nan)
+    usable = np.isfinite(centre) & (np.isfinite(draws).mean(axis=0) > 0.99)
+    whole = draws[np.isfinite(draws[:, usable]).all(axis=1)][:, usable]
+    if usable.any() and len(whole) > 1:
+        error = np.maximum(whole.std(axis=0, ddof=1), 1e-12)
+        reach = np.quantile(np.max(np.abs(whole - centre[usable]) / error, axis=1), LEVEL)
+        low[usable], high[usable] = centre[usable] - reach * error, centre[usable] + reach * error
+    return low, high
 
 
 def data_equivalence(
@@ -161,7 +258,8 @@ def data_equivalence(
         resamples: bootstrap resamples of whole seeds.
 
     Returns:
-        One row a volume: `N`, `k`, `low`, `high`, `limit_low`, `limit_high` (the smallest and the largest k that
+        One row a volume: `N`, `k`, `low`, `high`, `band_low`, `band_high` (a band that holds for all uncensored
+        volumes at once; NaN where k is censored), `transferred` (effective data transferred, (k − 1)·N), `limit_low`, `limit_high` (the smallest and the largest k that
         the baseline's grid could show at this N), `n_seeds`, `n_failed` (seeds left out because one of their
         networks has no error).
 
@@ -190,6 +288,7 @@ def data_equivalence(
     picked = resampled_seeds(len(logs), resamples)
     resampled = zip(iqm(logs[picked], axis=1), iqm(baseline_logs[picked], axis=1), strict=True)
     draws = np.array([log_k(levels, baseline_levels) for levels, baseline_levels in resampled])
+    band_low, band_high = _simultaneous_band(centre, draws)
     rows = []
     for index, volume in enumerate(volumes):
         low, high = interval(draws[:, index])
@@ -199,6 +298,9 @@ def data_equivalence(
                 "k": float(np.exp(centre[index])),
                 "low": float(np.exp(low)),
                 "high": float(np.exp(high)),
+                "band_low": float(np.exp(band_low[index])),
+                "band_high": float(np.exp(band_high[index])),
+                "transferred": float((np.exp(centre[index]) - 1) * volume),
                 "limit_low": baseline_volumes[0] / volume,
                 "limit_high": baseline_volumes[-1] / volume,
                 "n_seeds": len(logs),

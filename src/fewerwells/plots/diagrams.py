@@ -59,17 +59,18 @@ def _label(ax: Axes, at: tuple[float, float], text: str, size: float = 10, **set
     ax.text(*at, text, fontsize=size, **settings)
 
 
-def _arrow(ax: Axes, start, end, *, bend: float = 0.0, colour: str = INK, dashed: bool = False, head: bool = True) -> None:
+def _arrow(
+    ax: Axes, start, end, *, bend: float = 0.0, colour: str = INK, dashed: bool = False, head: bool = True
+) -> None:
     """An arrow from `start` to `end`; a positive `bend` curves it to the right of its direction."""
     arrow = FancyArrowPatch(
         start,
         end,
-        arrowstyle="-|>,head_length=5,head_width=2.6" if head else "-",
+        arrowstyle="-|>,head_length=5,head_width=2.6",
         connectionstyle=f"arc3,rad={bend}",
         shrinkA=0,
         shrinkB=0,
         linewidth=LINE,
-        linestyle=(0, (3, 2)) if dashed else "-",
         color=colour,
         capstyle="butt",
         joinstyle="miter",
@@ -106,7 +107,7 @@ def _gene(ax: Axes, left: float, level: float, index: int, length: float = 30.0)
     """A gene on its stretch of DNA: a line, a box and the bent arrow that marks where reading starts."""
     ax.plot([left, left + length], [level, level], color=INK, linewidth=LINE, solid_capstyle="butt", zorder=1)
     box = FancyBboxPatch(
-        (left + 10, level - 3.6),
+        (left + 11, level - 3.6),
         length - 14,
         7.2,
         boxstyle="round,pad=0,rounding_size=1",
@@ -116,20 +117,22 @@ def _gene(ax: Axes, left: float, level: float, index: int, length: float = 30.0)
         zorder=3,
     )
     ax.add_patch(box)
-    _label(ax, (left + 10 + (length - 14) / 2, level), f"gene {index}", 10, zorder=4)
-    ax.plot([left + 5.5, left + 5.5], [level, level + 7], color=INK, linewidth=LINE, zorder=1, solid_capstyle="butt")
-    _arrow(ax, (left + 5.5 - 0.22, level + 7), (left + 12.5, level + 7))
+    _label(ax, (left + 11 + (length - 14) / 2, level), f"gene {index}", 10, zorder=4)
+    ax.plot([left + 7, left + 7], [level, level + 7], color=INK, linewidth=LINE, zorder=1, solid_capstyle="projecting")
+    _arrow(ax, (left + 7, level + 7), (left + 14, level + 7))
 
 
 def _shared_resource(ax: Axes, at: tuple[float, float], levels: tuple[float, float]) -> None:
-    """The resource R between two genes, with a dashed line to each of their starts."""
+    """The resource R between two genes, with an arrow to each of their starts."""
     angle = np.pi / 6 + np.arange(6) * np.pi / 3
     corners = np.array(at) + 5 * np.column_stack([np.cos(angle), np.sin(angle)])
-    ax.add_patch(Polygon(corners, facecolor=_tint(MUTED, 0.3), edgecolor=MUTED, linewidth=LINE, joinstyle="round", zorder=3))
+    ax.add_patch(
+        Polygon(corners, facecolor=_tint(MUTED, 0.3), edgecolor=MUTED, linewidth=LINE, joinstyle="round", zorder=3)
+    )
     _label(ax, at, "R", 12, zorder=4)
     for level in levels:
         side = np.sign(level - at[1])
-        _arrow(ax, (at[0], at[1] + side * (5 + GAP)), (at[0], level - side * GAP), colour=MUTED, dashed=True)
+        _arrow(ax, (at[0], at[1] + side * (5 + GAP)), (at[0], level - side * GAP), colour=MUTED)
     _label(ax, (at[0] + 7.5, at[1]), "shared resource", 9.5, ha="left")
 
 
@@ -143,7 +146,7 @@ def plot_simple_activation(ax: Axes) -> None:
         _gene(ax, 37, level, index)
         _arrow(ax, (67 + GAP, level), (97 - BOX[0] / 2 - GAP, level))
         _output(ax, (97, level), index)
-    _shared_resource(ax, (42.5, sum(levels) / 2), levels)
+    _shared_resource(ax, (39.3, sum(levels) / 2), levels)
 
 
 def plot_n_part_complex(ax: Axes, n: int = 2) -> None:
@@ -172,13 +175,14 @@ def plot_n_part_complex(ax: Axes, n: int = 2) -> None:
         _gene(ax, 43, level, index, length=28)
         _arrow(ax, (71 + GAP, level), (97 - BOX[0] / 2 - GAP, level))
         _output(ax, (97, level), index)
-    _shared_resource(ax, (48.5, sum(levels) / 2), levels)
+    _shared_resource(ax, (45.3, sum(levels) / 2), levels)
 
 
 def plot_phosphorylation_cycle(ax: Axes) -> None:
     """One protein in two states: the kinase x₂ turns y₁ into y₂, the phosphatase x₁ turns it back."""
     _prepare(ax, 58, "Phosphorylation cycle")
-    level, left, right = 25.0, 24.0, 84.0
+    level, left, right = 27.0, 24.0, 84.0
+    distance = 12.2  # of an enzyme from the reaction that it drives
     half = BOX[0] / 2 + GAP
     _output(ax, (left, level), 1)
     _output(ax, (right, level), 2)
@@ -188,18 +192,17 @@ def plot_phosphorylation_cycle(ax: Axes) -> None:
     _arrow(ax, (left + half, level + 3.5), (right - half, level + 3.5), bend=-0.22)
     _arrow(ax, (right - half, level - 3.5), (left + half, level - 3.5), bend=-0.22)
     middle = (left + right) / 2
-    crest = 3.5 + 0.11 * (right - left - 2 * half)
-    _input(ax, (middle, level + crest + 14), 2)
-    _arrow(ax, (middle, level + crest + 14 - RADIUS - GAP), (middle, level + crest + GAP), colour=MUTED, dashed=True)
-    _input(ax, (middle, level - crest - 9.2), 1)
-    _arrow(ax, (middle, level - crest - 9.2 + RADIUS), (middle, level - crest - GAP), colour=MUTED, dashed=True)
-    _label(ax, (middle + RADIUS + 2, level + crest + 14), "kinase", ha="left")
-    _label(ax, (middle + RADIUS + 2, level - crest - 9.2), "phosphatase", ha="left")
+    crest = 3.5 + 0.11 * (right - left - 2 * half)  # how far the curved arrows rise and sink
+    for side, index, name in ((1, 2, "kinase"), (-1, 1, "phosphatase")):
+        at = (middle, level + side * (crest + distance))
+        _input(ax, at, index)
+        _arrow(ax, (middle, at[1] - side * (RADIUS + GAP)), (middle, level + side * (crest + GAP)), colour=MUTED)
+        _label(ax, (middle + RADIUS + 2, at[1]), name, ha="left")
     _label(ax, (left, level - 9.5), "without\nphosphate", 9.5)
     _label(ax, (right, level - 9.5), "with\nphosphate", 9.5)
 
 
-def _helix(ax: Axes, centre: tuple[float, float], length: float = 20.0, height: float = 7.0) -> None:
+def _helix(ax: Axes, centre: tuple[float, float], length: float = 18.0, height: float = 7.0) -> None:
     """A double helix: two strands in antiphase with rungs between them."""
     t = np.linspace(0, 1, 240)
     phase = 2 * np.pi * 2 * t
@@ -208,45 +211,63 @@ def _helix(ax: Axes, centre: tuple[float, float], length: float = 20.0, height: 
         y = height / 2 * np.cos(2 * np.pi * 2 * rung)
         if abs(y) > 0.15 * height:
             at = centre[0] + (rung - 0.5) * length
-            ax.plot([at, at], [centre[1] - y, centre[1] + y], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1)
+            ax.plot(
+                [at, at], [centre[1] - y, centre[1] + y], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1
+            )
     for sign, colour in ((1, COLOURS[0]), (-1, COLOURS[1])):
-        ax.plot(x, centre[1] + sign * height / 2 * np.cos(phase), color=colour, linewidth=2.4, solid_capstyle="round", zorder=2)
+        ax.plot(
+            x,
+            centre[1] + sign * height / 2 * np.cos(phase),
+            color=colour,
+            linewidth=2.4,
+            solid_capstyle="round",
+            zorder=2,
+        )
 
 
-def _strand(ax: Axes, centre: tuple[float, float], length: float = 20.0) -> None:
+def _strand(ax: Axes, centre: tuple[float, float], length: float = 18.0) -> None:
     """A single strand with its bases."""
     t = np.linspace(0, 1, 160)
     x, y = centre[0] + (t - 0.5) * length, centre[1] + 1.4 * np.sin(2 * np.pi * 1.5 * t)
     for base in (np.arange(10) + 0.5) / 10:
         foot = 1.4 * np.sin(2 * np.pi * 1.5 * base)
         at = centre[0] + (base - 0.5) * length
-        ax.plot([at, at], [centre[1] + foot, centre[1] + foot - 3.2], color=MUTED, linewidth=1.3, solid_capstyle="butt", zorder=1)
+        ax.plot(
+            [at, at],
+            [centre[1] + foot, centre[1] + foot - 3.2],
+            color=MUTED,
+            linewidth=1.3,
+            solid_capstyle="butt",
+            zorder=1,
+        )
     ax.plot(x, y, color=COLOURS[0], linewidth=2.4, solid_capstyle="round", zorder=2)
 
 
 def _protein(ax: Axes, centre: tuple[float, float]) -> None:
     """A folded chain of beads."""
-    t = np.linspace(0, 1, 14)
-    angle = 2 * np.pi * 1.75 * t + 0.6
-    spread = 1.2 + 4.6 * t
-    beads = np.column_stack([centre[0] + 1.15 * spread * np.cos(angle), centre[1] + 0.95 * spread * np.sin(angle)])
-    ax.plot(*beads.T, color=COLOURS[0], linewidth=LINE, zorder=2)
+    rows = ((1, (-1, 0, 1)), (0, (1.5, 0.5, -0.5, -1.5)), (-1, (-1, 0, 1)))
+    beads = np.array([(centre[0] + 4.1 * dx, centre[1] + 3.9 * row) for row, steps in rows for dx in steps])
+    ax.plot(*beads.T, color=COLOURS[0], linewidth=2.4, zorder=2)
     for bead in beads:
-        ax.add_patch(Circle(bead, 1.5, facecolor=_tint(COLOURS[0], 0.35), edgecolor=COLOURS[0], linewidth=1.2, zorder=3))
+        ax.add_patch(
+            Circle(bead, 1.6, facecolor=_tint(COLOURS[0], 0.35), edgecolor=COLOURS[0], linewidth=1.3, zorder=3)
+        )
 
 
 def plot_central_dogma(ax: Axes) -> None:
     """DNA is transcribed into mRNA, mRNA is translated into protein, and proteins act back on DNA."""
     _prepare(ax, 50)
-    level, centres = 36.0, (15.0, 54.0, 93.0)
+    level, centres = 39.5, (14.0, 54.0, 94.0)
     _helix(ax, (centres[0], level))
     _strand(ax, (centres[1], level + 1))
     _protein(ax, (centres[2], level))
-    for start, end, name in ((27.5, 41.5, "transcription"), (66.5, 83.5, "translation")):
+    for start, end, name in ((26.5, 41.5, "transcription"), (66.5, 83.5, "translation")):
         _arrow(ax, (start, level), (end, level))
-        _label(ax, ((start + end) / 2, level + 9.5), name, 10)
-    for centre, name, role in zip(centres, ("DNA", "mRNA", "protein"), ("the plan", "a copy", "the worker"), strict=True):
-        _label(ax, (centre, level - 11), name, 12, fontweight="bold")
-        _label(ax, (centre, level - 15.5), role, 10)
-    _arrow(ax, (centres[2], level - 18.5), (centres[0], level - 18.5), bend=-0.16)
-    _label(ax, (centres[1], 4), "regulation: proteins switch genes on and off", 10)
+        _label(ax, ((start + end) / 2, level + 2.8), name, 10, va="baseline")
+    for centre, name, role in zip(
+        centres, ("DNA", "mRNA", "protein"), ("the plan", "a copy", "the worker"), strict=True
+    ):
+        _label(ax, (centre, level - 12), name, 12, fontweight="bold", va="baseline")
+        _label(ax, (centre, level - 17), role, 10, va="baseline")
+    _arrow(ax, (centres[2], level - 20), (centres[0], level - 20), bend=-0.16)
+    _label(ax, (centres[1], 6), "regulation: proteins switch genes on and off", 10, va="baseline")

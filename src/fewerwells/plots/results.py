@@ -49,7 +49,9 @@ def plot_learning_curves(summary: pd.DataFrame, ax: Axes, *, oracle: pd.DataFram
     if oracle is not None and len(oracle):
         level = oracle.iloc[0]
         ax.axhspan(level["low"], level["high"], color=ARM_COLOURS["oracle"], alpha=0.3, linewidth=0)
-        ax.axhline(level["error"], color=ARM_COLOURS["oracle"], linestyle="--", label=f"oracle ({level['N']:,} on 0–20 nM)")
+        ax.axhline(
+            level["error"], color=ARM_COLOURS["oracle"], linestyle="--", label=f"oracle ({level['N']:,} on 0–20 nM)"
+        )
     _wells_axis(ax, sorted(summary["N"].unique()))
     _plain_log_y(ax)
     ax.set_ylabel("L1 error (nM)")
@@ -104,7 +106,9 @@ def plot_spread(summary: pd.DataFrame, ax: Axes) -> None:
     """
     for arm, part in summary.groupby("arm", sort=False):
         part = part.sort_values("N")
-        ax.plot(part["N"], part["log_sd"], color=ARM_COLOURS[arm], marker=MARKERS[arm], markersize=4.5, label=NAMES[arm])
+        ax.plot(
+            part["N"], part["log_sd"], color=ARM_COLOURS[arm], marker=MARKERS[arm], markersize=4.5, label=NAMES[arm]
+        )
     _wells_axis(ax, sorted(summary["N"].unique()))
     ax.set_ylim(bottom=0)
     ax.set_ylabel("sd of log error over seeds")
@@ -158,14 +162,18 @@ def plot_equivalence(equivalence: pd.DataFrame, ax: Axes) -> None:
     ax.plot(volumes[below], floor[below], "v", color=colour, mfc="white", label="less than the grid can show")
     for level, text in ((1, "no gain"), (4, "75 % cut"), (10, "order of magnitude")):
         ax.axhline(level, color=PALETTE["truth"], linewidth=0.8, linestyle=":" if level > 1 else "-")
-        ax.annotate(text, (volumes.max(), level), xytext=(0, 2), textcoords="offset points", ha="right", va="bottom", fontsize=8)
+        ax.annotate(
+            text, (volumes.max(), level), xytext=(0, 2), textcoords="offset points", ha="right", va="bottom", fontsize=8
+        )
     _wells_axis(ax, volumes, "real pairs with pre-training, N (wells)")
     _plain_log_y(ax)
     ax.set_ylim(min(0.25, low[low > 0].min() * 0.8), ceiling[np.isfinite(ceiling)].max())
     ax.set_ylabel("wells from scratch\nper well with pre-training, k")
 
 
-def plot_surface(values: np.ndarray, ax: Axes, *, extent: float = 20.0, limits: tuple[float, float], difference: bool = False):
+def plot_surface(
+    values: np.ndarray, ax: Axes, *, extent: float = 20.0, limits: tuple[float, float], difference: bool = False
+):
     """One output over a square of inputs as a colour map, with the small domain outlined.
 
     Args:
@@ -244,7 +252,9 @@ def plot_speeds(rows: list[dict], ax: Axes, *, limit: float) -> None:
     colours = [ARM_COLOURS["transfer"] if own else PALETTE["muted"] for own in ours]
     ax.barh(names, speeds, color=colours)
     for position, speed in enumerate(speeds):
-        ax.annotate(f"{speed:.3g}", (speed, position), xytext=(3, 0), textcoords="offset points", va="center", fontsize=9)
+        ax.annotate(
+            f"{speed:.3g}", (speed, position), xytext=(3, 0), textcoords="offset points", va="center", fontsize=9
+        )
     ax.axvline(limit, color=PALETTE["truth"], linestyle=":")
     ax.annotate("peak", (limit, len(names) - 0.6), ha="right", va="center", fontsize=9, rotation=90)
     ax.set_xscale("log")

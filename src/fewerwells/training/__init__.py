@@ -113,7 +113,9 @@ def _stack(ensemble: Ensemble, data: Sequence[Pairs]) -> tuple[np.ndarray, np.nd
     if len(ensemble) == 0:
         raise ValueError("the ensemble has 0 networks; at least 1 is needed.")
     if len(data) not in (1, len(ensemble)):
-        raise ValueError(f"{len(data)} data sets were given for {len(ensemble)} networks; give one each, or one for all.")
+        raise ValueError(
+            f"{len(data)} data sets were given for {len(ensemble)} networks; give one each, or one for all."
+        )
     volumes = sorted({len(pairs) for pairs in data})
     if len(volumes) != 1 or volumes[0] == 0:
         raise ValueError(f"the data sets hold {volumes} pairs; all must hold the same number, at least 1.")

@@ -1,0 +1,214 @@
+"""Fifty ways to get a sweep wrong, and whatever Hypothesis finds: each a sentence with its line, and nothing written."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from fewerwells import cli
+from fewerwells.chapters import project_root
+from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError
+from fewerwells.plain import read_value, write_value
+from fewerwells.sweep_files import check_sweep, read_sweep
+
+ROOT = project_root(Path(__file__).parent)
+GOOD = "chapter: 3_experiment_1\n"
+
+BAD_FILES = [
+    ("", 1, "a sweep file holds lines of the form name: value"),
+    ("just words\n", 1, "a sweep file holds lines"),
+    ("- 1\n- 2\n", 1, "a sweep file holds lines"),
+    ("chapter: [\n", 2, "this is not YAML"),
+    ("chapter: 'x\n", 2, "this is not YAML"),
+    ("\tchapter: x\n", 1, "this is not YAML"),
+    ("a: 1\n---\nb: 2\n", 2, "this is not YAML"),
+    ("chapter: !!python/object/apply:os.system ['touch pwned']\n", 1, "this is not YAML"),
+    ("chapter: !!python/name:os.system\n", 1, "this is not YAML"),
+    ("a: &a [1]\nb: [*a, *a]\n", 2, "aliases (*name) are not allowed"),
+    ("a: &a [*a]\n", 1, "aliases (*name) are not allowed"),
+    (GOOD, 1, "grid is missing."),
+    ("grid: {noise: [1.0]}\n", 1, "chapter is missing."),
+    (GOOD + "gird: {noise: [1.0]}\n", 2, "has no 'gird'; did you mean grid?"),
+    (GOOD + "grid: {noise: [1.0]}\nworkers: 2\n", 3, "has no 'workers'"),
+    (GOOD + "grid:\n", 2, "grid is None; it must hold at least one line"),
+    (GOOD + "grid: {}\n", 2, "grid is {}; it must hold at least one line"),
+    (GOOD + "grid: [noise]\n", 2, "grid is ['noise']; it must hold"),
+    (GOOD + "fixed: 3\ngrid: {noise: [1.0]}\n", 2, "fixed is 3; it must hold lines"),
+    (GOOD + "fixed: [1]\ngrid: {noise: [1.0]}\n", 2, "fixed is [1]; it must hold lines"),
+    (GOOD + "grid:\n  1: [1.0]\n", 2, "1 cannot be the name of a parameter"),
+    (GOOD + GOOD + "grid: {noise: [1.0]}\n", 2, "'chapter' stands there twice."),
+    (GOOD + "grid:\n  noise: [1.0]\n  noise: [2.0]\n", 4, "'noise' stands there twice."),
+    ("chapter: 7\ngrid: {noise: [1.0]}\n", 1, "chapter is 7; it must be the name of a chapter."),
+    ("chapter: 3_experiment\ngrid: {noise: [1.0]}\n", 1, "did you mean 3_experiment_1?"),
+    ("chapter: ../3_experiment_1\ngrid: {noise: [1.0]}\n", 1, "there is no chapter '../3_experiment_1'"),
+    ("chapter: /etc/passwd\ngrid: {noise: [1.0]}\n", 1, "there is no chapter '/etc/passwd'"),
+    ("chapter: notebooks/3_experiment_1.ipynb\ngrid: {noise: [1.0]}\n", 1, "there is no chapter"),
+    ("chapter: 6_sweeps\ngrid: {profile: [smoke]}\n", 1, "makes no table of rows; choose one of 3_experiment_1"),
+    (GOOD + "grid:\n  nois: [1.0]\n", 3, "there is no parameter nois; did you mean noise?"),
+    (GOOD + "fixed:\n  n_seed: 3\ngrid: {noise: [1.0]}\n", 3, "did you mean n_seeds?"),
+    (GOOD + "fixed:\n  volume: 3\ngrid: {noise: [1.0]}\n", 3, "did you mean volumes?"),
+    (GOOD + "grid:\n  ../../x: [1.0]\n", 3, "there is no parameter ../../x"),
+    (GOOD + "grid:\n  table_file: [../../x.csv]\n", 3, "table_file cannot be set in a sweep"),
+    (GOOD + "fixed:\n  table_file: /tmp/x.csv\ngrid: {noise: [1.0]}\n", 3, "table_file cannot be set in a sweep"),
+    (GOOD + "grid:\n  noise: []\n", 3, "the grid of noise is empty; it needs at least one value."),
+    (GOOD + "grid:\n  noise: 1.0\n", 3, "the grid of noise is 1.0; it must be a list, for example [1.0]."),
+    (GOOD + "grid:\n  noise: {a: 1}\n", 3, "the grid of noise is {'a': 1}; it must be a list"),
+    (GOOD + "grid:\n  noise: [1.0,\n    -1.0]\n", 4, "noise is -1.0; it must be greater than or equal to 0."),
+    (GOOD + "grid:\n  noise: [.nan]\n", 3, "noise is nan"),
+    (GOOD + "grid:\n  noise: [.inf]\n", 3, "noise is inf"),
+    (GOOD + "grid:\n  noise: [one]\n", 3, "noise is 'one'; it must be a valid number."),
+    (GOOD + "grid:\n  noise: ['1.0']\n", 3, "noise is '1.0'; it must be a valid number."),
+    (GOOD + "grid:\n  n_seeds: [2.5]\n", 3, "n_seeds is 2.5; it must be a valid integer."),
+    (GOOD + "grid:\n  n_seeds: [true]\n", 3, "n_seeds is True; it must be a valid integer."),
+    (GOOD + "grid:\n  n_seeds: [12:30]\n", 3, "n_seeds is '12:30'; it must be a valid integer."),
+    (GOOD + "grid:\n  loss: [l1, no]\n", 3, 'loss is \'no\'; it must be "l1" or "l2".'),
+    (GOOD + "grid:\n  volumes: [10, 20]\n", 3, "volumes is 10; it must be a valid list."),
+    (GOOD + "grid:\n  volumes: [[20, 10]]\n", 3, "must increase"),
+    (GOOD + "grid:\n  profile: [smoke, enormous]\n", 3, "profile is 'enormous'"),
+    (GOOD + "fixed:\n  epochs: 3\ngrid: {noise: [1.0]}\n", 3, "epochs is 3; it must be greater than or equal to 10."),
+    (GOOD + "fixed: {noise: 1.0}\ngrid:\n  noise: [1.0]\n", 4, "noise is both fixed and in the grid"),
+    (GOOD + "grid:\n  noise: [1.0, 1]\n", 2, "the same point twice: noise = 1 and noise = 1.0."),
+    (GOOD + "grid:\n  n_seeds: [50, null]\n", 2, "the same point twice: n_seeds = null and n_seeds = 50."),
+    (GOOD + f"grid:\n  noise: {list(range(1000))}\n  first_seed: {list(range(1000))}\n", 2, "has 1,000,000 points"),
+    ("chapter: 4_experiment_2\nfixed: {phosphorylation: false}\ngrid:\n  hill_coefficients: [[1.0], []]\n", 3, "at least one target"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "words"), BAD_FILES)
+def test_a_bad_file_is_refused_with_its_line(text, line, words, tmp_path, own_results, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "bad.yml"
+    path.write_text(text)
+    result = CliRunner().invoke(cli.app, ["sweep", str(path)])
+    assert result.exit_code == 2
+    assert f"{path}:{line}: " in result.output
+    assert words in result.output
+    assert "Traceback" not in result.output
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.yml"]
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_lines(tmp_path):
+    path = tmp_path / "bad.yml"
+    path.write_text(GOOD + "fixed:\n  n_seed: 1\n  epochs: 1\ngrid:\n  noise: [-1.0, 1.0, two]\n  loss: []\n")
+    with pytest.raises(ParameterError) as refused:
+        read_sweep(path, ROOT)
+    lines = [int(re.match(r".*?:(\d+): ", line).group(1)) for line in str(refused.value).splitlines()]
+    assert lines == [3, 4, 6, 6, 7]
+
+
+@pytest.mark.parametrize("path", [Path("nowhere.yml"), ROOT, ROOT / "results" / "answer.svg"])
+def test_what_is_no_file_is_refused(path):
+    with pytest.raises(ParameterError):
+        read_sweep(path, ROOT)
+
+
+def test_a_file_that_is_too_long_is_refused(tmp_path):
+    (tmp_path / "long.yml").write_text("#" * 2_000_000)
+    with pytest.raises(ParameterError, match="is too long"):
+        read_sweep(tmp_path / "long.yml", ROOT)
+
+
+def test_numbers_mean_what_they_say(tmp_path):
+    path = tmp_path / "good.yml"
+    path.write_text(GOOD + "fixed: {n_seeds: 3}\ngrid: {learning_rate: [1e-3, 3.e-4], noise: [1, 0.5], loss: [l2]}\n")
+    plan = read_sweep(path, ROOT)
+    assert plan.points[0] == {"n_seeds": 3, "learning_rate": 1e-3, "noise": 1, "loss": "l2"}
+    assert [(p["learning_rate"], p["noise"]) for p in plan.points] == [(1e-3, 1), (1e-3, 0.5), (3e-4, 1), (3e-4, 0.5)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sweeps").glob("*.yml")), ids=lambda path: path.stem)
+def test_published_sweep_files_are_valid_and_of_paper_size(path):
+    assert all(point["profile"] == "paper" for point in read_sweep(path, ROOT).points)
+
+
+words = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=8)
+
+
+def test_the_sweeps_page_shows_the_published_sweep_files():
+    """At paper size the page runs what the files say, so that either finds the other's points done."""
+    paper = CHAPTER_PARAMETERS["6_sweeps"]()
+    files = {path.stem: read_sweep(path, ROOT) for path in (ROOT / "sweeps").glob("*.yml")}
+    assert {name: plan.grid for name, plan in files.items()} == {
+        "n_by_noise": {"hill_coefficient": paper.sweep_hill_coefficients, "noise": paper.sweep_noises},
+        "batch_size": {"batch_size": paper.sweep_batch_sizes},
+        "learning_rate": {"learning_rate": paper.sweep_learning_rates},
+        "loss": {"loss": paper.sweep_losses},
+    }
+    fixed = {"profile": "paper", "n_seeds": paper.sweep_seeds, "volumes": paper.sweep_volumes}
+    assert all(plan.fixed == fixed for plan in files.values())
+
+
+plain = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), words),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(plain)
+@settings(max_examples=200, deadline=None)
+def test_a_value_written_on_a_command_line_reads_back(value):
+    assert read_value(write_value(value)) == value
+
+
+@given(st.one_of(st.text(max_size=80), st.binary(max_size=80)))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_as_a_sweep_file_are_refused_in_words(tmp_path, content):
+    path = tmp_path / "s.yml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
+    with pytest.raises(ParameterError):
+        read_sweep(path, ROOT)
+
+
+names = st.sampled_from([*CHAPTER_PARAMETERS["3_experiment_1"].model_fields, "nois", "", "../x"])
+good = st.sampled_from([1.0, 2, "smoke", "l1", "auto", [10, 20]])
+
+
+@given(
+    st.sampled_from(["3_experiment_1", "4_experiment_2", "5_findings", "x"]),
+    st.dictionaries(names, st.one_of(plain, st.lists(st.one_of(plain, good), max_size=3)), max_size=3),
+    st.dictionaries(names, st.one_of(plain, good), max_size=2),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_grid_is_accepted_or_refused_in_words(chapter, grid, fixed):
+    """Whatever is thrown at a sweep, the answer is a checked plan or sentences, never another exception."""
+    try:
+        plan = check_sweep(chapter, grid, fixed, ROOT)
+    except ParameterError as refused:
+        assert str(refused).endswith((".", "?"))  # noqa: PT017 - both outcomes are right
+    else:
+        assert plan.points
+
+
+BAD_COMMANDS = [
+    ("run 9_nothing", "there is no chapter '9_nothing'"),
+    ("run 3_experiment_1 -p n_seeds", "'n_seeds' is not of the form name=value"),
+    ("run 3_experiment_1 -p =3", "'=3' is not of the form name=value"),
+    ("run 3_experiment_1 -p n_seeds=many", "n_seeds is 'many'; it must be a valid integer"),
+    ("run 3_experiment_1 -p n_seeds=0", "n_seeds is 0"),
+    ("run 3_experiment_1 -p n_seed=3", "did you mean n_seeds?"),
+    ("run 3_experiment_1 -p noise=1 -p noise=2", "noise was given twice"),
+    ("run 3_experiment_1 -p volumes=[10,", "cannot be read"),
+    ("run 3_experiment_1 -p volumes=*a", "cannot be read"),
+    ("run 3_experiment_1 -p engine=!!python/name:os.system", "cannot be read"),
+    ("run 2_problem -p volumes=[10]", "there is no parameter volumes"),
+    ("status nowhere.yml", "cannot be read as a sweep file: No such file"),
+    ("sweep .", "cannot be read as a sweep file: Is a directory"),
+    ("sweep sweeps/n_by_noise.yml --workers 0", "workers is 0; it must be at least 1"),
+    ("sweep sweeps/n_by_noise.yml --threads -1", "threads is -1; it must be at least 1"),
+    ("sweep sweeps/n_by_noise.yml --workers 1000", "1000 workers with 1 threads each were asked for"),
+    ("sweep sweeps/n_by_noise.yml --workers 2 --scheduler tcp://x:1", "workers cannot be chosen for a scheduler"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), BAD_COMMANDS)
+def test_a_bad_command_is_refused(words, said, own_results, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(cli.app, words.split())
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not own_results.exists()

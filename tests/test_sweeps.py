@@ -1,0 +1,349 @@
+"""What a re-runner was promised: sweeps are checked first, spread over cores, resumed, and never spoil what is stored."""
+
+import errno
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from fewerwells import cli, points, sweeps
+from fewerwells.chapters import project_root
+from fewerwells.cores import _try_to_lease, leased_cores, usable_cores
+from fewerwells.points import make_points, read_record, run_point, states, survey
+from fewerwells.sweep_files import check_sweep
+
+ROOT = project_root(Path(__file__).parent)
+CHAPTER = "3_experiment_1"
+
+# A stand-in for a chapter, a second instead of many: it writes a table that depends on its parameters alone, except for
+# the column of seconds, and does what a test asks for through files in its folder.
+STAND_IN = """
+import json, os, pathlib, time
+import pandas as pd
+from fewerwells.results import COLUMNS, write_table
+
+time.sleep(0.3)
+folder = pathlib.Path(os.environ["FEWERWELLS_RESULTS"])
+for name in ("tried", "seen"):
+    (folder / name).mkdir(exist_ok=True)
+(folder / "tried" / str(time.time_ns())).touch()
+if (folder / "fail").exists() and noise == 3.0:
+    raise RuntimeError("on purpose")
+seen = {"cores": sorted(os.sched_getaffinity(0)), "from": time.time() - 0.3, "threads": os.environ.get("OMP_NUM_THREADS")}
+(folder / "seen" / f"{hill_coefficient}-{noise}-{time.time_ns()}").write_text(json.dumps(seen))
+rows = pd.DataFrame([dict.fromkeys(COLUMNS, 0.25 * hill_coefficient + noise) | {"seed": s} for s in range(3)])
+write_table(rows.assign(arm="scratch", seconds=time.time()), pathlib.Path(table_file))
+"""
+
+
+def write_stand_in(path: Path, code: str = STAND_IN) -> None:
+    original = nbformat.read(ROOT / "notebooks" / f"{CHAPTER}.ipynb", as_version=4)
+    (cell,) = [c for c in original.cells if "parameters" in c.metadata.get("tags", [])]
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell, nbformat.v4.new_code_cell(code, id="stand-in")], metadata=original.metadata
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+def write_book(root: Path) -> Path:
+    """A book whose only chapter is the stand-in."""
+    write_stand_in(root / "notebooks" / f"{CHAPTER}.ipynb")
+    (root / "_toc.yml").write_text(f"root: notebooks/{CHAPTER}\nparts: []\n")
+    return root
+
+
+@pytest.fixture
+def quick_book(tmp_path, monkeypatch, own_results):
+    """The working folder is a book whose only chapter is the stand-in."""
+    own_results.mkdir()
+    monkeypatch.chdir(write_book(tmp_path / "book"))
+    return tmp_path / "book"
+
+
+GRID = {"noise": [1.0, 3.0]}
+SMOKE = {"profile": "smoke"}
+
+
+def write_sweep(folder: Path, grid: dict = GRID, fixed: dict = SMOKE) -> Path:
+    path = folder / "grid.yml"
+    path.write_text(json.dumps({"chapter": CHAPTER, "fixed": fixed, "grid": grid}))
+    return path
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "fewerwells.cli", *words]
+
+
+def invoke(*words: str):
+    return CliRunner().invoke(cli.app, list(words))
+
+
+def untimed(table: pd.DataFrame) -> str:
+    return table.drop(columns="seconds").to_csv(index=False)
+
+
+def test_a_real_chapter_gives_its_rows_and_runs_once(own_results):
+    """On the committed chapter: rows, executed notebook and record; a second call and another spelling run nothing."""
+    fixed = SMOKE | {"volumes": [10], "n_seeds": 1}
+    table = sweeps.sweep(CHAPTER, {"hill_coefficient": [1.0, 2.0]}, fixed, root=ROOT)
+    assert set(table["n"]) == set(table["hill_coefficient"]) == {1.0, 2.0}
+    folders = [folder for folder, _ in points.stored_points(CHAPTER)]
+    assert set(table["point"]) == {folder.name for folder in folders}
+    for folder in folders:
+        assert sorted(p.name for p in folder.iterdir()) == [
+            "notebook.ipynb",
+            "provenance.json",
+            "rows.csv",
+            "rows.json",
+        ]
+        record = read_record(folder)
+        assert record["processor"]
+        assert record["seconds"] > 0
+        assert record["packages"]["numba"]
+        assert re.fullmatch("[0-9a-f]{40}(-dirty)?", record["commit"] or "0" * 40)
+        assert str(own_results) not in (folder / "notebook.ipynb").read_text()
+    before = {folder: folder.stat().st_mtime_ns for folder in folders}
+    again = sweeps.sweep(CHAPTER, {"hill_coefficient": [1, 2]}, fixed | {"n_seeds": 1, "epochs": None}, root=ROOT)
+    assert {folder: folder.stat().st_mtime_ns for folder in folders} == before
+    pd.testing.assert_frame_equal(table, again, check_dtype=False)
+
+
+def run_here(root: Path, grid: dict = GRID, fixed: dict = SMOKE) -> pd.DataFrame:
+    """A sweep in this process, one point after another, without an engine: what all others must equal."""
+    plan = check_sweep(CHAPTER, grid, fixed, root)
+    here = make_points(plan.chapter, plan.points)
+    for point in here:
+        run_point(point)
+    return sweeps.collect(plan, here)
+
+
+class TestStoredPoints:
+    def test_damage_is_noticed_and_run_again(self, quick_book):
+        table = run_here(quick_book)
+        folders = [folder for folder, _ in points.stored_points(CHAPTER)]
+        damages = [("rows.csv", ""), ("rows.csv", None), ("notebook.ipynb", "{}"), ("provenance.json", "{}")]
+        for name, content in damages:
+            path = folders[0] / name
+            path.write_text(content) if content is not None else path.unlink()
+            assert read_record(folders[0]) is None
+            if name != "notebook.ipynb":
+                continue
+            assert untimed(run_here(quick_book)) == untimed(table)
+            assert all(record for _, record in points.stored_points(CHAPTER))
+
+    def test_a_changed_notebook_makes_points_stale_and_clean_removes_them(self, quick_book):
+        run_here(quick_book, {"noise": [1.0]})
+        path = quick_book / "notebooks" / f"{CHAPTER}.ipynb"
+        (point,) = make_points(path, [SMOKE | {"noise": 1.0}])
+        assert states([point]) == ["done"]
+        assert "0 removed" in invoke("clean").output
+        with points._lock(point.key):
+            assert "0 removed" in invoke("clean", "--all").output, "a process was at work on it"
+        write_stand_in(path, STAND_IN + "\n1 + 1")
+        (point,) = make_points(path, [SMOKE | {"noise": 1.0}])
+        assert states([point]) == ["stale"]
+        assert "1 stale" in invoke("status").output
+        (point.folder.parent / f"{point.key}.part").mkdir()
+        assert [state for _, _, state in survey(path)] == ["stale", "part"]
+        assert "2 would go" in invoke("clean", "--dry-run").output
+        assert "2 removed" in invoke("clean").output
+        assert survey(path) == []
+
+    def test_two_sweeps_over_the_same_points_run_each_once(self, quick_book, own_results):
+        file = write_sweep(quick_book)
+        words = command("sweep", str(file), "--workers", "1")
+        both = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(2)]
+        assert [process.wait(120) for process in both] == [0, 0]
+        assert len(list((own_results / "seen").iterdir())) == 2
+
+    def test_a_full_disk_is_told_and_spoils_nothing(self, quick_book, own_results):
+        """A limit on the size of files stands in for the full disk: nothing above 4 KiB can be written."""
+        table = run_here(quick_book, {"noise": [1.0]})
+        before = {p: p.read_bytes() for p in own_results.rglob("*") if p.is_file() and ".lock" not in p.name}
+        file = write_sweep(quick_book, {"noise": [1.0, 2.0]})
+        for words in (("sweep", str(file)), ("run", CHAPTER, "-p", "noise=2")):
+            limited = f"ulimit -f 4; {shlex.join(command(*words))}"
+            finished = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=120)
+            assert finished.returncode == 1
+            assert "cannot be written: File too large" in finished.stderr
+            assert "Traceback" not in finished.stderr
+        assert all(path.read_bytes() == data for path, data in before.items())
+        assert not list((own_results / "runs" / "sweeps").rglob("*.part"))
+        assert untimed(run_here(quick_book, {"noise": [1.0]})) == untimed(table)
+
+    def test_a_disk_that_fills_up_during_a_run_leaves_nothing_of_it(self, quick_book, monkeypatch):
+        def full(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+        monkeypatch.setattr(points, "_flush", full)
+        result = invoke("run", CHAPTER, "-p", "noise=2")
+        assert result.exit_code == 1
+        assert "cannot be written: No space left on device" in result.output
+        assert "Traceback" not in result.output
+        assert survey(quick_book / "notebooks" / f"{CHAPTER}.ipynb") == []
+
+    def test_a_results_folder_that_cannot_be_written_is_told(self, quick_book, own_results):
+        own_results.rmdir()
+        own_results.write_text("a file where the folder should be")  # root may write to read-only folders
+        for words in (("sweep", str(write_sweep(quick_book))), ("run", CHAPTER, "-p", "noise=2")):
+            result = invoke(*words)
+            assert result.exit_code == 1
+            assert "cannot be written: Not a directory" in result.output
+        assert own_results.read_text().startswith("a file")
+
+
+class TestCores:
+    @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
+    def test_a_lease_waits_for_a_free_core_and_ends_with_its_holder(self):
+        all_cores = usable_cores()
+        code = "import time\nfrom fewerwells.cores import *\nwith leased_cores(999): print('in', flush=True); time.sleep(60)"
+        holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        try:
+            assert holder.stdout.readline() == "in\n"
+            with ExitStack() as stack:
+                assert _try_to_lease(1, stack) == []
+        finally:
+            holder.kill()
+            holder.wait()
+            holder.stdout.close()
+        with leased_cores(1) as cores:
+            assert cores == usable_cores() == all_cores[:1]
+            assert os.environ["OMP_NUM_THREADS"] == "1"
+        assert usable_cores() == all_cores
+
+    @pytest.mark.parametrize("workers", [None, 1, 2])
+    @pytest.mark.parametrize("threads", [None, 1])
+    def test_workers_times_threads_is_at_most_the_cores(self, workers, threads, monkeypatch):
+        for cores in (2, 3, 7, 64):
+            monkeypatch.setattr(sweeps, "usable_cores", lambda cores=cores: list(range(cores)))
+            chosen = sweeps.check_workers(workers, threads)
+            assert 1 <= chosen[0] * chosen[1] <= cores
+
+
+class TestEngine:
+    def test_one_failure_does_not_stop_the_others_and_its_command_repeats_it(self, quick_book, own_results):
+        (own_results / "fail").touch()
+        file = write_sweep(quick_book, {"noise": [3.0, 1.0]})
+        result = invoke("sweep", str(file))
+        assert result.exit_code == 1
+        assert "RuntimeError: on purpose" in result.output
+        assert "Traceback" in result.output
+        assert "1 of 2 points failed; the others are stored" in result.output
+        assert len(list((own_results / "tried").iterdir())) == 3, "the failing point was not tried twice"
+        assert not (own_results / "runs" / "sweeps" / "grid.csv").exists()
+        status = invoke("status", str(file)).output
+        assert [line.split()[0] for line in status.splitlines()] == ["failed", "done"]
+        (words,) = {line.strip() for line in result.output.splitlines() if line.startswith("  fewerwells run")}
+        assert words == f"fewerwells run {CHAPTER} -p profile=smoke -p noise=3.0"
+        (own_results / "fail").unlink()
+        assert invoke(*shlex.split(words)[1:]).exit_code == 0
+        assert invoke("status").output == f"{CHAPTER}: 2 done\n"
+        assert invoke("sweep", str(file)).exit_code == 0
+        assert len(list((own_results / "seen").iterdir())) == 2, "a point ran twice"
+
+    def test_all_engines_give_the_same_table_and_points_share_no_core(
+        self, quick_book, own_results, tmp_path, monkeypatch
+    ):
+        """In this process, on one worker, on the embedded cluster, on a scheduler and two workers started by hand."""
+
+        def elsewhere(name: str) -> None:
+            (tmp_path / name).mkdir()
+            monkeypatch.setenv("FEWERWELLS_RESULTS", str(tmp_path / name))
+
+        grid = {"noise": [1.0, 2.0, 3.0]}
+        here = untimed(run_here(quick_book, grid))
+        elsewhere("embedded")
+        assert untimed(sweeps.sweep(CHAPTER, grid, SMOKE)) == here
+        if hasattr(os, "sched_setaffinity"):
+            seen = [json.loads(path.read_text()) for path in (tmp_path / "embedded" / "seen").iterdir()]
+            share = max(1, len(usable_cores()) // min(len(usable_cores()), sweeps.MAX_WORKERS))
+            assert {len(one["cores"]) for one in seen} == {share}
+            assert {one["threads"] for one in seen} == {str(share)}
+            for one in seen:  # a point sleeps for 0.3 s, during which no other may be on its core
+                others = [o for o in seen if o is not one and set(o["cores"]) & set(one["cores"])]
+                assert all(abs(o["from"] - one["from"]) > 0.3 for o in others)
+        elsewhere("one")
+        assert untimed(sweeps.sweep(CHAPTER, grid, SMOKE, workers=1)) == here
+        elsewhere("by hand")
+        file = str(tmp_path / "scheduler.json")
+        dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--local-directory"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+        commands = [[*dask, "--scheduler-file", file], *[[*worker, str(tmp_path), "--scheduler-file", file]] * 2]
+        started = [subprocess.Popen([*words, "--no-dashboard"], **quiet) for words in commands]
+        try:
+            while not Path(file).exists():
+                assert started[0].poll() is None
+                time.sleep(0.1)
+            by_hand = sweeps.sweep(CHAPTER, grid, SMOKE, scheduler=json.loads(Path(file).read_text())["address"])
+        finally:
+            for process in started:
+                process.terminate()
+            for process in started:
+                process.wait(30)
+        assert untimed(by_hand) == here
+
+    def test_a_scheduler_that_is_not_there_is_told(self, quick_book, own_results):
+        result = invoke("sweep", str(write_sweep(quick_book)), "--scheduler", "nonsense://x")
+        assert result.exit_code == 2
+        assert "no scheduler answers at 'nonsense://x'" in result.output
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes through /proc")
+def test_a_kill_leaves_whole_points_and_the_next_sweep_goes_on(quick_book, own_results, monkeypatch, tmp_path):
+    """kill -9 of a kernel, then of the sweep. Twenty kills of all three kinds: benchmarks/sweep_kills.py."""
+    grid = {"noise": [1.0, 2.0, 3.0]}
+    undisturbed = untimed(run_here(quick_book, grid))
+    (tmp_path / "killed").mkdir()
+    monkeypatch.setenv("FEWERWELLS_RESULTS", str(tmp_path / "killed"))
+    words = command("sweep", str(write_sweep(quick_book, grid)), "--workers", "1")
+
+    def started() -> tuple[subprocess.Popen, int]:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not (kernels := find_kernels(tmp_path / "killed")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        return process, kernels[0]
+
+    process, kernel = started()
+    os.kill(kernel, signal.SIGKILL)
+    done: dict[str, int] = {}
+    while len(done) < 2:  # the killed one is tried again, another ends; then the sweep itself goes
+        stored = list(points.stored_points(CHAPTER))
+        assert all(record for _, record in stored), "a half-written point looks whole"
+        done = {folder.name: folder.stat().st_mtime_ns for folder, _ in stored}
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert untimed(sweeps.sweep(CHAPTER, grid, SMOKE, workers=1)) == undisturbed
+    now = {folder.name: folder.stat().st_mtime_ns for folder, _ in points.stored_points(CHAPTER)}
+    assert done.items() <= now.items(), "a finished point was lost"
+    assert len(now) == 3
+
+
+def find_kernels(results: Path) -> list[int]:
+    """Kernels that write to this results folder, known by their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if (
+                    b"ipykernel" in (entry / "cmdline").read_bytes()
+                    and bytes(results) in (entry / "environ").read_bytes()
+                ):
+                    found.append(int(entry.name))
+            except OSError:  # it has ended
+                continue
+    return found
