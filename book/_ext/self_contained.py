@@ -5,7 +5,6 @@ Scripts that the theme would load from elsewhere for features this book does not
 interactive figure get its script from the package, without the widget manager and its copy of every value.
 """
 
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,11 +14,6 @@ from fewerwells.widgets import _bundle
 
 RENDERER = "tex-chtml.js"
 FONTS = "output/chtml/fonts/woff-v2"
-RESULTS = (
-    "*.csv",
-    "*.json",
-    "runs/sweeps/*/*/notebook.ipynb",
-)  # what pages link to beside themselves
 UNWANTED = ("thebe", "THEBE_JS_URL", "widget-state")
 
 
@@ -33,16 +27,6 @@ def _copy_mathjax(app, error) -> None:
         target = Path(app.outdir) / "_static" / "mathjax"
         copy_asset(source / RENDERER, target)
         copy_asset(source / FONTS, target / FONTS)
-
-
-def _copy_results(app, error) -> None:
-    """Tables and the executed notebooks of sweeps go where the links that chapters print lead to."""
-    if error is None and app.builder.format == "html":
-        source, target = Path(app.srcdir) / "results", Path(app.outdir) / "results"
-        for path in [path for pattern in RESULTS for path in source.glob(pattern)]:
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
 
 
 def _drop_unused_files(app, page, template, context, doctree) -> None:
@@ -88,7 +72,6 @@ def setup(app) -> dict:
     """Register the steps with Sphinx."""
     app.config.mathjax_path = f"mathjax/{RENDERER}"
     app.connect("build-finished", _copy_mathjax)
-    app.connect("build-finished", _copy_results)
     app.connect("builder-inited", _write_figures)
     app.connect("html-page-context", _add_figures)
     app.connect("html-page-context", _drop_unused_files, priority=900)
