@@ -1,6 +1,7 @@
 # make book   build the book          PROFILE=smoke|lecture|paper (default paper)
 # make test   show that it is sound
 # make bench  time the training engine beside its peers
+# make links   ask every other site the book links to whether the page is still there
 # make publish  copy the tables of the last paper-size run to results/, where git keeps them
 
 PROFILE ?= paper
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONUTF8 = 1
 
-.PHONY: book test bench publish clean
+.PHONY: book test links bench publish clean
 
 book: $(READY)
 	@$(BIN)/fewerwells book --profile $(PROFILE)
@@ -21,6 +22,10 @@ test: $(READY)
 	$(BIN)/python -m pytest tests
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks book -p no:cacheprovider
 	$(BIN)/fewerwells book --profile smoke --output _build/smoke
+
+links: $(READY)
+	$(BIN)/fewerwells book --profile smoke --output _build/smoke
+	$(BIN)/jupyter-book build _build/source/smoke --path-output _build/links --builder linkcheck
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt

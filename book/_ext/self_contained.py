@@ -1,7 +1,8 @@
 """Sphinx extension: the built pages ask no host but their own.
 
 MathJax comes from the package sphinx-mathjax-offline; only the one renderer that pages use and its fonts are copied.
-Scripts that the theme would load from elsewhere for features this book does not have are left out.
+Scripts that the theme would load from elsewhere for features this book does not have are left out. Pages with an
+interactive figure get its script from the package, without the widget manager and its copy of every value.
 """
 
 from importlib.util import find_spec
@@ -9,8 +10,11 @@ from pathlib import Path
 
 from sphinx.util.fileutil import copy_asset
 
+from fewerwells.widgets import _bundle
+
 RENDERER = "tex-chtml.js"
 FONTS = "output/chtml/fonts/woff-v2"
+UNWANTED = ("thebe", "THEBE_JS_URL", "widget-state")
 
 
 def _copy_mathjax(app, error) -> None:
@@ -25,18 +29,50 @@ def _copy_mathjax(app, error) -> None:
         copy_asset(source / FONTS, target / FONTS)
 
 
-def _drop_foreign_scripts(app, page, template, context, doctree) -> None:
-    """Thebe runs code on a remote kernel; no page here offers that, so its loader only costs a request."""
-    context["script_files"] = [
-        script
-        for script in context["script_files"]
-        if "thebe" not in str(getattr(script, "filename", script))
-    ]
+def _drop_unused_files(app, page, template, context, doctree) -> None:
+    """Leave out Thebe (it runs code on a remote kernel), the widget manager's state, and MathJax where no formula is."""
+    body = context.get("body", "")
+    unwanted = (
+        UNWANTED
+        if 'class="math' in body or 'class="output text_latex' in body
+        else (*UNWANTED, "mathjax", "MathJax")
+    )
+
+    def is_wanted(file) -> bool:
+        words = f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', '')}"
+        return not any(word in words for word in unwanted)
+
+    for name in ("script_files", "css_files"):
+        context[name] = [file for file in context[name] if is_wanted(file)]
+
+
+def _add_figures(app, page, template, context, doctree) -> None:
+    """Link the scripts of the interactive figures that a page holds, and their style sheet."""
+    body = context.get("body", "")
+    held = [name for name in _bundle.NAMES if f'data-fewerwells="{name}"' in body]
+    for name in held:
+        app.add_js_file(f"fewerwells/{name}.js", loading_method="defer")
+    if held:
+        app.add_css_file("fewerwells/widgets.css")
+
+
+def _write_figures(app) -> None:
+    """Before the pages, so that their links carry the checksum of what is there."""
+    if app.builder.format == "html":
+        folder = Path(app.outdir) / "_static" / "fewerwells"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "widgets.css").write_text(_bundle.styles(), encoding="utf-8")
+        for name in _bundle.NAMES:
+            (folder / f"{name}.js").write_text(
+                _bundle.page_script(name), encoding="utf-8"
+            )
 
 
 def setup(app) -> dict:
-    """Register both steps with Sphinx."""
+    """Register the steps with Sphinx."""
     app.config.mathjax_path = f"mathjax/{RENDERER}"
     app.connect("build-finished", _copy_mathjax)
-    app.connect("html-page-context", _drop_foreign_scripts, priority=900)
+    app.connect("builder-inited", _write_figures)
+    app.connect("html-page-context", _add_figures)
+    app.connect("html-page-context", _drop_unused_files, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -264,6 +264,14 @@ class Engine(ProfileParameters):
     epochs: int = Field(default=None, ge=10, le=1_000_000)
 
 
+class TrainItYourself(Findings):
+    """The interactive figures: the circuit, wells and seed they open with, and the tables they show."""
+
+    hill_coefficient: Literal[1.5, 2.0, 3.0, 4.0] = 2.0
+    wells: int = Field(default=96, ge=8, le=384, multiple_of=8)
+    seed: int = Field(default=0, ge=0, le=9999)
+
+
 CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "intro": Findings,
     "1_biology": Biology,
@@ -273,6 +281,7 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "5_findings": Findings,
     "6_sweeps": Sweeps,
     "7_engine": Engine,
+    "8_train_it_yourself": TrainItYourself,
 }
 
 

@@ -1,0 +1,482 @@
+"""What a reader was promised: the built pages work by themselves, by keyboard and pointer, for everyone.
+
+The smoke-size book is built once, served from 127.0.0.1 and read in Chromium, which can reach no other host.
+"""
+
+import contextlib
+import functools
+import gzip
+import http.server
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlparse
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+
+from fewerwells.chapters import project_root
+from fewerwells.circuits import reference_circuit
+from fewerwells.networks import STUDY_SIZES, Ensemble
+from fewerwells.widgets import _bundle, pretrained
+from tests.test_widgets import fresh_network, torch_training, wells
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
+
+ROOT = project_root(Path(__file__).parent)
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"], *(entry["file"] for part in TOC["parts"] for entry in part["chapters"])]
+FIGURES = "notebooks/8_train_it_yourself"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NPM = shutil.which("npm")
+OWN_FILES = ("book.css", "labels.js", "logo.svg", "widgets.css", *(f"{name}.js" for name in _bundle.NAMES))
+SIZES = {"desktop": (1300, 900), "phone": (390, 844)}
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; on Debian: apt-get install chromium")
+needs_npm = pytest.mark.skipif(NPM is None, reason="npm is missing; on Debian: apt-get install nodejs npm")
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """The folder of the smoke-size book, built where `make test` builds it."""
+    environment = {name: value for name, value in os.environ.items() if name != "FEWERWELLS_RESULTS"}
+    command = [
+        sys.executable,
+        "-m",
+        "fewerwells.cli",
+        "book",
+        "--profile",
+        "smoke",
+        "--output",
+        str(ROOT / "_build/smoke"),
+    ]
+    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return ROOT / "_build" / "smoke" / "_build" / "html"
+
+
+class _QuietServer(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(html):
+    """Where the book is served."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_QuietServer, directory=html)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        only_here = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", only_here]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser, address):
+    """A fresh browser tab that remembers what went wrong and whom it asked; the test fails if anything did."""
+    with browser.new_context(base_url=address, viewport={"width": 1300, "height": 900}) as context:
+        context.set_default_timeout(15_000)
+        tab = context.new_page()
+        wrong, asked = [], []
+        tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        tab.on(
+            "response", lambda response: wrong.append(f"{response.status}: {response.url}") if not response.ok else None
+        )
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.asked = asked
+        yield tab
+        assert wrong == []
+        assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> Path:
+    """axe-core's script, from npm by the lock file in tests/browser."""
+    folder = tmp_path_factory.mktemp("browser")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "tests" / "browser" / name, folder)
+    finished = subprocess.run([NPM, "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    return folder / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def show(tab, page: str) -> None:
+    tab.goto(f"/{page}.html", wait_until="load")
+
+
+@needs_chromium
+class TestEveryPage:
+    @needs_npm
+    @pytest.mark.parametrize("page", PAGES)
+    def test_is_sound_and_accessible_in_both_themes_at_both_sizes(self, tab, axe, page):
+        show(tab, page)
+        tab.add_script_tag(path=axe)
+        for width, height in SIZES.values():
+            tab.set_viewport_size({"width": width, "height": height})
+            tab.wait_for_timeout(400)  # the theme makes what now scrolls reachable by keyboard
+            for scheme in ("light", "dark"):
+                tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no half-way colours
+                tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=scheme)
+                found = tab.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+                bad = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+                assert bad == [], f"{page}, {scheme}, {width} px"
+                too_wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                assert too_wide <= 0, f"{page} is wider than {width} px"
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_weighs_less_than_500_kb_beyond_the_theme(self, tab, html, page):
+        """What all pages share and the browser keeps (theme, MathJax) is not counted; text, figures and scripts are."""
+        show(tab, page)
+        own = 0
+        for url in {urldefrag(url).url for url in tab.asked if url.startswith("http")}:
+            path = html / unquote(urlparse(url).path).lstrip("/")
+            if path.name.startswith(OWN_FILES) or "_static" not in path.relative_to(html).parts:
+                own += len(gzip.compress(path.read_bytes()))
+        assert own < 500_000
+
+
+class _Links(HTMLParser):
+    def __init__(self, text: str):
+        super().__init__()
+        self.targets, self.ids = [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("href", "src") and value:
+                self.targets.append(value)
+            if name in ("id", "name"):
+                self.ids.add(value)
+
+
+def test_every_link_inside_the_book_leads_somewhere(html):
+    pages = {
+        path: _Links(path.read_text(encoding="utf-8")) for path in html.rglob("*.html") if "_static" not in path.parts
+    }
+    dead = []
+    for path, links in pages.items():
+        for target in links.targets:
+            url = urlparse(target)
+            if url.scheme or url.netloc or target == "#":
+                continue
+            file = (path.parent / unquote(url.path)).resolve() if url.path else path
+            if not file.exists() or (url.fragment and file in pages and unquote(url.fragment) not in pages[file].ids):
+                dead.append(f"{path.relative_to(html)} → {target}")
+    assert dead == []
+
+
+@needs_chromium
+def test_search_finds_a_word_of_a_notebook(tab):
+    tab.goto("/search.html?q=isocost", wait_until="load")
+    tab.wait_for_selector("#search-results ul.search li a")
+    found = tab.locator("#search-results ul.search li a").evaluate_all("links => links.map(link => link.href)")
+    assert any(FIGURES in urljoin("/", link) for link in found)
+
+
+@needs_chromium
+def test_landing_page_is_there_within_a_second(tab):
+    show(tab, PAGES[0])  # warms the server's disk cache, not the browser's: the next tab starts without one
+    seconds = []
+    for _ in range(3):
+        with tab.context.browser.new_context(base_url=tab.url) as context:
+            fresh = context.new_page()
+            started = time.perf_counter()
+            fresh.goto(tab.url, wait_until="domcontentloaded")
+            fresh.wait_for_selector("article h1")
+            seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 1
+
+
+def figure(tab, name: str):
+    show(tab, FIGURES)
+    box = tab.get_by_role("group", name=name)
+    box.scroll_into_view_if_needed()
+    return box
+
+
+def train(box, press) -> dict[str, tuple[float, float]]:
+    """Press Train, wait for the end, and read the table: network → (inside, outside), nM."""
+    press(box.get_by_role("button", name="Train"))
+    box.page.wait_for_selector(".fw[data-state=done]")
+    rows = box.get_by_role("row").all()[1:]
+    return {
+        row.get_by_role("rowheader").inner_text(): tuple(map(float, row.get_by_role("cell").all_inner_texts()))
+        for row in rows
+    }
+
+
+@functools.cache
+def expected_race(circuit, n: int, noise: float, seed: int, epochs: int) -> dict[str, tuple[float, float]]:
+    """The same race in Python, by the package's readable engine in 64-bit numbers."""
+    parameters = {"theta": circuit.theta, "eta": circuit.eta, "n": circuit.n, "b": circuit.b}
+    x, y = wells(parameters, n, noise, 10.0, seed)
+    middles = np.arange(20) + 0.5
+    mesh = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)
+    inside = (mesh <= 10).all(axis=1)
+    stored, _ = pretrained.load()
+    answer = {}
+    for name, start in (("pre-trained", stored.parameters[0].astype(float)), ("from scratch", fresh_network(seed))):
+        weights = torch_training(STUDY_SIZES, start, x, y, circuit.largest_output, seed, epochs)
+        network = Ensemble(STUDY_SIZES, weights[None], output_scale=circuit.largest_output)
+        errors = np.abs(network.predict(mesh)[0] - circuit(mesh)).mean(axis=1)
+        answer[name] = (errors[inside].mean(), errors[~inside].mean())
+    return answer
+
+
+def by_keyboard(control) -> None:
+    control.focus()
+    control.press("Enter")
+
+
+def by_pointer(control) -> None:
+    control.click()
+
+
+def assert_same(got: dict, expected: dict) -> None:
+    """The page shows three digits."""
+    for name, values in expected.items():
+        assert got[name] == pytest.approx(values, rel=6e-3), name
+
+
+@needs_chromium
+class TestTrainItYourself:
+    @pytest.mark.parametrize("press", [by_keyboard, by_pointer])
+    def test_shows_the_numbers_of_python(self, tab, press):
+        got = train(figure(tab, "Train it yourself"), press)
+        assert_same(got, expected_race(reference_circuit("n_part_complex", 2.0), 96, 1.0, 0, 200))
+
+    def test_every_control_answers_the_keyboard(self, tab):
+        box = figure(tab, "Train it yourself")
+        bought = box.get_by_label("Wells you buy")
+        bought.focus()
+        for key, value in (("ArrowLeft", "88"), ("Home", "8"), ("ArrowRight", "16"), ("PageUp", "56"), ("End", "384")):
+            bought.press(key)
+            assert bought.input_value() == value
+        assert box.get_by_role("img", name="384 wells on 4 plates").count() == 1
+        noise = box.get_by_label("Measurement noise")
+        noise.press("Home")
+        assert noise.get_attribute("aria-valuetext") == "0 nM"
+        box.get_by_label("The real circuit").select_option("phosphorylation cycle")
+        box.get_by_label("Seed").fill("3")
+        box.get_by_label("Seed").press("Enter")
+        got = train(box, by_keyboard)
+        assert_same(got, expected_race(reference_circuit("phosphorylation_cycle"), 384, 0.0, 3, 200))
+
+    def test_steps_pauses_and_repeats_itself(self, tab):
+        box = figure(tab, "Train it yourself")
+        said = box.get_by_role("status")
+        for epoch in (1, 2):
+            box.get_by_role("button", name="Step").click()
+            sync_api.expect(said).to_contain_text(f"Epoch {epoch} of 200")
+        box.get_by_label("slow motion").check()
+        box.get_by_role("button", name="Go on").click()
+        box.get_by_role("button", name="Pause").click()
+        sync_api.expect(box.get_by_role("button", name="Go on")).to_be_visible()
+        box.get_by_label("slow motion").uncheck()
+        by_keyboard(box.get_by_role("button", name="Go on"))
+        tab.wait_for_selector(".fw[data-state=done]")
+        once = box.locator(".fw-numbers").inner_text()
+        box.get_by_role("button", name="Reset").click()
+        train(box, by_pointer)
+        assert box.locator(".fw-numbers").inner_text() == once
+        assert "trained in" in said.inner_text()
+
+    def test_is_quick_and_never_freezes_the_page(self, tab):
+        box = figure(tab, "Train it yourself")
+        tab.evaluate(
+            "() => { window.longest = 0; new PerformanceObserver(list => list.getEntries().forEach(task => "
+            "{ window.longest = Math.max(window.longest, task.duration); })).observe({type: 'longtask'}); }"
+        )
+        train(box, by_pointer)
+        seconds = float(re.search(r"trained in ([\d.]+) s", box.get_by_role("status").inner_text())[1])
+        assert seconds < 1
+        tab.wait_for_timeout(200)
+        assert tab.evaluate("window.longest") < 200
+
+    def test_holds_still_for_readers_who_ask_for_it(self, tab):
+        tab.emulate_media(reduced_motion="reduce")
+        assert_same(
+            train(figure(tab, "Train it yourself"), by_keyboard),
+            expected_race(reference_circuit("n_part_complex", 2.0), 96, 1.0, 0, 200),
+        )
+
+
+def numbers_in(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"(?<![₁₂\w])\d+(?:\.\d+)?", text)]
+
+
+@needs_chromium
+class TestCircuitExplorer:
+    def said(self, box, x: tuple[float, float]):
+        """What is announced once the cross stands at x."""
+        line = box.get_by_role("status")
+        sync_api.expect(line).to_contain_text(f"x₁ = {x[0]:g} nM, x₂ = {x[1]:g} nM")
+        return numbers_in(line.inner_text())[2:4]
+
+    def test_reads_off_the_numbers_of_python(self, tab):
+        box = figure(tab, "Circuit explorer")
+        for label, circuit in (("phosphorylation cycle", reference_circuit("phosphorylation_cycle")),
+                               ("n = 3", reference_circuit("n_part_complex", 3.0))):  # fmt: skip
+            box.get_by_label("Circuit", exact=True).select_option(label)
+            box.get_by_label("Cross at x₁").press("End")
+            box.get_by_label("Cross at x₂").press("ArrowRight")
+            x = (20.0, float(box.get_by_label("Cross at x₂").input_value()))
+            assert self.said(box, x) == pytest.approx(circuit(np.array(x)), rel=6e-3)
+
+    def test_pointer_moves_the_cross_and_walks_the_plane(self, tab):
+        box = figure(tab, "Circuit explorer")
+        stage = box.locator(".fw-map").first
+        area = stage.bounding_box()
+        stage.click(position={"x": area["width"] * 0.5, "y": area["height"] * 0.5})
+        x = tuple(float(box.get_by_label(f"Cross at x{i}").input_value()) for i in "₁₂")
+        assert x == pytest.approx((9, 10), abs=2)
+        assert self.said(box, x) == pytest.approx(reference_circuit("n_part_complex", 2.0)(np.array(x)), rel=6e-3)
+        plane = box.get_by_role("img", name="The plane of circuits")
+        area = plane.bounding_box()
+        plane.click(position={"x": area["width"] * 0.3, "y": area["height"] * 0.5})
+        assert box.get_by_label("Circuit", exact=True).input_value() == "elsewhere in the plane"
+        box.get_by_label("Empty state b").press("End")
+        box.get_by_label("Parts n").press("Home")
+        assert box.get_by_label("Parts n").get_attribute("aria-valuetext") == "0.5"
+
+
+@needs_chromium
+class TestResultsExplorer:
+    def test_shows_the_numbers_of_the_table(self, tab, html):
+        from fewerwells.parameters import Experiment1
+        from fewerwells.statistics import geometric_summary
+
+        table = published(Experiment1(profile="smoke"))
+        box = figure(tab, "Results explorer")
+        for region, words in (("inside", "inside 0–10 nM"), ("all", "everywhere, 0–20 nM")):
+            summary = geometric_summary(table, f"sobol_{region}_mean", ["arm", "N"]).set_index(["arm", "N"])
+            box.get_by_label("Error measured").select_option(words)
+            for arm, n in (("scratch", 10), ("transfer", 200)):
+                box.get_by_label("Arm").select_option(arm)
+                box.get_by_label("Real pairs N").select_option(str(n))
+                sync_api.expect(box.get_by_role("status")).to_contain_text(f"N = {n}")
+                row = summary.loc[(arm, n)]
+                got = numbers_in(box.get_by_role("status").inner_text().split("error ")[1])[:3]
+                assert got == pytest.approx(row[["error", "low", "high"]].tolist(), rel=6e-3)
+
+    def test_says_what_a_point_is_made_of(self, tab):
+        box = figure(tab, "Results explorer")
+        box.get_by_label("Seed").select_option("1")
+        box.get_by_label("show single networks").check()
+        sync_api.expect(box.get_by_role("status")).to_contain_text("Seed 1:")
+        command = box.locator("code").inner_text()
+        assert "-p first_seed=1 -p n_seeds=1" in command
+        before = box.get_by_role("status").inner_text()
+        chart = box.get_by_role("img", name="Learning curves")
+        area = chart.bounding_box()
+        chart.click(position={"x": area["width"] * 0.16, "y": area["height"] * 0.1})
+        sync_api.expect(box.get_by_role("status")).not_to_have_text(before)
+        assert box.get_by_label("Real pairs N").input_value() == "10"
+
+    def test_every_circuit_and_arm_can_be_shown(self, tab):
+        box = figure(tab, "Results explorer")
+        for label in box.get_by_label("Circuit").locator("option").all_inner_texts():
+            box.get_by_label("Circuit").select_option(label)
+            for arm in ("transfer", "scratch", "oracle"):
+                box.get_by_label("Arm").select_option(arm)
+                words = {"transfer": "transfer", "scratch": "from scratch", "oracle": "oracle"}[arm]
+                sync_api.expect(box.get_by_role("status")).to_contain_text(f"{words} on {label}")
+
+
+def published(parameters):
+    """The table that the smoke-size book shows, as its chapters stored it."""
+    from fewerwells.experiments import run
+
+    before = os.environ.pop("FEWERWELLS_RESULTS", None)
+    try:
+        os.environ["FEWERWELLS_RESULTS"] = str(ROOT / "results")
+        return run(parameters)
+    finally:
+        del os.environ["FEWERWELLS_RESULTS"]
+        if before is not None:
+            os.environ["FEWERWELLS_RESULTS"] = before
+
+
+CELLS = (
+    "from fewerwells.widgets import CircuitExplorer, ResultsExplorer, TrainItYourself\ncircuit = CircuitExplorer(); circuit",
+    "training = TrainItYourself(wells=48); training",
+    "from fewerwells.experiments import run\nfrom fewerwells.parameters import Experiment1, Experiment2\n"
+    "results = ResultsExplorer.from_tables(*(run(E(profile='smoke')) for E in (Experiment1, Experiment2))); results",
+    "print('read:', circuit.point, training.result['epoch'], results.arm)\ntraining.wells = 200",
+)
+
+
+@pytest.fixture
+def lab(tmp_path, html):
+    """JupyterLab on 127.0.0.1 with a notebook that holds the three figures; gives the notebook's address."""
+    cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "figures.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [f"--port={port}", f"--ServerApp.root_dir={tmp_path}", "--IdentityProvider.token=", "--allow-root"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", *options]
+    folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name.lower()) for name in ("CONFIG", "RUNTIME")}
+    environment = os.environ | folders | {"FEWERWELLS_RESULTS": str(ROOT / "results")}
+    with open(tmp_path / "log", "wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=tmp_path)
+    yield f"http://127.0.0.1:{port}/lab/tree/figures.ipynb"
+    server.terminate()
+    server.wait(20)
+
+
+@needs_chromium
+def test_figures_live_in_jupyterlab(browser, lab):
+    """The same three figures with a kernel behind them: operated by keyboard, read and set from Python."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(lab):
+            break
+        time.sleep(0.5)
+    with browser.new_context(viewport={"width": 1200, "height": 1000}) as context:
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.goto(lab)
+        cells = page.locator(".jp-Notebook .jp-CodeCell")
+        sync_api.expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+        for number in range(3):
+            cells.nth(number).locator(".cm-content").click()
+            page.keyboard.press("Shift+Enter")
+            cells.nth(number).locator(".fw").wait_for()
+        circuit, training, results = (cells.nth(number).locator(".fw") for number in range(3))
+        across = circuit.get_by_label("Cross at x₁")
+        across.focus()
+        across.press("ArrowRight")
+        sync_api.expect(circuit.get_by_role("status")).to_contain_text("x₁ = 5.1 nM")
+        by_keyboard(training.get_by_role("button", name="Train"))
+        training.and_(page.locator("[data-state=done]")).wait_for()
+        results.get_by_label("Arm").select_option("scratch")
+        sync_api.expect(results.get_by_role("status")).to_contain_text("from scratch on n = 2")
+        cells.nth(3).locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
+        sync_api.expect(cells.nth(3).locator(".jp-OutputArea-output")).to_have_text("read: [5.1, 5.0] 200 scratch")
+        training.scroll_into_view_if_needed()
+        sync_api.expect(training.get_by_role("img", name="200 wells on 3 plates")).to_be_visible()

@@ -1,0 +1,173 @@
+"""The widgets' mathematics: JavaScript and Python agree on random cases that Python draws."""
+
+import json
+import shutil
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fewerwells.circuits import hill_family
+from fewerwells.networks import STUDY_SIZES, Ensemble, parameter_count
+from fewerwells.training import reference
+from fewerwells.training._order import batch_order
+
+RUNNER = Path(__file__).parent / "maths_cases.mjs"
+NODE = shutil.which("node")
+GOLDEN, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+TOLERANCE = 1e-6
+
+needs_node = pytest.mark.skipif(NODE is None, reason="Node.js is missing; on Debian: apt-get install nodejs npm")
+
+
+def javascript(cases: list[dict]) -> list:
+    """The answers of maths.js to a list of cases."""
+    finished = subprocess.run([NODE, str(RUNNER)], input=json.dumps(cases), capture_output=True, text=True, check=True)
+    return json.loads(finished.stdout)
+
+
+def words(key: int, stream: int, n: int) -> list[int]:
+    """SplitMix64 read by position, in plain whole numbers."""
+    values = []
+    for i in range(n):
+        word = (key + GOLDEN * ((stream << 32) + i)) % 2**64
+        word = ((word ^ (word >> 30)) * MIX_1) % 2**64
+        word = ((word ^ (word >> 27)) * MIX_2) % 2**64
+        values.append(word ^ (word >> 31))
+    return values
+
+
+def uniforms(key: int, stream: int, n: int) -> np.ndarray:
+    return np.array([word >> 11 for word in words(key, stream, n)]) / 2**53
+
+
+def normals(key: int, stream: int, n: int) -> np.ndarray:
+    u = uniforms(key, stream, 2 * n)
+    return np.sqrt(-2 * np.log1p(-u[::2])) * np.cos(2 * np.pi * u[1::2])
+
+
+def wells(circuit: dict, n: int, noise: float, high: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """What `measureWells` should give: x and y, both (n, 2), nM."""
+    x = high * uniforms(seed, 1, 2 * n).reshape(n, 2)
+    return x, hill_family(x, **circuit) + noise * normals(seed, 2, 2 * n).reshape(n, 2)
+
+
+def fresh_network(seed: int) -> np.ndarray:
+    """What `freshNetwork` should give for the study's network, shape (492,)."""
+    bounds = np.concatenate([np.full((a + 1) * b, a**-0.5) for a, b in pairwise(STUDY_SIZES)])
+    return bounds * (2 * uniforms(seed, 3, len(bounds)) - 1)
+
+
+def random_circuit(rng) -> dict:
+    theta, eta = rng.uniform(0.05, 2, 2).tolist(), rng.uniform(5, 60, 2).tolist()
+    return {"theta": theta, "eta": eta, "n": float(rng.uniform(0.5, 4)), "b": float(rng.choice([0, 0.3, 1]))}
+
+
+def random_network(rng, sizes=STUDY_SIZES) -> np.ndarray:
+    return rng.uniform(-0.5, 0.5, parameter_count(sizes))
+
+
+def torch_training(sizes, parameters, x, y, scale, key, epochs) -> np.ndarray:
+    """The package's readable engine in 64-bit numbers."""
+    return reference.train(
+        parameters[None],
+        sizes,
+        (x / 10 - 1)[None],
+        (y / scale)[None],
+        keys=np.array([key], np.uint64),
+        epochs=epochs,
+        batch_size=256,
+        learning_rate=1e-3,
+        threads=1,
+    )[0]
+
+
+@needs_node
+class TestMaths:
+    def test_circuits(self):
+        rng = np.random.default_rng(1)
+        cases, expected = [], []
+        for _ in range(40):
+            x, circuit = rng.uniform(0, 20, (30, 2)), random_circuit(rng)
+            x[0], x[1, 0], x[2, 1] = 0, 0, 0  # the origin and the axes
+            cases.append({"what": "circuit", "x": x.ravel().tolist(), "circuit": circuit})
+            expected.append(hill_family(x, **circuit).ravel())
+        np.testing.assert_allclose(javascript(cases), expected, rtol=0, atol=TOLERANCE)
+
+    def test_random_numbers_are_those_of_the_package(self):
+        rng = np.random.default_rng(2)
+        keys = [0, 1, 2**64 - 1, *map(int, rng.integers(0, 2**63, 5))]
+        got = javascript([{"what": "words", "key": str(key), "stream": 7, "n": 9} for key in keys])
+        assert got == [[str(word) for word in words(key, 7, 9)] for key in keys]
+        got = javascript([{"what": "order", "key": str(key), "epoch": 3, "n": 400} for key in keys])
+        assert got == [batch_order(key, 3, 400).tolist() for key in keys]
+
+    def test_normal_numbers_are_normal(self):
+        (sample,) = javascript([{"what": "normals", "key": 5, "n": 20_000}])
+        np.testing.assert_allclose(sample[:200], normals(5, 0, 200), atol=1e-12)
+        assert abs(np.mean(sample)) < 0.03
+        assert abs(np.std(sample) - 1) < 0.02
+
+    def test_wells_are_nested_and_as_python_makes_them(self):
+        circuit = random_circuit(np.random.default_rng(3))
+        case = {"what": "wells", "circuit": circuit, "noise": 0.7, "high": 10, "seed": 4}
+        few, many = javascript([case | {"n": 10}, case | {"n": 96}])
+        assert few["x"] == many["x"][:20]
+        assert few["y"] == many["y"][:20]
+        x, y = wells(circuit, 96, 0.7, 10, 4)
+        np.testing.assert_allclose(many["x"], x.ravel(), atol=1e-12)
+        np.testing.assert_allclose(many["y"], y.ravel(), atol=1e-9)
+
+    def test_fresh_networks(self):
+        (got,) = javascript([{"what": "fresh", "sizes": STUDY_SIZES, "seed": 11}])
+        np.testing.assert_allclose(got, fresh_network(11), atol=1e-15)
+
+    @pytest.mark.parametrize("sizes", [STUDY_SIZES, (2, 2), (2, 3, 4, 2)])
+    def test_forward_pass(self, sizes):
+        rng = np.random.default_rng(4)
+        cases, expected = [], []
+        for _ in range(10):
+            parameters, x = random_network(rng, sizes), rng.uniform(0, 20, (20, 2))
+            cases.append(
+                {"what": "predict", "sizes": sizes, "parameters": parameters.tolist(), "x": x.ravel().tolist()}
+            )
+            cases[-1]["scale"] = 40.0
+            ensemble = Ensemble(sizes, parameters[None], output_scale=40.0)
+            expected.append(ensemble.predict(x)[0].ravel())
+        np.testing.assert_allclose(javascript(cases), expected, rtol=0, atol=TOLERANCE)
+
+    @pytest.mark.parametrize("sizes", [STUDY_SIZES, (2, 2), (2, 3, 4, 2)])
+    def test_loss_and_gradient(self, sizes):
+        rng = np.random.default_rng(5)
+        for _ in range(10):
+            parameters, x, y = random_network(rng, sizes), rng.uniform(0, 20, (17, 2)), rng.uniform(0, 40, (17, 2))
+            layers = reference._layers(torch.tensor(parameters[None]), sizes)
+            scaled = torch.tensor((x / 10 - 1).T[None])
+            loss = reference.loss_of(reference.forward(layers, scaled), torch.tensor(y.T[None] / 40), "l1")
+            loss.backward()
+            expected = torch.cat([tensor.grad.reshape(-1) for layer in layers for tensor in layer])
+            case = {"what": "gradient", "sizes": sizes, "parameters": parameters.tolist(), "scale": 40.0}
+            (got,) = javascript([case | {"x": x.ravel().tolist(), "y": y.ravel().tolist()}])
+            assert got["loss"] == pytest.approx(loss.item(), abs=1e-12)
+            np.testing.assert_allclose(got["gradient"], expected.numpy(), rtol=0, atol=1e-12)
+
+    @pytest.mark.parametrize("n", [10, 96, 600])
+    def test_training_with_adam(self, n):
+        """Several epochs of whole training, with and without more than one batch."""
+        rng = np.random.default_rng(n)
+        parameters, x, y = random_network(rng), rng.uniform(0, 10, (n, 2)), rng.uniform(0, 40, (n, 2))
+        key = int(rng.integers(0, 2**63))
+        case = {"what": "training", "sizes": STUDY_SIZES, "parameters": parameters.tolist(), "scale": 40.0}
+        (got,) = javascript([case | {"x": x.ravel().tolist(), "y": y.ravel().tolist(), "key": str(key), "epochs": 20}])
+        expected = torch_training(STUDY_SIZES, parameters, x, y, 40.0, key, epochs=20)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
+
+    def test_a_plate_for_200_epochs_takes_less_than_a_second(self):
+        rng = np.random.default_rng(6)
+        x, y = rng.uniform(0, 10, 192).tolist(), rng.uniform(0, 40, 192).tolist()
+        case = {"what": "seconds", "sizes": STUDY_SIZES, "parameters": random_network(rng).tolist(), "epochs": 200}
+        (seconds,) = javascript([case | {"x": x, "y": y, "scale": 40.0}])
+        assert seconds < 1
