@@ -66,7 +66,16 @@ def test_a_raising_cell_stops_the_build(small_book):
     assert not (small_book / "_build" / "html").exists()
 
 
-@pytest.mark.parametrize("fault", ["[nowhere](missing.md)", "{cite:p}`nobody1999`", "```{figure} missing.svg\n```"])
+FAULTS = [
+    "[nowhere](missing.md)",
+    "{cite:p}`nobody1999`",
+    "```{figure} missing.svg\n```",
+    "![](_static/logo.svg)",  # no alt text
+    "![plate](_static/logo.svg)",  # one word
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_warning_stops_the_build(small_book, fault):
     (small_book / "book" / "page.md").write_text(f"# A page\n\n{fault}\n")
     with pytest.raises(book.BuildError, match="WARNING"):

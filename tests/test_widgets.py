@@ -1,19 +1,28 @@
-"""The widgets' mathematics: JavaScript and Python agree on random cases that Python draws."""
+"""The interactive figures: JavaScript and Python agree on random cases, and the page gets what Python holds."""
 
 import json
+import re
 import shutil
 import subprocess
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from fewerwells.circuits import hill_family
+from fewerwells.circuits import hill_family, simple_activation
+from fewerwells.datasets import BIG, sobol_inputs
+from fewerwells.evaluation import REGIONS
 from fewerwells.networks import STUDY_SIZES, Ensemble, parameter_count
+from fewerwells.plots.style import PALETTE
+from fewerwells.protocol import Protocol
+from fewerwells.statistics import geometric_summary
 from fewerwells.training import reference
 from fewerwells.training._order import batch_order
+from fewerwells.widgets import TrainItYourself, _bundle, pretrained
+from fewerwells.widgets.summary import summarise
 
 RUNNER = Path(__file__).parent / "maths_cases.mjs"
 NODE = shutil.which("node")
@@ -142,17 +151,20 @@ class TestMaths:
     @pytest.mark.parametrize("sizes", [STUDY_SIZES, (2, 2), (2, 3, 4, 2)])
     def test_loss_and_gradient(self, sizes):
         rng = np.random.default_rng(5)
+        cases, expected = [], []
         for _ in range(10):
             parameters, x, y = random_network(rng, sizes), rng.uniform(0, 20, (17, 2)), rng.uniform(0, 40, (17, 2))
             layers = reference._layers(torch.tensor(parameters[None]), sizes)
             scaled = torch.tensor((x / 10 - 1).T[None])
             loss = reference.loss_of(reference.forward(layers, scaled), torch.tensor(y.T[None] / 40), "l1")
             loss.backward()
-            expected = torch.cat([tensor.grad.reshape(-1) for layer in layers for tensor in layer])
+            gradient = torch.cat([tensor.grad.reshape(-1) for layer in layers for tensor in layer])
+            expected.append((loss.item(), gradient.numpy()))
             case = {"what": "gradient", "sizes": sizes, "parameters": parameters.tolist(), "scale": 40.0}
-            (got,) = javascript([case | {"x": x.ravel().tolist(), "y": y.ravel().tolist()}])
-            assert got["loss"] == pytest.approx(loss.item(), abs=1e-12)
-            np.testing.assert_allclose(got["gradient"], expected.numpy(), rtol=0, atol=1e-12)
+            cases.append(case | {"x": x.ravel().tolist(), "y": y.ravel().tolist()})
+        for got, (loss, gradient) in zip(javascript(cases), expected, strict=True):
+            assert got["loss"] == pytest.approx(loss, abs=1e-12)
+            np.testing.assert_allclose(got["gradient"], gradient, rtol=0, atol=1e-12)
 
     @pytest.mark.parametrize("n", [10, 96, 600])
     def test_training_with_adam(self, n):
@@ -171,3 +183,50 @@ class TestMaths:
         case = {"what": "seconds", "sizes": STUDY_SIZES, "parameters": random_network(rng).tolist(), "epochs": 200}
         (seconds,) = javascript([case | {"x": x, "y": y, "scale": 40.0}])
         assert seconds < 1
+
+
+class TestFigures:
+    @pytest.mark.parametrize("name", _bundle.NAMES)
+    def test_a_script_is_whole_by_itself(self, name):
+        text = _bundle.module(name)
+        assert "import {" not in text
+        assert text.count("export ") == 1
+        assert text.rstrip().endswith("export default { render };")
+        assert "export" not in re.sub(r"/\*.*?\*/", "", _bundle.page_script(name), flags=re.DOTALL)
+        functions = re.findall(r"^function (\w+)", text, re.MULTILINE)
+        assert len(functions) == len(set(functions)), "two modules of one script have a function of the same name"
+
+    def test_the_page_gets_the_values_that_python_holds(self):
+        figure = TrainItYourself(wells=48, circuit="n = 3")
+        html = figure._repr_mimebundle_()[0]["text/html"]
+        (text,) = re.findall(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
+        values = json.loads(text)
+        assert (values["wells"], values["circuit"], values["seed"]) == (48, "n = 3", 0)
+        assert values["data"]["palette"] == PALETTE
+        assert len(html) < 8_000
+
+    def test_the_stored_network_knows_the_simulation(self):
+        """It was pre-trained on simple activation, and is right about it to a fifth of a nanomolar."""
+        network, record = pretrained.load()
+        assert network.parameters.shape == (1, 492)
+        x = sobol_inputs(BIG, 1024)
+        assert np.abs(network.predict(x)[0] - simple_activation(x)).mean() < 0.2
+        assert record["epochs"] == Protocol().pretraining_epochs
+
+    def test_the_summary_holds_what_statistics_say(self):
+        rng = np.random.default_rng(7)
+        rows = [
+            {"arm": arm, "target": "n = 2", "circuit": "n_part_complex", "n": 2.0, "noise": 1.0, "N": n, "seed": seed}
+            | {f"sobol_{region}_mean": rng.lognormal() for region in REGIONS}
+            | {"parameter_hash": f"{arm}{n}{seed}"}
+            for arm in ("transfer", "scratch")
+            for n in (10, 100)
+            for seed in range(6)
+        ]
+        table = pd.DataFrame(rows)
+        groups = summarise(table, table)["groups"]
+        expected = geometric_summary(table, "sobol_inside_mean", ["arm", "N"])
+        for group, (_, row) in zip(groups, expected.iterrows(), strict=True):
+            assert (group["arm"], group["N"]) == (row["arm"], row["N"])
+            assert group["inside"]["error"] == pytest.approx(row["error"], rel=1e-3)
+            assert len(group["inside"]["seeds"]) == 6

@@ -94,7 +94,10 @@ export function makeNetwork(sizes, parameters) {
     signals[0][0] = x1;
     signals[0][1] = x2;
     for (let l = 0; l < depth; l++) {
-      const [input, output, nIn, nOut] = [signals[l], signals[l + 1], sizes[l], sizes[l + 1]];
+      const input = signals[l];
+      const output = signals[l + 1];
+      const nIn = sizes[l];
+      const nOut = sizes[l + 1];
       let weight = starts[l];
       const bias = weight + nIn * nOut;
       for (let j = 0; j < nOut; j++) {
@@ -110,7 +113,11 @@ export function makeNetwork(sizes, parameters) {
   function backward(slopes, gradient) {
     errors[depth].set(slopes);
     for (let l = depth - 1; l >= 0; l--) {
-      const [input, above, below, nIn, nOut] = [signals[l], errors[l + 1], errors[l], sizes[l], sizes[l + 1]];
+      const input = signals[l];
+      const above = errors[l + 1];
+      const below = errors[l];
+      const nIn = sizes[l];
+      const nOut = sizes[l + 1];
       let weight = starts[l];
       const bias = weight + nIn * nOut;
       below.fill(0);

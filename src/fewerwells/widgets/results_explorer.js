@@ -120,12 +120,13 @@ function render({ model, el }) {
     noWorth.hidden = shown;
     if (!shown) return;
     const rows = equivalence[now.region];
-    const [floor, ceiling] = [Math.min(0.2, ...rows.map((row) => row.limit_low)), Math.max(...rows.map((row) => row.limit_high))];
-    const clip = (value, row) => Math.min(row.limit_high, Math.max(row.limit_low, value ?? row.limit_high));
+    const below = rows.flatMap(({ k, low }) => [k, low]).filter((value) => value > 0);
+    const [floor, ceiling] = [Math.min(0.5, ...below) * 0.8, Math.max(...rows.map((row) => row.limit_high)) * 1.2];
+    const clip = (value, row) => Math.min(row.limit_high, Math.max(floor, value ?? row.limit_high));
     const colour = palette.arms.transfer;
     worth.draw({
       x: { low: rows[0].N / 1.1, high: rows.at(-1).N * 1.1, ticks: rows.map(({ N }) => N).filter((_, i) => rows.length < 7 || i % 2 === 0), words: short, label: "pairs with pre-training, N", log: true },
-      y: { low: floor, high: ceiling, ticks: logTicks(floor, ceiling).filter((value) => String(value).includes("1")), label: "k", log: true },
+      y: { low: floor, high: ceiling, ticks: logTicks(floor, ceiling).filter((value) => Number.isInteger(Math.log10(value))), label: "k", log: true },
       series: rows.map((row) => ({ points: [[row.N, clip(row.low, row)], [row.N, clip(row.high, row)]], colour })),
       dots: rows.map((row) => ({
         x: row.N, y: clip(row.k, row), colour,

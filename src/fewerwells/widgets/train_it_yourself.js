@@ -16,15 +16,16 @@ const SMALL = 10; // nM, upper end of the wells' inputs
 function serve(scope) {
   let run = null;
 
-  function start({ sizes, pretrained, circuit, wells, noise, seed, outputScale, epochs, mesh, small }) {
+  function start({ id, sizes, pretrained, circuit, wells, noise, seed, outputScale, epochs, mesh, small }) {
     const data = measureWells(circuit, wells, noise, small, seed);
     const begin = (parameters) => makeTraining(sizes, parameters, data, outputScale, seed);
     const points = meshPoints(mesh);
     run = {
+      id,
       networks: [begin(pretrained), begin(freshNetwork(sizes, seed))],
       points, outputScale, epochs,
       truth: circuitOutputs(points, circuit),
-      every: Math.max(1, epochs / 200),
+      every: Math.max(1, epochs / 100),
       epoch: 0, wanted: 0, pause: 0, seconds: 0, history: [], busy: false,
     };
     look();
@@ -39,8 +40,8 @@ function serve(scope) {
   }
 
   function report() {
-    const { epoch, epochs, wanted, history, surfaces, seconds } = run;
-    scope.postMessage({ epoch, history, surfaces, seconds, running: epoch < wanted, done: epoch === epochs });
+    const { id, epoch, epochs, wanted, history, surfaces, seconds } = run;
+    scope.postMessage({ id, epoch, history, surfaces, seconds, running: epoch < wanted, done: epoch === epochs });
     run.history = [];
   }
 
@@ -107,7 +108,7 @@ function render({ model, el }) {
     ["pre-trained", palette.arms.transfer],
     ["from scratch", palette.arms.scratch],
   ];
-  const state = { history: [], surfaces: null, output: 0, running: false, done: false, epoch: 0, seconds: 0 };
+  const state = { id: 0, history: [], surfaces: null, output: 0, running: false, done: false, epoch: 0, seconds: 0 };
   const bound = bind(model, ["circuit", "wells", "noise", "seed", "epochs"], () => {
     showSettings();
     reset();
@@ -121,6 +122,7 @@ function render({ model, el }) {
   const url = URL.createObjectURL(new Blob([workerSource(serve)], { type: "text/javascript" }));
   const worker = new Worker(url);
   worker.onmessage = ({ data }) => {
+    if (data.id !== state.id) return; // of a run that was reset
     if (data.epoch === 0) state.history = [];
     state.history.push(...data.history);
     Object.assign(state, { surfaces: data.surfaces, running: data.running, done: data.done, epoch: data.epoch, seconds: data.seconds });
@@ -185,9 +187,10 @@ function render({ model, el }) {
     plate.dataset.plates = plates;
     plate.setAttribute("aria-label", `${settings.wells} wells on ${plates} ${plates === 1 ? "plate" : "plates"}, coloured by their measured y₁`);
     plateTitle.textContent = `${settings.wells} wells: ${format(settings.wells / 96)} ${plates === 1 ? "plate" : "plates"}, ${format(settings.wells / 8)} hours in the lab`;
-    Object.assign(state, { running: false, done: false, epoch: 0 });
+    Object.assign(state, { id: state.id + 1, running: false, done: false, epoch: 0 });
+    showButtons();
     worker.postMessage({
-      what: "start", sizes: pretrained.sizes, pretrained: weights, circuit: chosen, wells: settings.wells, noise: settings.noise,
+      what: "start", id: state.id, sizes: pretrained.sizes, pretrained: weights, circuit: chosen, wells: settings.wells, noise: settings.noise,
       seed: settings.seed, outputScale: Math.max(...chosen.eta), epochs: settings.epochs, mesh: MESH, small: SMALL,
     });
   }

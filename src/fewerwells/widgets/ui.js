@@ -308,7 +308,7 @@ export function chart(title, onPoint) {
     const kind = strong ? "fw-mark fw-strong" : "fw-mark";
     const words = label ? escape(label) : "";
     if (x !== undefined) return `<path d="M${toX(x)} ${top}V${top + plotHeight}" class="${kind}"/><text x="${toX(x) + 4}" y="${top + 11}">${words}</text>`;
-    return `<path d="M${left} ${toY(y)}H${left + plotWidth}" class="${kind}"/><text x="${left + plotWidth - 3}" y="${toY(y) - 4}" class="fw-end">${words}</text>`;
+    return `<path d="M${left} ${toY(y)}H${left + plotWidth}" class="${kind}"/><text x="${left + 4}" y="${toY(y) - 4}">${words}</text>`;
   }
 
   function draw(next) {
