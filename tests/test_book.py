@@ -80,3 +80,15 @@ def test_a_warning_stops_the_build(small_book, fault):
     (small_book / "book" / "page.md").write_text(f"# A page\n\n{fault}\n")
     with pytest.raises(book.BuildError, match="WARNING"):
         build(small_book)
+
+
+def test_results_that_a_page_links_to_travel_with_it(small_book):
+    """A table named in the output of a cell is copied beside the pages; one that is not there stops the build."""
+    (small_book / "results").mkdir()
+    (small_book / "results" / "rows.csv").write_text("a\n1\n")
+    write_chapter(small_book, "from IPython.display import Markdown\nMarkdown('[rows](../results/rows.csv)')")
+    page, _ = build(small_book)
+    assert (page.parent / "results" / "rows.csv").read_text() == "a\n1\n"
+    write_chapter(small_book, "from IPython.display import Markdown\nMarkdown('[rows](../results/none.csv)')")
+    with pytest.raises(book.BuildError):
+        build(small_book)

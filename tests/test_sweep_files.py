@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from fewerwells import cli
 from fewerwells.chapters import project_root
+from fewerwells.forecast import forecast
 from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError
 from fewerwells.plain import read_value, write_value
+from fewerwells.points import make_points, states
 from fewerwells.sweep_files import check_sweep, read_sweep
 
 ROOT = project_root(Path(__file__).parent)
@@ -142,7 +144,7 @@ def test_the_sweeps_page_shows_the_published_sweep_files():
 
 
 plain = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), words),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), words),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
     max_leaves=6,
 )
@@ -181,6 +183,26 @@ def test_any_grid_is_accepted_or_refused_in_words(chapter, grid, fixed):
         assert str(refused).endswith((".", "?"))  # noqa: PT017 - both outcomes are right
     else:
         assert plan.points
+
+
+def test_a_dry_run_counts_what_would_be_trained_and_runs_nothing(own_results, monkeypatch):
+    """Pre-training is shared by all points; each has its own fine-tuning, scratch and oracle."""
+    monkeypatch.chdir(ROOT)
+    plan = read_sweep(ROOT / "sweeps" / "n_by_noise.yml")
+    points = make_points(plan.chapter, plan.points)
+    cost = forecast(points, workers=2)
+    volumes = sum(plan.fixed["volumes"])
+    assert cost.total == 10 * (1800 * 40_000 + 15 * (2200 * volumes + 2000 * 20_000))
+    assert cost.sample_steps == [10 * (1800 * 40_000 + 2200 * volumes + 2000 * 20_000)] * 15
+    assert cost.seconds > cost.total / cost.rate > 0
+    assert states(points) == ["missing"] * 15
+    path = own_results.with_name("one.yml")
+    path.write_text(GOOD + "fixed: {profile: smoke}\ngrid: {noise: [1.0, 2.0]}\n")
+    said = CliRunner().invoke(cli.app, ["sweep", str(path), "--dry-run"]).output
+    assert "3_experiment_1: 2 points, 0 of them done" in said
+    assert "missing  noise = 2.0: " in said
+    assert re.search("This machine trains .* million sample-steps a second: about ", said)
+    assert not own_results.exists()
 
 
 BAD_COMMANDS = [

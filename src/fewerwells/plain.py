@@ -37,7 +37,7 @@ def read_value(text: str):
 
 
 def write_value(value) -> str:
-    """A plain value as one line that `read_value` takes back."""
+    """A plain value, its numbers finite, as one line that `read_value` takes back."""
     if isinstance(value, str):
         try:
             if read_value(value) == value:
