@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from fewerwells.evaluation import evaluate
 from fewerwells.networks import Ensemble
-from fewerwells.parameters import TrainingParameters
+from fewerwells.parameters import Experiment1, Experiment2
 from fewerwells.progress import progress_bar
 from fewerwells.protocol import PRETRAINING, Cell, Protocol, pretrain, run_cell, simple_model
 from fewerwells.results import (
@@ -144,7 +144,7 @@ def _is_done(path: Path) -> bool:
     return True
 
 
-def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
+def outstanding(parameters: Experiment1 | Experiment2) -> dict[Path, int]:
     """What `run` would have to train: the file of each piece that is not stored yet → its sample-steps.
 
     A piece is a cell over all seeds, or the pre-trained network of one seed. Pieces of several runs with the same
@@ -154,15 +154,15 @@ def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
     engine = choose_engine(protocol.sizes, parameters.engine)
     shared = PRETRAINING.n_epochs(protocol) * PRETRAINING.n_pairs(protocol, 0)
     paths = {cell: _cell_path(cell, protocol, seeds, engine) for cell in parameters.design()}
-    todo = [cell for cell, path in paths.items() if not _is_done(path)]
-    steps = {paths[cell]: (cell.sample_steps(protocol) - cell.pretrains * shared) * len(seeds) for cell in todo}
-    if any(cell.pretrains for cell in todo):
+    pending = [cell for cell, path in paths.items() if not _is_done(path)]
+    steps = {paths[cell]: (cell.sample_steps(protocol) - cell.pretrains * shared) * len(seeds) for cell in pending}
+    if any(cell.pretrains for cell in pending):
         networks = [_pretrained_path(protocol, engine, seed) for seed in seeds]
         steps |= {path: shared for path in networks if _load_pretrained(path) is None}
     return steps
 
 
-def run(parameters: TrainingParameters) -> pd.DataFrame:
+def run(parameters: Experiment1 | Experiment2) -> pd.DataFrame:
     """The table of a chapter: one row per network of its design, from earlier runs where they are whole.
 
     Cells are stored as they finish, under `results/runs`, so an interrupted run goes on where it stopped. A stored
@@ -178,20 +178,20 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
     engine = choose_engine(protocol.sizes, parameters.engine)
     design = parameters.design()
     paths = [_cell_path(cell, protocol, seeds, engine) for cell in design]
-    todo = [(cell, path) for cell, path in zip(design, paths, strict=True) if not _is_done(path)]
-    if todo:
-        _train(todo, protocol, seeds, engine, sum(outstanding(parameters).values()))
+    pending = [(cell, path) for cell, path in zip(design, paths, strict=True) if not _is_done(path)]
+    if pending:
+        _train(pending, protocol, seeds, engine, sum(outstanding(parameters).values()))
     return pd.concat([read_table(path) for path in paths], ignore_index=True)
 
 
-def _train(todo: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, steps: int) -> None:
+def _train(pending: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, steps: int) -> None:
     with progress_bar(steps) as bar:
         if engine == "fused":
             bar.describe("compiling, at first use only")
             compile_for(protocol.sizes)
-        if any(cell.pretrains for cell, _ in todo):
+        if any(cell.pretrains for cell, _ in pending):
             bar.describe("pre-training")
             pretrained_networks(protocol, seeds, engine, bar.advance)
-        for cell, path in todo:
+        for cell, path in pending:
             bar.describe(f"{cell.arm}, {cell.circuit.label}, N = {cell.volume(protocol)}")
             read_or_compute(path, lambda cell=cell: _rows(cell, protocol, seeds, engine, bar.advance))

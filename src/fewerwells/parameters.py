@@ -122,10 +122,6 @@ class TrainingParameters(ProfileParameters):
         names = ("epochs", "synthetic_volume", "oracle_volume", "noise", "batch_size", "learning_rate", "loss")
         return Protocol(**{name: getattr(self, name) for name in names})
 
-    def design(self) -> list[Cell]:
-        """The cells that the chapter trains."""
-        raise NotImplementedError
-
 
 class Experiment1(TrainingParameters):
     """Experiment 1: the volume of real data varies, the target circuit is fixed."""
