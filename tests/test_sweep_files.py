@@ -48,7 +48,7 @@ BAD_FILES = [
     ("chapter: ../3_experiment_1\ngrid: {noise: [1.0]}\n", 1, "there is no chapter '../3_experiment_1'"),
     ("chapter: /etc/passwd\ngrid: {noise: [1.0]}\n", 1, "there is no chapter '/etc/passwd'"),
     ("chapter: notebooks/3_experiment_1.ipynb\ngrid: {noise: [1.0]}\n", 1, "there is no chapter"),
-    ("chapter: 6_sweeps\ngrid: {profile: [smoke]}\n", 1, "makes no table of rows; choose one of 3_experiment_1"),
+    ("chapter: 9_sweeps\ngrid: {profile: [smoke]}\n", 1, "makes no table of rows; choose one of 3_experiment_1"),
     (GOOD + "grid:\n  nois: [1.0]\n", 3, "there is no parameter nois; did you mean noise?"),
     (GOOD + "fixed:\n  n_seed: 3\ngrid: {noise: [1.0]}\n", 3, "did you mean n_seeds?"),
     (GOOD + "fixed:\n  volume: 3\ngrid: {noise: [1.0]}\n", 3, "did you mean volumes?"),
@@ -131,7 +131,7 @@ words = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=8
 
 def test_the_sweeps_page_shows_the_published_sweep_files():
     """At paper size the page runs what the files say, so that either finds the other's points done."""
-    paper = CHAPTER_PARAMETERS["6_sweeps"]()
+    paper = CHAPTER_PARAMETERS["9_sweeps"]()
     files = {path.stem: read_sweep(path, ROOT) for path in (ROOT / "sweeps").glob("*.yml")}
     assert {name: plan.grid for name, plan in files.items()} == {
         "n_by_noise": {"hill_coefficient": paper.sweep_hill_coefficients, "noise": paper.sweep_noises},

@@ -275,9 +275,9 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "3_experiment_1": Experiment1,
     "4_experiment_2": Experiment2,
     "5_findings": Findings,
-    "6_sweeps": Sweeps,
-    "7_engine": Engine,
-    "8_train_it_yourself": TrainItYourself,
+    "9_sweeps": Sweeps,
+    "10_engine": Engine,
+    "11_train_it_yourself": TrainItYourself,
 }
 
 
