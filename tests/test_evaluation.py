@@ -5,24 +5,28 @@ import pytest
 
 from fewerwells.circuits import reference_circuit
 from fewerwells.evaluation import ERROR_COLUMNS, evaluate, l1_errors, sobol_test_points, study_test_points
-from fewerwells.networks import Ensemble, initialise
+from fewerwells.networks import initialise
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 
 
-def constant_network(y1: float, y2: float) -> Ensemble:
-    """A network without hidden layers that says the same everywhere."""
-    parameters = np.array([[0, 0, 0, 0, y1 / 40, y2 / 40]], np.float32)
-    return Ensemble((2, 2), parameters, output_scale=40.0)
+def constant(x):
+    """A prediction that says the same everywhere."""
+    return np.full(x.shape, 10.0)
+
+
+def fresh_network(seed: int):
+    network = initialise((2, 5, 2), [seed], 40.0)
+    return lambda x: network.predict(x)[0]
 
 
 def test_l1_error_by_hand():
     np.testing.assert_array_equal(l1_errors([[1.0, 2.0], [3.0, -1.0]], [[0.0, 4.0], [3.0, 1.0]]), [1.5, 1.0])
 
 
-def test_errors_of_a_constant_network_equal_an_integral():
+def test_errors_of_a_constant_prediction_equal_an_integral():
     """Mean |f − 10| over the square by a midpoint rule on a fine grid, which shares nothing with Sobol points."""
-    (row,) = evaluate(constant_network(10.0, 10.0), TARGET, [0], np.array([False]))
+    (row,) = evaluate([constant], TARGET, [0], ["ok"])
     axis = (np.arange(800) + 0.5) / 40
     grid = np.stack(np.meshgrid(axis, axis), axis=-1)
     errors = np.abs(TARGET(grid) - 10.0).mean(axis=-1)
@@ -35,7 +39,7 @@ def test_errors_of_a_constant_network_equal_an_integral():
 
 
 def test_regions_add_up_on_the_studys_points():
-    (row,) = evaluate(initialise((2, 5, 2), [3], 40.0), TARGET, [3], np.array([False]))
+    (row,) = evaluate([fresh_network(3)], TARGET, [3], ["ok"])
     share = np.all(study_test_points(TARGET, 3).x <= 10, axis=1).mean()
     whole = share * row["uniform_inside_mean"] + (1 - share) * row["uniform_outside_mean"]
     assert row["uniform_all_mean"] == pytest.approx(whole)
@@ -52,7 +56,7 @@ def test_test_points_are_noise_free_and_shared():
 
 
 def test_a_diverged_network_has_no_errors():
-    rows = evaluate(initialise((2, 5, 2), [0, 1], 40.0), TARGET, [0, 1], np.array([True, False]))
+    rows = evaluate([fresh_network(0), fresh_network(1)], TARGET, [0, 1], ["diverged", "ok"])
     assert rows[0]["status"] == "diverged"
     assert all(np.isnan(rows[0][column]) for column in ERROR_COLUMNS)
     assert rows[1]["status"] == "ok"

@@ -13,6 +13,13 @@ def without_timing(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="seconds")
 
 
+def key_of(design, cell, seed) -> tuple:
+    """What `results.KEY` holds for a cell of a design and a seed."""
+    circuit, protocol = cell.circuit, design.protocol
+    system = (*circuit.theta, *circuit.eta)
+    return (cell.arm, circuit.label, *system, protocol.noise, cell.volume(protocol), seed)
+
+
 def smoke_1(**changes) -> Experiment1:
     return validate({"profile": "smoke", "volumes": [10, 50]} | changes, Experiment1)
 
@@ -35,9 +42,10 @@ def test_every_cell_of_the_design_has_a_row_for_every_seed():
     for parameters in (smoke_1(), validate({"profile": "smoke", "hill_coefficients": [1.0, 2.0]}, Experiment2)):
         table = run(parameters)
         expected = {
-            (cell.arm, cell.circuit.label, parameters.noise, cell.volume(parameters.protocol), seed)
-            for cell in parameters.design()
-            for seed in parameters.seeds
+            key_of(design, cell, seed)
+            for design in parameters.designs
+            for cell in design.cells
+            for seed in design.seeds
         }
         assert set(table[list(KEY)].itertuples(index=False, name=None)) == expected
         assert len(table) == len(expected)
@@ -119,9 +127,9 @@ def test_diverged_networks_stay_in_the_table_as_such(monkeypatch, caplog):
     original = experiments.run_cell
 
     def diverging(cell, *args, **kwargs):
-        training = original(cell, *args, **kwargs)
-        training.diverged[0] = True
-        return training
+        outcome = original(cell, *args, **kwargs)
+        outcome.status[0] = "diverged"
+        return outcome
 
     monkeypatch.setattr(experiments, "run_cell", diverging)
     table = run(smoke_1())

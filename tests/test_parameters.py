@@ -22,8 +22,8 @@ def test_paper_is_the_study_at_full_size():
     assert one.volumes[-1] == 20_000
     assert two.volume == 1000
     assert [target.label for target in two.targets][-1] == "phosphorylation cycle"
-    assert len(one.design()) == 2 * len(one.volumes) + 1
-    assert len(two.design()) == 3 * 6
+    assert len(one.designs[0].cells) == 2 * len(one.volumes) + 1
+    assert len(two.designs[0].cells) == 3 * 6
 
 
 @pytest.mark.parametrize("profile", PROFILES)

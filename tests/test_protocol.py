@@ -7,7 +7,8 @@ import pytest
 
 from fewerwells.circuits import reference_circuit
 from fewerwells.datasets import BIG, SMALL
-from fewerwells.protocol import ARMS, PRETRAINING, Cell, Protocol, pretrain, run_cell
+from fewerwells.protocol import ARMS, PRETRAINING, Cell, Protocol
+from fewerwells.trials import pretrain, run_cell
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 SHORT = Protocol(epochs=10, synthetic_volume=100, oracle_volume=100, sizes=(2, 6, 2))
@@ -16,14 +17,14 @@ SHORT = Protocol(epochs=10, synthetic_volume=100, oracle_volume=100, sizes=(2, 6
 def test_the_studys_numbers():
     study = Protocol()
     transfer = Cell("transfer", TARGET, 1000)
-    epochs = [phase.n_epochs(study) for phase in transfer.phases]
+    epochs = [phase.n_epochs(study, 1000) for phase in transfer.phases]
     assert epochs == [1800, 200]
     assert [phase.domain for phase in transfer.phases] == [BIG, SMALL]
     assert transfer.sample_steps(study) == 1800 * 40_000 + 200 * 1000
     assert Cell("scratch", TARGET, 1000).sample_steps(study) == 2000 * 1000
     assert Cell("oracle", TARGET, 20_000).sample_steps(study) == 2000 * 20_000
-    assert ARMS["oracle"][0].domain is BIG
-    assert ARMS["scratch"][0].domain is SMALL
+    assert ARMS["oracle"].phases[0].domain is BIG
+    assert ARMS["scratch"].phases[0].domain is SMALL
     assert 1 - 1000 / study.oracle_volume == pytest.approx(0.95)
 
 
@@ -63,6 +64,5 @@ def test_identity_names_what_matters_to_an_arm_and_nothing_else():
     longer = replace(SHORT, synthetic_volume=7)
     assert scratch.identity(SHORT) == scratch.identity(longer)
     assert transfer.identity(SHORT) != transfer.identity(longer)
-    assert transfer.pretrains
-    assert transfer.phases[0] is PRETRAINING
-    assert not scratch.pretrains
+    assert transfer.pretraining is PRETRAINING
+    assert scratch.pretraining is None

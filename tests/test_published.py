@@ -9,6 +9,7 @@ import pytest
 from fewerwells.chapters import project_root
 from fewerwells.parameters import Experiment1, Experiment2
 from fewerwells.results import COLUMNS, KEY, digest, read_table
+from tests.test_experiments import key_of
 
 RESULTS = project_root(Path(__file__).parent) / "results"
 PUBLISHED = {"experiment_1": Experiment1(), "experiment_2": Experiment2()}
@@ -19,9 +20,10 @@ class TestPublished:
     def test_every_cell_for_every_seed_once(self, name):
         parameters, table = PUBLISHED[name], read_table(RESULTS / f"{name}.csv")
         expected = {
-            (cell.arm, cell.circuit.label, parameters.noise, cell.volume(parameters.protocol), seed)
-            for cell in parameters.design()
-            for seed in parameters.seeds
+            key_of(design, cell, seed)
+            for design in parameters.designs
+            for cell in design.cells
+            for seed in design.seeds
         }
         found = list(table[list(KEY)].itertuples(index=False, name=None))
         assert len(found) == len(set(found))
@@ -39,7 +41,7 @@ class TestPublished:
 
     def test_rows_can_be_made_again_from_their_hash(self, name):
         parameters, table = PUBLISHED[name], read_table(RESULTS / f"{name}.csv")
-        cell = parameters.design()[0]
+        cell = parameters.designs[0].cells[0]
         identity = cell.identity(parameters.protocol) | {"seed": 7}
         row = table[(table["seed"] == 7) & (table["arm"] == cell.arm) & (table["target"] == cell.circuit.label)].iloc[0]
         assert row["parameter_hash"] == digest(identity)

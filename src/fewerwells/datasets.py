@@ -36,6 +36,10 @@ _PURPOSES = {
     "noise, small domain": 5,
     "noise, big domain": 6,
     "test inputs": 7,
+    "random function": 8,
+    "shuffled labels": 9,
+    "replayed inputs": 10,
+    "system": 11,
 }
 
 
@@ -102,6 +106,44 @@ def sobol_inputs(domain: Domain, n: int = 4096) -> np.ndarray:
 def synthetic_pairs(circuit: Circuit, n: int, seed: int) -> Pairs:
     """What the simulation offers: n noise-free pairs of the simple model on the big domain."""
     x = uniform_inputs(BIG, n, random_stream(seed, "synthetic inputs"))
+    return Pairs(x, circuit(x))
+
+
+def swapped_pairs(circuit: Circuit, n: int, seed: int) -> Pairs:
+    """Synthetic pairs of a wrong circuit: the same one with its two inputs exchanged."""
+    x = synthetic_pairs(circuit, n, seed).x
+    return Pairs(x, circuit(x[:, ::-1]))
+
+
+def shuffled_pairs(circuit: Circuit, n: int, seed: int) -> Pairs:
+    """Synthetic pairs whose outputs are dealt out at random: the right values at the wrong places."""
+    pairs = synthetic_pairs(circuit, n, seed)
+    return Pairs(pairs.x, random_stream(seed, "shuffled labels").permutation(pairs.y))
+
+
+def random_function_pairs(circuit: Circuit, n: int, seed: int, length: float = 5.0) -> Pairs:
+    """Pairs of a random smooth function at the inputs of the synthetic pairs, one function a seed.
+
+    Each output is a sample of a Gaussian process with a squared-exponential kernel, by 200 random Fourier features
+    (Rahimi & Recht 2007), shifted and scaled to the mean and the standard deviation of the circuit's output.
+
+    Args:
+        circuit: gives the mean and the spread of the outputs.
+        n: number of pairs.
+        seed: the paired seed.
+        length: the kernel's length, nM.
+    """
+    pairs, rng = synthetic_pairs(circuit, n, seed), random_stream(seed, "random function")
+    frequency, phase = rng.standard_normal((2, 200, 2)) / length, rng.uniform(0, 2 * np.pi, (2, 200))
+    waves = np.stack([np.cos(pairs.x @ frequency[i].T + phase[i]).sum(axis=1) for i in range(2)], axis=1)
+    standardised = (waves - waves.mean(axis=0)) / waves.std(axis=0)
+    return Pairs(pairs.x, pairs.y.mean(axis=0) + pairs.y.std(axis=0) * standardised)
+
+
+def outside_pairs(circuit: Circuit, n: int, seed: int) -> Pairs:
+    """n noise-free pairs of a circuit on the part of the big domain that lies outside the small one."""
+    x = uniform_inputs(BIG, 4 * n + 40, random_stream(seed, "replayed inputs"))
+    x = x[~SMALL.contains(x)][:n]
     return Pairs(x, circuit(x))
 
 

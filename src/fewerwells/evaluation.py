@@ -1,14 +1,14 @@
-"""How wrong a network is: L1 error over test points, inside and outside the small domain."""
+"""How wrong a prediction is: L1 error over test points, inside and outside the small domain."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fewerwells.circuits import Circuit
 from fewerwells.datasets import BIG, SMALL, random_stream, sobol_inputs, uniform_inputs
-from fewerwells.networks import Ensemble
 
 STUDY_TEST_POINTS = 100  # the study's own test set, drawn anew for each seed
 ORIGIN_RADIUS = 1.0  # nM: the phosphorylation cycle has no limit at the origin, so errors are also given without it
@@ -56,46 +56,39 @@ def _mean_and_variance(errors: np.ndarray, chosen: np.ndarray) -> tuple[float, f
     return float(mean), float(variance)
 
 
-def evaluate(ensemble: Ensemble, circuit: Circuit, seeds: list[int], diverged: np.ndarray) -> list[dict]:
-    """Errors of every network of an ensemble against the noise-free circuit, one dictionary a network.
+def evaluate(
+    predictors: Sequence[Callable], circuit: Circuit, seeds: Sequence[int], status: Sequence[str]
+) -> list[dict]:
+    """Errors of what each seed has learnt against the noise-free circuit, one dictionary a seed.
 
     Keys are `ERROR_COLUMNS` (nM and nM²; means and variances are over test points, not over training runs) and
-    "status": "ok"; "diverged" when a weight is not a finite number (all errors are NaN then); "dead" when the
-    output is the same at every test point, as after the death of a whole ReLU layer.
+    "status": the word given, and all errors are NaN where it is "diverged"; "dead" instead of "ok" where the output
+    is the same at every test point, as after the death of a whole ReLU layer.
 
     Args:
-        ensemble: E networks.
+        predictors: E functions from inputs (M, 2) to outputs (M, 2), nM.
         circuit: the real system.
         seeds: E seeds, which draw the 100-point test sets.
-        diverged: (E,) bool from `training.train`.
+        status: E words from `trials.run_cell`.
     """
     sobol = sobol_test_points(circuit)
-    sobol_regions = {
-        "all": np.ones(len(sobol.x), bool),
-        "inside": SMALL.contains(sobol.x),
-        "outside": ~SMALL.contains(sobol.x),
-    }
+    sobol_inside = SMALL.contains(sobol.x)
     off_origin = np.hypot(*sobol.x.T) > ORIGIN_RADIUS
     rows = []
-    for index, seed in enumerate(seeds):
-        network = ensemble[[index]]
-        row: dict = {}
+    for predict, seed, word in zip(predictors, seeds, status, strict=True):
         uniform = study_test_points(circuit, seed)
-        inside = SMALL.contains(uniform.x)
-        uniform_regions = {"all": np.ones(len(uniform.x), bool), "inside": inside, "outside": ~inside}
-        prediction = network.predict(sobol.x)[0]
-        for points, test, regions, predicted in (
-            ("uniform", uniform, uniform_regions, network.predict(uniform.x)[0]),
-            ("sobol", sobol, sobol_regions, prediction),
-        ):
-            errors = l1_errors(predicted, test.y)
+        prediction = predict(sobol.x)
+        errors = {"uniform": l1_errors(predict(uniform.x), uniform.y), "sobol": l1_errors(prediction, sobol.y)}
+        row: dict = {}
+        for points, inside in (("uniform", SMALL.contains(uniform.x)), ("sobol", sobol_inside)):
+            regions = {"all": np.ones(len(inside), bool), "inside": inside, "outside": ~inside}
             for region, chosen in regions.items():
-                mean, variance = _mean_and_variance(errors, chosen)
+                mean, variance = _mean_and_variance(errors[points], chosen)
                 row[f"{points}_{region}_mean"], row[f"{points}_{region}_variance"] = mean, variance
-        row["sobol_off_origin_mean"] = _mean_and_variance(l1_errors(prediction, sobol.y), off_origin)[0]
-        if diverged[index]:
-            row = dict.fromkeys(row, np.nan) | {"status": "diverged"}
-        else:
-            row["status"] = "dead" if np.all(prediction == prediction[0]) else "ok"
-        rows.append(row)
+        row["sobol_off_origin_mean"] = _mean_and_variance(errors["sobol"], off_origin)[0]
+        if word == "diverged":
+            row = dict.fromkeys(row, np.nan)
+        elif word == "ok" and np.all(prediction == prediction[0]):
+            word = "dead"
+        rows.append(row | {"status": word})
     return rows

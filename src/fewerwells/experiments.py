@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -13,9 +14,9 @@ from filelock import FileLock
 
 from fewerwells.evaluation import evaluate
 from fewerwells.networks import Ensemble
-from fewerwells.parameters import Experiment1, Experiment2
+from fewerwells.parameters import TrainingParameters
 from fewerwells.progress import progress_bar
-from fewerwells.protocol import PRETRAINING, Cell, Protocol, pretrain, run_cell, simple_model
+from fewerwells.protocol import PRETRAINING, Cell, Design, Phase, Protocol
 from fewerwells.results import (
     COLUMNS,
     DamagedTable,
@@ -27,6 +28,7 @@ from fewerwells.results import (
 )
 from fewerwells.training import choose_engine
 from fewerwells.training.fused import compile_for
+from fewerwells.trials import pretrain, run_cell
 
 log = logging.getLogger("fewerwells")
 
@@ -36,14 +38,14 @@ def runs_folder() -> Path:
     return results_folder() / "runs"
 
 
-def _pretraining_identity(protocol: Protocol, engine: str) -> dict:
-    names = ("pretraining_epochs", "synthetic_volume", "batch_size", "learning_rate", "loss", "sizes")
-    settings = {name: getattr(protocol, name) for name in names}
-    return settings | {"source_circuit": asdict(simple_model()), "engine": engine, "code": source_digest()}
+def _pretraining_identity(protocol: Protocol, phase: Phase, engine: str) -> dict:
+    names = ("pretraining_epochs", "synthetic_volume", "batch_size", "learning_rate", "loss", "sizes", "input_range")
+    settings = {name: getattr(protocol, name) for name in names} | {"source": asdict(protocol.source)}
+    return settings | {"phase": asdict(phase), "engine": engine, "code": source_digest()}
 
 
-def _pretrained_path(protocol: Protocol, engine: str, seed: int) -> Path:
-    folder = runs_folder() / "pretrained" / digest(_pretraining_identity(protocol, engine))
+def _pretrained_path(protocol: Protocol, phase: Phase, engine: str, seed: int) -> Path:
+    folder = runs_folder() / "pretrained" / digest(_pretraining_identity(protocol, phase, engine))
     return folder / f"seed-{seed:05d}.safetensors"
 
 
@@ -60,24 +62,24 @@ def _load_pretrained(path: Path) -> tuple[Ensemble, float] | None:
 
 
 def pretrained_networks(
-    protocol: Protocol, seeds: list[int], engine: str = "auto", progress=None
+    protocol: Protocol, seeds: list[int], engine: str = "auto", progress=None, phase: Phase = PRETRAINING
 ) -> tuple[Ensemble, np.ndarray]:
     """The pre-trained network of each seed, trained now or read from an earlier run, and the seconds each took.
 
-    One pre-training a seed serves every volume and every target of both experiments. A network depends on its seed
+    One pre-training a seed serves every volume and every target. A network depends on its seed
     alone, so a run over other seeds reuses whatever is there.
 
     Returns:
         An ensemble of len(seeds) networks, and an array (len(seeds),) of seconds.
     """
     engine = choose_engine(protocol.sizes, engine)
-    paths = [_pretrained_path(protocol, engine, seed) for seed in seeds]
+    paths = [_pretrained_path(protocol, phase, engine, seed) for seed in seeds]
     if any(_load_pretrained(path) is None for path in paths):
         paths[0].parent.mkdir(parents=True, exist_ok=True)
         with FileLock(paths[0].parent / ".lock"):  # points of a sweep that start together share one pre-training
             missing = [(path, seed) for path, seed in zip(paths, seeds, strict=True) if _load_pretrained(path) is None]
             if missing:
-                training = pretrain(protocol, [seed for _, seed in missing], engine, progress)
+                training = pretrain(protocol, [seed for _, seed in missing], engine, progress, phase)
                 seconds = training.seconds / len(missing)
                 for index, (path, _) in enumerate(missing):
                     training.ensemble[[index]].save(path, seconds=repr(seconds))
@@ -87,14 +89,14 @@ def pretrained_networks(
 
 
 def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progress) -> pd.DataFrame:
-    """Train one cell and describe each of its networks in a row."""
+    """Run one cell and describe what each seed has learnt in a row."""
     pretrained, pretraining_seconds = None, np.zeros(len(seeds))
-    if cell.pretrains:
-        pretrained, pretraining_seconds = pretrained_networks(protocol, seeds, engine)
-    training = run_cell(cell, protocol, seeds, pretrained=pretrained, engine=engine, progress=progress)
-    errors = evaluate(training.ensemble, cell.circuit, seeds, training.diverged)
+    if cell.pretraining:
+        pretrained, pretraining_seconds = pretrained_networks(protocol, seeds, engine, phase=cell.pretraining)
+    outcome = run_cell(cell, protocol, seeds, pretrained=pretrained, engine=engine, progress=progress)
+    errors = evaluate(outcome.predictors, cell.circuit, seeds, outcome.status)
     for seed, row in zip(seeds, errors, strict=True):
-        if row["status"] != "ok":
+        if row["status"] in ("diverged", "dead"):
             log.warning(
                 "%s on %s with N = %d, seed %d: %s.", cell.arm, cell.circuit.label, cell.wells, seed, row["status"]
             )
@@ -111,9 +113,9 @@ def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progres
         "eta_2": circuit.eta[1],
         "noise": protocol.noise,
         "N": cell.volume(protocol),
-        "epochs": protocol.epochs,
+        "epochs": sum(phase.n_epochs(protocol, cell.wells) for phase in cell.phases),
         "sample_steps": cell.sample_steps(protocol),
-        "engine": training.engine,
+        "engine": outcome.engine,
         "version": version("fewerwells"),
     }
     identity = cell.identity(protocol)
@@ -123,7 +125,7 @@ def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progres
             | row
             | {
                 "seed": seed,
-                "seconds": training.seconds / len(seeds) + pretraining_seconds[index],
+                "seconds": outcome.seconds / len(seeds) + pretraining_seconds[index],
                 "parameter_hash": digest(identity | {"seed": seed}),
             }
             for index, (seed, row) in enumerate(zip(seeds, errors, strict=True))
@@ -132,8 +134,8 @@ def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progres
 
 
 def _cell_path(cell: Cell, protocol: Protocol, seeds: list[int], engine: str) -> Path:
-    identity = cell.identity(protocol) | {"seeds": seeds, "engine": engine, "code": source_digest()}
-    return runs_folder() / "cells" / f"{cell.arm}-{digest(identity)}.csv"
+    identity = cell.identity(protocol) | {"seeds": list(seeds), "engine": engine, "code": source_digest()}
+    return runs_folder() / "cells" / f"{cell.arm.replace(' ', '-')}-{digest(identity)}.csv"
 
 
 def _is_done(path: Path) -> bool:
@@ -144,54 +146,74 @@ def _is_done(path: Path) -> bool:
     return True
 
 
-def outstanding(parameters: Experiment1 | Experiment2) -> dict[Path, int]:
-    """What `run` would have to train: the file of each piece that is not stored yet → its sample-steps.
+def _pending(design: Design, engine: str) -> dict[Path, Cell]:
+    """The cells of a design that are not stored yet, by their files."""
+    paths = {_cell_path(cell, design.protocol, design.seeds, engine): cell for cell in design.cells}
+    return {path: cell for path, cell in paths.items() if not _is_done(path)}
 
-    A piece is a cell over all seeds, or the pre-trained network of one seed. Pieces of several runs with the same
-    file are trained once.
+
+def _pretrainings(cells: Iterable[Cell]) -> list[Phase]:
+    """The different pre-trainings among some cells, in their order."""
+    return list(dict.fromkeys(cell.pretraining for cell in cells if cell.pretraining))
+
+
+def _designs(parameters: TrainingParameters) -> list[tuple[Design, str]]:
+    """The designs of a chapter, each with the engine that trains it."""
+    return [(design, choose_engine(design.protocol.sizes, parameters.engine)) for design in parameters.designs]
+
+
+def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
+    """What `run` would have to do: the file of each piece that is not stored yet → its sample-steps.
+
+    A piece is a cell over all seeds (0 sample-steps where its arm has no network), or the pre-trained network of one
+    seed. Pieces of several runs with the same file are done once.
     """
-    protocol, seeds = parameters.protocol, parameters.seeds
-    engine = choose_engine(protocol.sizes, parameters.engine)
-    shared = PRETRAINING.n_epochs(protocol) * PRETRAINING.n_pairs(protocol, 0)
-    paths = {cell: _cell_path(cell, protocol, seeds, engine) for cell in parameters.design()}
-    pending = [cell for cell, path in paths.items() if not _is_done(path)]
-    steps = {paths[cell]: (cell.sample_steps(protocol) - cell.pretrains * shared) * len(seeds) for cell in pending}
-    if any(cell.pretrains for cell in pending):
-        networks = [_pretrained_path(protocol, engine, seed) for seed in seeds]
-        steps |= {path: shared for path in networks if _load_pretrained(path) is None}
+    steps: dict[Path, int] = {}
+    for design, engine in _designs(parameters):
+        protocol, seeds, pending = design.protocol, design.seeds, _pending(design, engine)
+        steps |= {path: cell.own_sample_steps(protocol) * len(seeds) for path, cell in pending.items()}
+        for phase in _pretrainings(pending.values()):
+            shared = phase.n_epochs(protocol, 0) * phase.n_pairs(protocol, 0)
+            networks = [_pretrained_path(protocol, phase, engine, seed) for seed in seeds]
+            steps |= {path: shared for path in networks if _load_pretrained(path) is None}
     return steps
 
 
-def run(parameters: Experiment1 | Experiment2) -> pd.DataFrame:
-    """The table of a chapter: one row per network of its design, from earlier runs where they are whole.
+def run(parameters: TrainingParameters) -> pd.DataFrame:
+    """The table of a chapter: one row per cell of its designs and seed, from earlier runs where they are whole.
 
     Cells are stored as they finish, under `results/runs`, so an interrupted run goes on where it stopped. A stored
-    file that is empty or damaged is trained again.
+    file that is empty or damaged is made again.
 
     Args:
-        parameters: a checked `Experiment1` or `Experiment2`.
+        parameters: checked parameters that have `designs`, for example an `Experiment1`.
 
     Returns:
         The tidy table, columns `results.COLUMNS`.
     """
-    protocol, seeds = parameters.protocol, parameters.seeds
-    engine = choose_engine(protocol.sizes, parameters.engine)
-    design = parameters.design()
-    paths = [_cell_path(cell, protocol, seeds, engine) for cell in design]
-    pending = [(cell, path) for cell, path in zip(design, paths, strict=True) if not _is_done(path)]
-    if pending:
-        _train(pending, protocol, seeds, engine, sum(outstanding(parameters).values()))
-    return pd.concat([read_table(path) for path in paths], ignore_index=True)
+    pieces = outstanding(parameters)
+    if pieces:
+        with progress_bar(sum(pieces.values())) as bar:
+            for design, engine in _designs(parameters):
+                _train(design, engine, bar)
+    return pd.concat(
+        [
+            read_table(_cell_path(cell, design.protocol, design.seeds, engine))
+            for design, engine in _designs(parameters)
+            for cell in design.cells
+        ],
+        ignore_index=True,
+    )
 
 
-def _train(pending: list[tuple[Cell, Path]], protocol: Protocol, seeds: list[int], engine: str, steps: int) -> None:
-    with progress_bar(steps) as bar:
-        if engine == "fused":
-            bar.describe("compiling, at first use only")
-            compile_for(protocol.sizes)
-        if any(cell.pretrains for cell, _ in pending):
-            bar.describe("pre-training")
-            pretrained_networks(protocol, seeds, engine, bar.advance)
-        for cell, path in pending:
-            bar.describe(f"{cell.arm}, {cell.circuit.label}, N = {cell.volume(protocol)}")
-            read_or_compute(path, lambda cell=cell: _rows(cell, protocol, seeds, engine, bar.advance))
+def _train(design: Design, engine: str, bar) -> None:
+    protocol, seeds, pending = design.protocol, list(design.seeds), _pending(design, engine)
+    if engine == "fused" and any(cell.phases for cell in pending.values()):
+        bar.describe("compiling, at first use only")
+        compile_for(protocol.sizes)
+    for phase in _pretrainings(pending.values()):
+        bar.describe(f"pre-training on {phase.data} pairs")
+        pretrained_networks(protocol, seeds, engine, bar.advance, phase)
+    for path, cell in pending.items():
+        bar.describe(f"{cell.arm}, {cell.circuit.label}, N = {cell.volume(protocol)}")
+        read_or_compute(path, lambda cell=cell: _rows(cell, protocol, seeds, engine, bar.advance))

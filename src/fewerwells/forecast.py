@@ -13,7 +13,7 @@ from fewerwells.experiments import outstanding
 from fewerwells.networks import STUDY_SIZES, initialise
 from fewerwells.parameters import CHAPTER_PARAMETERS, TrainingParameters, validate
 from fewerwells.points import Point
-from fewerwells.protocol import simple_model
+from fewerwells.protocol import SIMPLE_MODEL
 from fewerwells.training import Schedule, train
 
 POINT_SECONDS = 6.0  # kernel, imports and figures of one point on one core
@@ -43,7 +43,7 @@ def training_rate(settings: TrainingParameters, seconds: float = 1.0) -> float:
         settings: of the run whose time is wanted.
         seconds: at least how long to train for the measurement.
     """
-    source, n_pairs = simple_model(), 2000
+    source, n_pairs = SIMPLE_MODEL, 2000
     seeds = list(range(2 * len(usable_cores())))
     ensemble = initialise(STUDY_SIZES, seeds, output_scale=source.largest_output)
     data, keys = [synthetic_pairs(source, n_pairs, 0)], np.array(seeds, np.uint64)

@@ -7,7 +7,8 @@ refuses unknown names, wrong types and impossible values in one sentence before 
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -15,7 +16,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fewerwells.circuits import CIRCUITS, Circuit, reference_circuit
-from fewerwells.protocol import Cell, Protocol
+from fewerwells.datasets import BIG
+from fewerwells.protocol import SIMPLE_MODEL, Cell, Design, Protocol
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
 # paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes;
@@ -73,6 +75,12 @@ Volume = Annotated[int, Field(ge=1, le=1_000_000)]
 HillCoefficient = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
 
+Decades = Annotated[float, Field(ge=-2, le=2)]
+
+# What becomes −1 and 1, nM: the borders of the big domain; −20 and 20, so that 0–20 becomes 0–1; or the bare numbers.
+INPUT_RANGES = {"symmetric": (BIG.low, BIG.high), "unit": (-BIG.high, BIG.high), "none": (-1.0, 1.0)}
+
+
 class ParameterError(ValueError):
     """A parameter was refused; the message is one sentence a parameter. Notebooks show it without a traceback."""
 
@@ -122,6 +130,9 @@ class TrainingParameters(ProfileParameters):
         names = ("epochs", "synthetic_volume", "oracle_volume", "noise", "batch_size", "learning_rate", "loss")
         return Protocol(**{name: getattr(self, name) for name in names})
 
+    def _design(self, cells: Iterable[Cell]) -> Design:
+        return Design(self.protocol, tuple(self.seeds), tuple(cells))
+
 
 class Experiment1(TrainingParameters):
     """Experiment 1: the volume of real data varies, the target circuit is fixed."""
@@ -129,6 +140,9 @@ class Experiment1(TrainingParameters):
     circuit: Literal[tuple(CIRCUITS)] = "n_part_complex"
     hill_coefficient: HillCoefficient = 2.0
     volumes: list[Volume] = Field(default=None, min_length=1)
+    input_scaling: Literal["symmetric", "unit", "none"] = "symmetric"
+    theta_mismatch: Decades = 0.0
+    eta_mismatch: Decades = 0.0
 
     @model_validator(mode="after")
     def _volumes_increase(self) -> Self:
@@ -141,10 +155,22 @@ class Experiment1(TrainingParameters):
         """The real system."""
         return reference_circuit(self.circuit, self.hill_coefficient)
 
-    def design(self) -> list[Cell]:
-        """Transfer and scratch at every volume, then the oracle."""
+    @property
+    def protocol(self) -> Protocol:
+        """The study's protocol with these settings; θ and η of its source are too large by the mismatches."""
+        true = SIMPLE_MODEL
+        theta, eta = (
+            tuple(value * 10.0**decades for value in values)
+            for values, decades in ((true.theta, self.theta_mismatch), (true.eta, self.eta_mismatch))
+        )
+        source = replace(true, theta=theta, eta=eta)
+        return replace(super().protocol, input_range=INPUT_RANGES[self.input_scaling], source=source)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: transfer and scratch at every volume, then the oracle."""
         arms = [Cell(arm, self.target, n) for arm in ("transfer", "scratch") for n in self.volumes]
-        return [*arms, Cell("oracle", self.target, self.oracle_volume)]
+        return [self._design([*arms, Cell("oracle", self.target, self.oracle_volume)])]
 
 
 class Experiment2(TrainingParameters):
@@ -168,13 +194,15 @@ class Experiment2(TrainingParameters):
         complexes = [reference_circuit("n_part_complex", n) for n in self.hill_coefficients]
         return complexes + [reference_circuit("phosphorylation_cycle")] * self.phosphorylation
 
-    def design(self) -> list[Cell]:
-        """Transfer, scratch and an oracle for each target."""
-        return [
+    @property
+    def designs(self) -> list[Design]:
+        """One: transfer, scratch and an oracle for each target."""
+        cells = [
             Cell(arm, target, self.oracle_volume if arm == "oracle" else self.volume)
             for target in self.targets
             for arm in ("transfer", "scratch", "oracle")
         ]
+        return [self._design(cells)]
 
 
 Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]

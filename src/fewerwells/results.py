@@ -17,7 +17,7 @@ import pandas as pd
 from fewerwells.evaluation import ERROR_COLUMNS
 
 COLUMNS = (
-    "arm",  # transfer, scratch or oracle
+    "arm",  # a key of protocol.ARMS
     "target",  # the real system as it is called on axes
     "circuit",  # its name in fewerwells.circuits
     "n",  # Hill coefficient
@@ -27,21 +27,31 @@ COLUMNS = (
     "eta_1",  # nM; y_tot for the phosphorylation cycle
     "eta_2",
     "noise",  # standard deviation, nM
-    "N",  # real pairs the network was given
+    "N",  # real pairs that the arm was given
     "seed",
-    "status",  # ok, dead or diverged
+    "status",  # ok, dead, diverged, not converged or at bound
     *ERROR_COLUMNS,  # nM and nM², over test points
     "epochs",
-    "sample_steps",  # pairs seen by this network, pre-training included
+    "sample_steps",  # pairs seen by this network, pre-training included; 0 for fits
     "seconds",  # wall time of its ensemble divided by the number of networks, pre-training included
     "engine",
     "version",
     "parameter_hash",  # of everything above that decides the outcome
 )
-KEY = ("arm", "target", "noise", "N", "seed")
+KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")
 
 # The files whose code decides a number in the table; a change in any of them makes stored runs stale.
-_DECIDING = ("circuits.py", "datasets.py", "networks.py", "protocol.py", "evaluation.py", "training/*.py")
+_DECIDING = (
+    "circuits.py",
+    "datasets.py",
+    "networks.py",
+    "protocol.py",
+    "trials.py",
+    "fitting.py",
+    "gaussian_processes.py",
+    "evaluation.py",
+    "training/*.py",
+)
 
 
 class DamagedTable(ValueError):
