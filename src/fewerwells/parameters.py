@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from fewerwells.circuits import CIRCUITS, Circuit, reference_circuit
 from fewerwells.datasets import BIG
-from fewerwells.protocol import SIMPLE_MODEL, Cell, Design, Protocol
+from fewerwells.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
+from fewerwells.systems import random_system
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
 # paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes;
@@ -37,6 +38,14 @@ PROFILES: dict[str, dict] = {
         "sweep_batch_sizes": [64, 256],
         "sweep_learning_rates": [1e-3],
         "sweep_losses": ["l1"],
+        "arm_volumes": [20],
+        "map_circuits": ["n_part_complex"],
+        "map_volumes": [10, 50],
+        "map_noises": [0.3, 3.0],
+        "map_seeds": 2,
+        "n_systems": 2,
+        "system_seeds": 2,
+        "system_volumes": [10, 50, 200],
     },
     "lecture": {
         "n_seeds": 5,
@@ -52,6 +61,14 @@ PROFILES: dict[str, dict] = {
         "sweep_batch_sizes": [64, 256],
         "sweep_learning_rates": [3e-4, 1e-3],
         "sweep_losses": ["l1", "l2"],
+        "arm_volumes": [96],
+        "map_circuits": ["n_part_complex"],
+        "map_volumes": [20, 96, 500],
+        "map_noises": [0.3, 1.0, 3.0],
+        "map_seeds": 3,
+        "n_systems": 4,
+        "system_seeds": 3,
+        "system_volumes": [10, 50, 200, 1000],
     },
     "paper": {
         "n_seeds": 50,
@@ -68,6 +85,14 @@ PROFILES: dict[str, dict] = {
         "sweep_batch_sizes": [32, 64, 256, 1024],
         "sweep_learning_rates": [3e-4, 1e-3, 3e-3],
         "sweep_losses": ["l1", "l2"],
+        "arm_volumes": [20, 96, 500],
+        "map_circuits": ["n_part_complex", "mixed_complex"],
+        "map_volumes": [10, 20, 50, 96, 200, 500],
+        "map_noises": [0.3, 1.0, 3.0, 10.0],
+        "map_seeds": 20,
+        "n_systems": 12,
+        "system_seeds": 5,
+        "system_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
     },
 }
 
@@ -75,7 +100,21 @@ Volume = Annotated[int, Field(ge=1, le=1_000_000)]
 HillCoefficient = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
 
+Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decades = Annotated[float, Field(ge=-2, le=2)]
+
+# Who may win the map of winners: no oracle, nobody who knows the true form, and of the networks only cheap ones.
+CONTENDERS = (
+    "transfer",
+    "scratch",
+    "big-domain scratch",
+    "residual",
+    "fit, n = 1",
+    "fit, n free",
+    "Gaussian process",
+    "Gaussian process on fit",
+)
+SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
 
 # What becomes −1 and 1, nM: the borders of the big domain; −20 and 20, so that 0–20 becomes 0–1; or the bare numbers.
 INPUT_RANGES = {"symmetric": (BIG.low, BIG.high), "unit": (-BIG.high, BIG.high), "none": (-1.0, 1.0)}
@@ -109,7 +148,7 @@ class TrainingParameters(ProfileParameters):
 
     n_seeds: int = Field(default=None, ge=1, le=10_000)
     first_seed: int = Field(default=0, ge=0)
-    noise: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    noise: Noise = 1.0
     epochs: int = Field(default=None, ge=10, le=1_000_000)
     synthetic_volume: Volume = None
     oracle_volume: Volume = None
@@ -268,13 +307,121 @@ class Findings(TrainingParameters):
         return Experiment2(**self._common())
 
 
+class Controls(TrainingParameters):
+    """Every arm there is, on one target at a few volumes: where the gain comes from."""
+
+    hill_coefficient: HillCoefficient = 2.0
+    arm_volumes: list[Volume] = Field(default=None, min_length=1)
+
+    @property
+    def target(self) -> Circuit:
+        """The real system."""
+        return reference_circuit("n_part_complex", self.hill_coefficient)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: the arms that use wells at every volume, the oracle and the pre-trained network once."""
+        once = [Cell("oracle", self.target, self.oracle_volume), Cell("zero-shot", self.target, 0)]
+        named = {cell.arm for cell in once}
+        return [
+            self._design([*once, *(Cell(a, self.target, n) for n in self.arm_volumes for a in ARMS if a not in named)])
+        ]
+
+
+class Targets(TrainingParameters):
+    """Every way to predict from a plate of wells, on targets inside and outside the family."""
+
+    wells: Volume = 96
+
+    @property
+    def targets(self) -> list[Circuit]:
+        """The real systems, in reading order."""
+        return [reference_circuit(name) for name in CIRCUITS if name != "simple_activation"]
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: the study's arms, the remedies and the rivals on each target."""
+        arms = [*STUDY_ARMS, "big-domain scratch", *REMEDIES, *RIVALS]
+        return [
+            self._design(
+                Cell(arm, target, self.oracle_volume if arm == "oracle" else self.wells)
+                for target in self.targets
+                for arm in arms
+            )
+        ]
+
+
+class WinnerMap(TrainingParameters):
+    """The contenders over the number of wells and the noise of the measurement."""
+
+    map_circuits: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
+    map_volumes: list[Volume] = Field(default=None, min_length=1)
+    map_noises: list[Noise] = Field(default=None, min_length=1)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One a noise."""
+        targets = [reference_circuit(name) for name in self.map_circuits]
+        cells = tuple(Cell(arm, t, n) for t in targets for n in self.map_volumes for arm in CONTENDERS)
+        return [Design(replace(self.protocol, noise=noise), tuple(self.seeds), cells) for noise in self.map_noises]
+
+
+class RandomSystems(TrainingParameters):
+    """The study's arms and the best rivals on systems drawn at random."""
+
+    n_systems: int = Field(default=None, ge=1, le=1000)
+    system_volumes: list[Volume] = Field(default=None, min_length=1)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One a system."""
+        designs = []
+        for number in range(self.n_systems):
+            system = random_system(number)
+            cells = [Cell(arm, system.target, n) for n in self.system_volumes for arm in SYSTEM_ARMS]
+            cells.append(Cell("oracle", system.target, self.oracle_volume))
+            designs.append(Design(replace(self.protocol, source=system.source), tuple(self.seeds), tuple(cells)))
+        return designs
+
+
+class WhoElse(TrainingParameters):
+    """All methods on all targets, the map of winners, and random systems."""
+
+    map_circuits: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
+    map_volumes: list[Volume] = Field(default=None, min_length=1)
+    map_noises: list[Noise] = Field(default=None, min_length=1)
+    map_seeds: int = Field(default=None, ge=1, le=10_000)
+    n_systems: int = Field(default=None, ge=1, le=1000)
+    system_seeds: int = Field(default=None, ge=1, le=10_000)
+
+    def _part(self, model: type[TrainingParameters], **changes) -> TrainingParameters:
+        common = {name: getattr(self, name) for name in TrainingParameters.model_fields if name != "table_file"}
+        return model(**common | changes)
+
+    @property
+    def at_one_plate(self) -> Targets:
+        """All methods on all targets."""
+        return self._part(Targets)
+
+    @property
+    def winner_map(self) -> WinnerMap:
+        """The contenders over wells and noise."""
+        names = ("map_circuits", "map_volumes", "map_noises")
+        return self._part(WinnerMap, n_seeds=self.map_seeds, **{name: getattr(self, name) for name in names})
+
+    @property
+    def random_systems(self) -> RandomSystems:
+        """The study's arms and the best rivals on systems drawn at random."""
+        return self._part(RandomSystems, n_seeds=self.system_seeds, n_systems=self.n_systems)
+
+
 class Sweeps(ProfileParameters):
     """Sweeps of Experiment 1: over the Hill coefficient and the noise, and over each choice the study is silent on."""
 
     sweep_seeds: int = Field(default=None, ge=1, le=10_000)
     sweep_volumes: list[Volume] = Field(default=None, min_length=1)
     sweep_hill_coefficients: list[HillCoefficient] = Field(default=None, min_length=1)
-    sweep_noises: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default=None, min_length=1)
+    sweep_noises: list[Noise] = Field(default=None, min_length=1)
     sweep_batch_sizes: list[Annotated[int, Field(ge=1)]] = Field(default=None, min_length=1)
     sweep_learning_rates: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=None, min_length=1)
     sweep_losses: list[Literal["l1", "l2"]] = Field(default=None, min_length=1)
