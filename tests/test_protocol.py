@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from fewerwells.circuits import reference_circuit
 from fewerwells.datasets import BIG, SMALL
 from fewerwells.protocol import ARMS, PRETRAINING, Cell, Protocol
-from fewerwells.trials import pretrain, run_cell
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 SHORT = Protocol(epochs=10, synthetic_volume=100, oracle_volume=100, sizes=(2, 6, 2))
@@ -28,32 +26,6 @@ def test_the_studys_numbers():
     assert 1 - 1000 / study.oracle_volume == pytest.approx(0.95)
 
 
-def test_fine_tuning_for_zero_epochs_is_the_pretrained_network():
-    protocol = replace(SHORT, pretraining_share=1.0)
-    pretrained = pretrain(protocol, [0, 1]).ensemble
-    tuned = run_cell(Cell("transfer", TARGET, 20), protocol, [0, 1], pretrained=pretrained).ensemble
-    np.testing.assert_array_equal(tuned.parameters, pretrained.parameters)
-
-
-def test_pretraining_does_not_know_the_target_or_the_noise():
-    one, two = (pretrain(replace(SHORT, noise=noise), [3]).ensemble.parameters for noise in (0.0, 5.0))
-    np.testing.assert_array_equal(one, two)
-
-
-def test_a_seed_gives_the_same_network_alone_and_among_others():
-    cell = Cell("scratch", TARGET, 30)
-    alone = run_cell(cell, SHORT, [4]).ensemble.parameters[0]
-    among = run_cell(cell, SHORT, [2, 4, 6]).ensemble.parameters[1]
-    np.testing.assert_array_equal(alone, among)
-
-
-def test_arms_that_pretrain_need_their_networks():
-    with pytest.raises(ValueError, match="for each of 2 seeds; it got none"):
-        run_cell(Cell("transfer", TARGET, 10), SHORT, [0, 1])
-    with pytest.raises(ValueError, match="it got 1"):
-        run_cell(Cell("transfer", TARGET, 10), SHORT, [0, 1], pretrained=pretrain(SHORT, [0]).ensemble)
-
-
 def test_unknown_arm_is_refused():
     with pytest.raises(ValueError, match="no arm 'wizard'; choose one of transfer"):
         Cell("wizard", TARGET, 10)
@@ -66,3 +38,27 @@ def test_identity_names_what_matters_to_an_arm_and_nothing_else():
     assert transfer.identity(SHORT) != transfer.identity(longer)
     assert transfer.pretraining is PRETRAINING
     assert scratch.pretraining is None
+
+
+def test_step_matched_scratch_takes_as_many_optimiser_steps_as_transfer():
+    study = Protocol()
+    for wells in (10, 96, 256, 257, 1000):
+        ((matched,),) = (ARMS["step-matched scratch"].phases,)
+        transfer = sum(phase.n_steps(study, wells) for phase in ARMS["transfer"].phases)
+        per_epoch = -(-wells // study.batch_size)
+        assert transfer == 1800 * 157 + 200 * per_epoch
+        assert 0 <= matched.n_steps(study, wells) - transfer < per_epoch
+
+
+def test_only_the_oracle_sees_more_than_its_wells_and_only_zero_shot_none():
+    study = Protocol()
+    for arm in ARMS:
+        expected = {"oracle": study.oracle_volume, "zero-shot": 0}.get(arm, 96)
+        assert Cell(arm, TARGET, 96).volume(study) == expected
+
+
+def test_a_fit_is_the_same_whatever_the_network():
+    fit = Cell("fit, n = 1", TARGET, 10)
+    assert fit.identity(SHORT) == fit.identity(replace(SHORT, epochs=99, sizes=(2, 3, 2)))
+    assert fit.identity(SHORT) != fit.identity(replace(SHORT, noise=2.0))
+    assert fit.sample_steps(SHORT) == 0

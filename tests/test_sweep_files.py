@@ -138,6 +138,9 @@ def test_the_sweeps_page_shows_the_published_sweep_files():
         "batch_size": {"batch_size": paper.sweep_batch_sizes},
         "learning_rate": {"learning_rate": paper.sweep_learning_rates},
         "loss": {"loss": paper.sweep_losses},
+        "input_scaling": {"input_scaling": paper.sweep_input_scalings},
+        "theta_mismatch": {"theta_mismatch": paper.sweep_mismatches},
+        "eta_mismatch": {"eta_mismatch": paper.sweep_mismatches},
     }
     fixed = {"profile": "paper", "n_seeds": paper.sweep_seeds, "volumes": paper.sweep_volumes}
     assert all(plan.fixed == fixed for plan in files.values())

@@ -39,7 +39,16 @@ def runs_folder() -> Path:
 
 
 def _pretraining_identity(protocol: Protocol, phase: Phase, engine: str) -> dict:
-    names = ("pretraining_epochs", "synthetic_volume", "batch_size", "learning_rate", "loss", "sizes", "input_range")
+    names = (
+        "pretraining_epochs",
+        "synthetic_volume",
+        "batch_size",
+        "learning_rate",
+        "loss",
+        "sizes",
+        "input_range",
+        "output_scale",
+    )
     settings = {name: getattr(protocol, name) for name in names} | {"source": asdict(protocol.source)}
     return settings | {"phase": asdict(phase), "engine": engine, "code": source_digest()}
 

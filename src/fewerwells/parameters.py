@@ -38,6 +38,8 @@ PROFILES: dict[str, dict] = {
         "sweep_batch_sizes": [64, 256],
         "sweep_learning_rates": [1e-3],
         "sweep_losses": ["l1"],
+        "sweep_input_scalings": ["symmetric"],
+        "sweep_mismatches": [0.3],
         "arm_volumes": [20],
         "map_circuits": ["n_part_complex"],
         "map_volumes": [10, 50],
@@ -61,6 +63,8 @@ PROFILES: dict[str, dict] = {
         "sweep_batch_sizes": [64, 256],
         "sweep_learning_rates": [3e-4, 1e-3],
         "sweep_losses": ["l1", "l2"],
+        "sweep_input_scalings": ["symmetric", "none"],
+        "sweep_mismatches": [0.0, 0.3],
         "arm_volumes": [96],
         "map_circuits": ["n_part_complex"],
         "map_volumes": [20, 96, 500],
@@ -85,6 +89,8 @@ PROFILES: dict[str, dict] = {
         "sweep_batch_sizes": [32, 64, 256, 1024],
         "sweep_learning_rates": [3e-4, 1e-3, 3e-3],
         "sweep_losses": ["l1", "l2"],
+        "sweep_input_scalings": ["symmetric", "unit", "none"],
+        "sweep_mismatches": [-1.0, -0.3, 0.0, 0.3, 1.0],
         "arm_volumes": [20, 96, 500],
         "map_circuits": ["n_part_complex", "mixed_complex"],
         "map_volumes": [10, 20, 50, 96, 200, 500],
@@ -380,7 +386,9 @@ class RandomSystems(TrainingParameters):
             system = random_system(number)
             cells = [Cell(arm, system.target, n) for n in self.system_volumes for arm in SYSTEM_ARMS]
             cells.append(Cell("oracle", system.target, self.oracle_volume))
-            designs.append(Design(replace(self.protocol, source=system.source), tuple(self.seeds), tuple(cells)))
+            scale = system.source.largest_output
+            protocol = replace(self.protocol, source=system.source, output_scale=scale)
+            designs.append(Design(protocol, tuple(self.seeds), tuple(cells)))
         return designs
 
 
@@ -416,7 +424,9 @@ class WhoElse(TrainingParameters):
 
 
 class Sweeps(ProfileParameters):
-    """Sweeps of Experiment 1: over the Hill coefficient and the noise, and over each choice the study is silent on."""
+    """Sweeps of Experiment 1: over the Hill coefficient and the noise, and each choice the study is silent on,
+    and the mismatch of the source's parameters.
+    """
 
     sweep_seeds: int = Field(default=None, ge=1, le=10_000)
     sweep_volumes: list[Volume] = Field(default=None, min_length=1)
@@ -425,6 +435,8 @@ class Sweeps(ProfileParameters):
     sweep_batch_sizes: list[Annotated[int, Field(ge=1)]] = Field(default=None, min_length=1)
     sweep_learning_rates: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=None, min_length=1)
     sweep_losses: list[Literal["l1", "l2"]] = Field(default=None, min_length=1)
+    sweep_input_scalings: list[Literal["symmetric", "unit", "none"]] = Field(default=None, min_length=1)
+    sweep_mismatches: list[Decades] = Field(default=None, min_length=1)
 
 
 class Engine(ProfileParameters):

@@ -32,7 +32,8 @@ class Protocol:
         batch_size, learning_rate, loss: the optimiser (the study does not say; ours).
         sizes: the network (study: 5 hidden layers of 10).
         input_range: the concentrations, nM, that are scaled to −1 and 1 (the study does not say; ours).
-        source: the simple model that the synthetic data come from; its largest output scales all outputs.
+        output_scale: nM; outputs are divided by it in training (ours: the largest η of the system).
+        source: the simple model that the synthetic data come from.
     """
 
     epochs: int = 2000
@@ -45,6 +46,7 @@ class Protocol:
     loss: str = "l1"
     sizes: tuple[int, ...] = STUDY_SIZES
     input_range: tuple[float, float] = (BIG.low, BIG.high)
+    output_scale: float = SIMPLE_MODEL.largest_output
     source: Circuit = SIMPLE_MODEL
 
     @property
@@ -232,12 +234,14 @@ class Cell:
     def identity(self, protocol: Protocol) -> dict:
         """Everything that fixes the outcome but the seed, as plain values."""
         relevant = asdict(protocol)
-        if not self.phases:  # no network
-            relevant = {name: relevant[name] for name in ("noise", "source")}
-        elif self.pretraining is None:
+        if self.pretraining is None:
             del relevant["pretraining_share"], relevant["synthetic_volume"]
+            if ARMS[self.arm].equation != "source":
+                del relevant["source"]
         if self.arm != "oracle":
-            relevant.pop("oracle_volume", None)
+            del relevant["oracle_volume"]
+        if not self.phases:  # no network
+            relevant = {name: value for name, value in relevant.items() if name in ("noise", "source")}
         return {"arm": self.arm, "circuit": asdict(self.circuit), "N": self.volume(protocol)} | relevant
 
 

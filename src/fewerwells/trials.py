@@ -63,7 +63,7 @@ def batch_order_keys(seeds: list[int], phase: Phase) -> list[int]:
 
 
 def _fresh(protocol: Protocol, seeds: list[int]) -> Ensemble:
-    ensemble = initialise(protocol.sizes, seeds, output_scale=protocol.source.largest_output)
+    ensemble = initialise(protocol.sizes, seeds, output_scale=protocol.output_scale)
     return replace(ensemble, input_range=protocol.input_range)
 
 
@@ -80,8 +80,6 @@ def pretrain(
     phase: Phase = PRETRAINING,
 ) -> Training:
     """Train fresh networks, one a seed, on data that need no wells: the common start of all arms that transfer.
-
-    Outputs are scaled by the source's largest output here and in all that follows: what is known beforehand.
 
     Args:
         protocol: the common settings, the source among them.
