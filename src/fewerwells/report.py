@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Iterable
 
 import pandas as pd
 from IPython.display import Markdown
 from pydantic import BaseModel
 
 from fewerwells.plain import write_value
-from fewerwells.statistics import Estimate
+from fewerwells.protocol import ARMS
+from fewerwells.statistics import Estimate, paired_ratio, probability_of_improvement
 
 
 def number(value: float) -> str:
@@ -57,6 +59,29 @@ def table(rows: list[dict]) -> Markdown:
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
+def against(table: pd.DataFrame, arms: Iterable[str], reference: str) -> list[dict]:
+    """Rows for `table`: each arm's error over a reference arm's on the same seeds, with its 95 % interval.
+
+    Args:
+        table: tidy rows in which each arm stands once a seed: one target, one noise, one number of wells.
+        arms: what to compare, in this order.
+        reference: with what.
+
+    Returns:
+        One row an arm: `arm`, `it asks`, the ratio over all test points, inside and outside the small domain, and
+        the share of seeds on which the arm has the lower error.
+    """
+    rows = []
+    for arm in arms:
+        row = {"arm": arm, "it asks": ARMS[arm].asks}
+        for region, place in (("all", "0–20 nM"), ("inside", "inside"), ("outside", "outside")):
+            ratio = paired_ratio(table, f"sobol_{region}_mean", {"arm": arm}, {"arm": reference})
+            row[f"error / {reference}, {place}"] = with_interval(ratio)
+        wins = probability_of_improvement(table, "sobol_all_mean", {"arm": arm}, {"arm": reference})
+        rows.append(row | {"better on": f"{100 * wins.value:.0f} % of seeds"})
+    return rows
+
+
 def outcomes(results: pd.DataFrame) -> Markdown:
     """How many networks of a results table ended well, and which did not: arm, target and seed of each."""
     counts = results["status"].value_counts()
@@ -64,7 +89,10 @@ def outcomes(results: pd.DataFrame) -> Markdown:
         f"The table holds **{len(results):,} networks**: " + ", ".join(f"{n:,} {s}" for s, n in counts.items()) + "."
     ]
     failed = results[results["status"] != "ok"]
-    for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):
+    fits = failed["status"].isin(["at bound", "not converged"])
+    for (status, arm, target), group in failed[fits].groupby(["status", "arm", "target"], sort=False):
+        lines.append(f"- {status}: {arm}, {target}, {len(group):,} fits")
+    for (status, seed, arm, target), group in failed[~fits].groupby(["status", "seed", "arm", "target"], sort=False):
         volumes = ", ".join(f"{n:,}" for n in group["N"])
         lines.append(f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}")
     if len(failed):

@@ -9,6 +9,8 @@ import matplotlib as mpl
 
 PALETTE: dict = json.loads(files("fewerwells").joinpath("palette.json").read_text(encoding="utf-8"))
 ARM_COLOURS: dict[str, str] = PALETTE["arms"]
+GROUP_COLOURS: dict[str, str] = PALETTE["groups"]
+WINNER_COLOURS: dict[str, str] = PALETTE["winners"]
 
 
 def use_style() -> None:
