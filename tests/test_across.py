@@ -1,0 +1,49 @@
+"""Effects over systems: the two levels of variation are told apart, and the interval covers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewerwells.across import SYSTEM, across_systems
+
+
+def simulated(rng, n_systems=12, n_seeds=5, centre=-0.5, between=0.4, within=0.2) -> pd.DataFrame:
+    """Errors of two arms whose log ratio varies between systems and, within each, between seeds."""
+    rows = []
+    for system in range(n_systems):
+        effect = centre + between * rng.standard_normal()
+        keys = dict.fromkeys(SYSTEM, 1.0) | {"theta_1": 0.1 + system}
+        for seed in range(n_seeds):
+            base = rng.normal(0, 1)
+            ratio = effect + within * rng.standard_normal()
+            rows += [keys | {"arm": "a", "seed": seed, "error": np.exp(base + ratio)}]
+            rows += [keys | {"arm": "b", "seed": seed, "error": np.exp(base)}]
+    return pd.DataFrame(rows)
+
+
+def judged(table):
+    return across_systems(table, "error", {"arm": "a"}, {"arm": "b"})
+
+
+def test_variation_between_and_within_systems_is_told_apart():
+    found = judged(simulated(np.random.default_rng(0), n_systems=200, n_seeds=40))
+    assert found.sd_between == pytest.approx(0.4, rel=0.15)
+    assert found.sd_within == pytest.approx(0.2, rel=0.05)
+    assert found.centre.value == pytest.approx(np.exp(-0.5), rel=0.1)
+    assert found.share_below_one == pytest.approx(0.894, abs=0.06)  # P(z < 0.5/0.4)
+    assert len(found.systems) == 200
+
+
+def test_without_differences_between_systems_they_agree():
+    table = simulated(np.random.default_rng(1), between=0.0, within=0.0)
+    found = judged(table)
+    np.testing.assert_allclose(found.systems["ratio"], np.exp(-0.5))
+    assert found.centre.low == pytest.approx(found.centre.high)
+
+
+def test_the_interval_covers_the_centre_of_all_systems():
+    rng, covered = np.random.default_rng(2), 0
+    for _ in range(30):
+        centre = judged(simulated(rng)).centre
+        covered += centre.low <= np.exp(-0.5) <= centre.high
+    assert covered >= 24  # of 30; fewer has a chance below 0.01 even at 93 %

@@ -1,0 +1,52 @@
+"""The winner is named by the even seeds and judged by the odd ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewerwells.selection import winners
+
+
+def table(errors: dict, n_seeds: int = 20) -> pd.DataFrame:
+    """One group; `errors` maps an arm to a function from the seed to its error."""
+    return pd.DataFrame(
+        [
+            {"target": "t", "N": 10, "arm": arm, "seed": seed, "error": error(seed)}
+            for arm, error in errors.items()
+            for seed in range(n_seeds)
+        ]
+    )
+
+
+def test_the_best_on_even_seeds_wins_whatever_the_odd_ones_say():
+    (row,) = winners(
+        table({"a": lambda s: 1.0 if s % 2 == 0 else 9.0, "b": lambda s: 2.0, "c": lambda s: 3.0}),
+        "error",
+        ["target", "N"],
+        "c",
+    ).to_dict("records")
+    assert (row["winner"], row["runner_up"]) == ("a", "b")
+    assert row["probability"] == 0
+    assert row["ratio"] == pytest.approx(3.0)
+    assert row["n_seeds"] == 10
+
+
+def test_among_equals_nobody_is_flattered():
+    """Thirty arms that differ by luck alone: on the seeds that chose, the winner looks better than it is."""
+    rng, ratios = np.random.default_rng(0), []
+    for _ in range(60):
+        arms = {f"arm {k}": (lambda s, noise=rng.normal(0, 0.5, 20): np.exp(noise[s])) for k in range(30)}
+        everything = table(arms)
+        found = winners(everything, "error", ["target"], "arm 0").iloc[0]
+        ratios.append(np.log(found["ratio"]))
+    assert abs(np.mean(ratios)) < 3 * np.std(ratios) / np.sqrt(len(ratios))
+
+
+def test_an_arm_without_an_error_cannot_win():
+    broken = table({"a": lambda s: np.nan if s == 4 else 0.1, "b": lambda s: 2.0, "c": lambda s: 3.0})
+    assert winners(broken, "error", ["target"], "c").iloc[0]["winner"] == "b"
+
+
+def test_too_few_to_choose_from_is_refused():
+    with pytest.raises(ValueError, match="too few to choose on half"):
+        winners(table({"a": lambda s: 1.0}), "error", ["target"], "a")
