@@ -26,12 +26,12 @@ def judged(table):
 
 
 def test_variation_between_and_within_systems_is_told_apart():
-    found = judged(simulated(np.random.default_rng(0), n_systems=200, n_seeds=40))
-    assert found.sd_between == pytest.approx(0.4, rel=0.15)
-    assert found.sd_within == pytest.approx(0.2, rel=0.05)
-    assert found.centre.value == pytest.approx(np.exp(-0.5), rel=0.1)
-    assert found.share_below_one == pytest.approx(0.894, abs=0.06)  # P(z < 0.5/0.4)
-    assert len(found.systems) == 200
+    found = judged(simulated(np.random.default_rng(0), n_systems=60, n_seeds=20))
+    assert found.sd_between == pytest.approx(0.4, rel=0.3)
+    assert found.sd_within == pytest.approx(0.2, rel=0.1)
+    assert found.centre.value == pytest.approx(np.exp(-0.5), rel=0.2)
+    assert found.share_below_one == pytest.approx(0.894, abs=0.12)  # P(z < 0.5/0.4)
+    assert len(found.systems) == 60
 
 
 def test_without_differences_between_systems_they_agree():

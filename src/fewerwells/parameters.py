@@ -462,6 +462,8 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "3_experiment_1": Experiment1,
     "4_experiment_2": Experiment2,
     "5_findings": Findings,
+    "7_who_else": WhoElse,
+    "8_why_it_works": Controls,
     "9_sweeps": Sweeps,
     "10_engine": Engine,
     "11_train_it_yourself": TrainItYourself,

@@ -99,3 +99,27 @@ def plot_systems(systems: pd.DataFrame, ax: Axes) -> None:
     ax.axvline(1, color=PALETTE["truth"], linewidth=0.8)
     ax.set_yticks(y, ordered["system"])
     _plain_log_x(ax)
+
+
+def plot_against_oracle(ratios: pd.DataFrame, ax: Axes, *, limit: float = 10.0):
+    """Every arm (rows) on every target (columns): its error over the oracle's as a coloured field with the number.
+
+    Args:
+        ratios: errors over the oracle's, arms as index, targets as columns.
+        ax: where to draw.
+        limit: the ratio at which the colours end, both ways.
+
+    Returns:
+        The mappable, for a colour bar.
+    """
+    values = np.log(ratios.to_numpy(float))
+    image = ax.imshow(values, cmap=PALETTE["difference"], vmin=-np.log(limit), vmax=np.log(limit), aspect="auto")
+    for (row, column), ratio in np.ndenumerate(ratios.to_numpy(float)):
+        dark = abs(np.log(ratio)) > 0.6 * np.log(limit)
+        ax.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=7.5, color="white" if dark else "black")
+    ax.set_xticks(range(ratios.shape[1]), [name.replace(" ", "\n", 1) for name in ratios.columns], fontsize=7.5)
+    ax.set_yticks(range(ratios.shape[0]), ratios.index)
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return image
