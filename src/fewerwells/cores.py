@@ -7,11 +7,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
 
 # What numerical libraries read when a kernel starts; the fused engine goes by the CPU affinity, elsewhere by
 # os.cpu_count(), which PYTHON_CPU_COUNT overrides from Python 3.13.
@@ -81,3 +83,30 @@ def leased_cores(threads: int, poll: float = 0.05) -> Iterator[list[int]]:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+
+def _one_after_another(function: Callable, items: Sequence) -> list:
+    with threadpool_limits(1, user_api="blas"):  # or sums would depend on how many threads share them
+        return [function(item) for item in items]
+
+
+def side_by_side(function: Callable, items: Sequence, *, worth_it_from: int) -> list:
+    """`[function(item) for item in items]`, shared out over the usable cores; the same list whatever their number.
+
+    Workers are processes started afresh, never forked, so it is safe in a kernel whose threads have computed before.
+    Linear algebra keeps to one thread in each.
+
+    Args:
+        function: a module-level function, or a partial of one; it must not use randomness that is not its own.
+        items: what can be pickled.
+        worth_it_from: fewer items than this run here, because starting workers takes a second or two.
+    """
+    cores = min(len(usable_cores()), len(items))
+    if cores < 2 or len(items) < worth_it_from:
+        return _one_after_another(function, items)
+    share = -(-len(items) // (8 * cores))  # small enough that a slow one at the end keeps no core waiting
+    shares = [items[start : start + share] for start in range(0, len(items), share)]
+    with parallel_config("loky", inner_max_num_threads=1):
+        # no memory-mapped arguments: they would leave files behind and make arrays read-only
+        done = Parallel(n_jobs=cores, max_nbytes=None)(delayed(_one_after_another)(function, share) for share in shares)
+    return [result for share in done for result in share]
