@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import isotonic_regression
 
 from fewerwells import report
 from fewerwells.claims import verdict
@@ -14,10 +15,12 @@ from fewerwells.statistics import (
     data_equivalence,
     geometric_summary,
     iqm,
+    monotone,
     non_inferiority,
     paired_ratio,
     probability_of_improvement,
     resampled_seeds,
+    tail_share,
 )
 
 VOLUMES = [10, 20, 50, 100, 200, 500, 1000, 2000]
@@ -138,6 +141,7 @@ def test_one_number_format(value, text):
 
 def test_interval_format():
     assert with_interval(Estimate(2.0, 1.5, 2.75), "nM") == "2 nM [1.5, 2.75]"
+    assert with_interval(Estimate(np.inf, 363.2, np.inf)) == "more than 363"
 
 
 def test_networks_that_failed_are_named():
@@ -167,13 +171,48 @@ def test_non_inferiority_finds_the_true_factor_and_refuses_a_larger_one():
         non_inferiority(table, "error", *groups, margin=1.0)
 
 
-def test_the_simultaneous_band_is_wider_and_is_missing_where_k_is_censored():
+def test_the_simultaneous_band_is_wider_and_open_where_k_is_censored():
     result = data_equivalence(power_law_table(4.0), "error").set_index("N")
     inside = result.loc[[10, 20, 50, 100, 200]]
     assert (inside["band_low"] < inside["low"]).all()
     assert (inside["band_high"] > inside["high"]).all()
-    assert np.isnan(result.loc[2000, "band_low"])
+    assert result.loc[2000, "band_high"] == np.inf
     np.testing.assert_allclose(result["transferred"], (result["k"] - 1) * result.index)
+
+
+@given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=7, max_size=7), min_size=1, max_size=5))
+def test_monotone_curves_are_those_of_isotonic_regression(curves):
+    """The min–max formula over many curves at once against SciPy's pool-adjacent-violators on each."""
+    expected = [isotonic_regression(curve, increasing=False).x for curve in curves]
+    np.testing.assert_allclose(monotone(np.array(curves)), expected, rtol=1e-12, atol=1e-12 * 1e3)
+
+
+def test_k_is_the_one_of_scipys_isotonic_regression():
+    """k(N) from SciPy's monotone curves and `np.interp`, curve by curve."""
+    table = power_law_table(3.0, n_seeds=9, noise=1.5, rng_seed=5)
+    logs = np.log(table.pivot(index="seed", columns=["arm", "N"], values="error"))
+    transfer, scratch = (
+        isotonic_regression(iqm(logs[arm].to_numpy(), axis=0), increasing=False).x for arm in ("transfer", "scratch")
+    )
+    assert len(set(scratch)) < len(VOLUMES), "some points must be pooled for this to test anything"
+    result = data_equivalence(table, "error", resamples=10).set_index("N")["k"]
+    for n, level in zip(VOLUMES, transfer, strict=True):
+        if scratch[-1] < level < scratch[0]:
+            reached = np.interp(-level, -scratch, np.log(VOLUMES))
+            assert result[n] == pytest.approx(np.exp(reached) / n, rel=1e-12)
+
+
+def test_an_interval_is_expanded_more_for_few_seeds():
+    """Hesterberg's table: 2.5 % at each end becomes 2.1 % for 50 seeds, and nearly nothing for 3."""
+    assert tail_share(50) == pytest.approx(0.0212, abs=1e-4)
+    assert tail_share(10**6) == pytest.approx(0.025, abs=1e-5)
+    assert tail_share(3) < 1e-4
+
+
+def test_winning_every_time_is_no_certainty():
+    rows = [{"arm": arm, "seed": seed, "error": error} for arm, error in (("a", 1.0), ("b", 2.0)) for seed in range(50)]
+    share = probability_of_improvement(pd.DataFrame(rows), "error", {"arm": "a"}, {"arm": "b"})
+    assert share == Estimate(1.0, pytest.approx(50 / (50 + 1.959964**2)), 1.0)
 
 
 def test_the_simultaneous_band_covers_all_volumes_at_once():

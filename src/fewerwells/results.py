@@ -7,13 +7,15 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from fewerwells.datasets import BIG, SMALL, sobol_inputs
 from fewerwells.evaluation import ERROR_COLUMNS
 
 COLUMNS = (
@@ -56,6 +58,10 @@ _DECIDING = (
 
 class DamagedTable(ValueError):
     """A results file is missing, empty, cut short or changed since it was written."""
+
+
+class InconsistentTables(ValueError):
+    """Tables of results contradict themselves or one another."""
 
 
 def digest(value) -> str:
@@ -162,3 +168,40 @@ def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) ->
     except DamagedTable:
         write_table(compute(), path, **notes)
         return read_table(path)
+
+
+def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse tables whose numbers cannot all come from the networks that they name.
+
+    Two things must hold whatever was trained: a network's mean error over the big domain is the mean of those inside
+    and outside the small one, weighted by their test points; and a network that several tables hold (the same
+    `parameter_hash`) has the same errors in all of them.
+
+    Args:
+        tables: tidy tables by name.
+
+    Raises:
+        InconsistentTables: one of the two does not hold; the message names table and rows.
+    """
+    share = float(SMALL.contains(sobol_inputs(BIG)).mean())
+    for name, table in tables.items():
+        whole = share * table["sobol_inside_mean"] + (1 - share) * table["sobol_outside_mean"]
+        wrong = ~np.isclose(whole, table["sobol_all_mean"], rtol=1e-5, equal_nan=True)
+        if wrong.any():
+            first = table[wrong].iloc[0]
+            raise InconsistentTables(
+                f"{name}: in {wrong.sum()} rows the error over the big domain is not the mean of those inside and "
+                f"outside the small one, first {first['arm']} on {first['target']}, N = {first['N']}, seed {first['seed']}."
+            )
+    rows = pd.concat([table.assign(table=name) for name, table in tables.items()], ignore_index=True)
+    shared = rows[rows.duplicated("parameter_hash", keep=False)]
+    errors = shared.groupby("parameter_hash")[list(ERROR_COLUMNS)]
+    spread = errors.max() / errors.min() - 1
+    differing = spread.index[(spread > 1e-6).any(axis=1)]
+    if len(differing):
+        first = shared[shared["parameter_hash"] == differing[0]].iloc[0]
+        places = ", ".join(shared.loc[shared["parameter_hash"] == differing[0], "table"])
+        raise InconsistentTables(
+            f"{len(differing)} networks have different errors in different rows, first {first['arm']} on "
+            f"{first['target']}, N = {first['N']}, seed {first['seed']}, in {places}."
+        )

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import isotonic_regression
-from scipy.stats import trim_mean
+from scipy.stats import norm, t, trim_mean
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -41,17 +40,37 @@ class Estimate:
     high: float
 
 
-def interval(bootstrap: np.ndarray) -> tuple[float, float]:
-    """Percentile interval of bootstrap values; infinite values count as what they are."""
-    tail = (1 - LEVEL) / 2
+def tail_share(n_seeds: int, level: float = LEVEL) -> float:
+    """The share of bootstrap values to leave out at each end of a percentile interval.
+
+    Percentile intervals are too narrow for few seeds: a resample spreads around its own centre, which makes the
+    bootstrap's variance smaller by the factor (n − 1)/n, and they use the normal's quantiles where the spread itself
+    is estimated. Both are made good by the *expanded* percentile interval (Hesterberg 2015), which goes further
+    out: Φ(−√(n/(n − 1)) · t_{n−1}) instead of Φ(−z).
+    """
+    if n_seeds < 2:
+        return (1 - level) / 2
+    return float(norm.cdf(-np.sqrt(n_seeds / (n_seeds - 1)) * t.ppf((1 + level) / 2, n_seeds - 1)))
+
+
+def interval(bootstrap: np.ndarray, n_seeds: int, level: float = LEVEL) -> tuple[float, float]:
+    """Expanded percentile interval (Hesterberg 2015) of bootstrap values; infinite values count as what they are.
+
+    Args:
+        bootstrap: (B,) values; those that are not numbers are left out.
+        n_seeds: how many seeds were resampled.
+        level: how often the interval should hold the truth.
+    """
+    return _percentiles(bootstrap, tail_share(n_seeds, level))
+
+
+def _percentiles(bootstrap: np.ndarray, tail: float) -> tuple[float, float]:
     ordered = np.sort(bootstrap[~np.isnan(bootstrap)])
     if len(ordered) == 0:
         return np.nan, np.nan
-    low, high = (
-        ordered[int(np.floor(tail * (len(ordered) - 1)))],
-        ordered[int(np.ceil((1 - tail) * (len(ordered) - 1)))],
-    )
-    return float(low), float(high)
+    last = len(ordered) - 1
+    # whole ranks, not interpolated ones: half-way to an infinite value there is nothing
+    return float(ordered[int(np.floor(tail * last))]), float(ordered[int(np.ceil((1 - tail) * last))])
 
 
 def seed_matrix(table: pd.DataFrame, column: str, by: list[str]) -> tuple[np.ndarray, list[int], pd.Index]:
@@ -93,7 +112,7 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
         row = keys | {"n_seeds": len(logs), "n_failed": len(logs) - len(logs_ok)}
         if len(logs_ok):
             draws = iqm(logs_ok[resampled_seeds(len(logs_ok))])
-            low, high = interval(draws)
+            low, high = interval(draws, len(logs_ok))
             q10, q90 = np.quantile(logs_ok, [0.1, 0.9])
             values = {"error": iqm(logs_ok), "low": low, "high": high, "spread_low": q10, "spread_high": q90}
         else:
@@ -118,13 +137,16 @@ def _paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) ->
     return one, two
 
 
-def paired_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator: dict) -> Estimate:
+def paired_ratio(
+    table: pd.DataFrame, column: str, numerator: dict, denominator: dict, level: float = LEVEL
+) -> Estimate:
     """How many times larger one group's error is than another's: exp of the IQM over seeds of the log ratio.
 
     Args:
         table: the tidy table.
         column: an error column.
         numerator, denominator: values of columns that pick one row a seed each.
+        level: of the interval.
 
     Raises:
         ValueError: a group does not hold exactly one row for each seed.
@@ -133,20 +155,26 @@ def paired_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator:
     if len(top) == 0:
         return Estimate(np.nan, np.nan, np.nan)
     difference = top - bottom
-    low, high = interval(iqm(difference[resampled_seeds(len(difference))]))
+    low, high = interval(iqm(difference[resampled_seeds(len(difference))]), len(difference), level)
     return Estimate(*(float(np.exp(v)) for v in (iqm(difference), low, high)))
 
 
-def probability_of_improvement(table: pd.DataFrame, column: str, better: dict, worse: dict) -> Estimate:
+def probability_of_improvement(
+    table: pd.DataFrame, column: str, better: dict, worse: dict, level: float = LEVEL
+) -> Estimate:
     """How often one group's network beats the other's of the same seed (Agarwal et al. 2021, in its paired form).
+
+    Over paired seeds this is a plain share of wins, so its interval is Wilson's (Brown et al. 2001). The bootstrap's
+    would be [1, 1] for 50 wins in 50 seeds, as if a 51st could not be lost.
 
     Args:
         table: the tidy table.
         column: an error column.
         better, worse: values of columns that pick one row a seed each; a tie counts half.
+        level: of the interval.
 
     Returns:
-        The share of seeds in which `better` has the lower error, with its bootstrap interval over seeds.
+        The share of seeds in which `better` has the lower error, with its interval.
 
     Raises:
         ValueError: a group does not hold exactly one row for each seed.
@@ -154,9 +182,12 @@ def probability_of_improvement(table: pd.DataFrame, column: str, better: dict, w
     one, two = _paired_logs(table, column, better, worse)
     if len(one) == 0:
         return Estimate(np.nan, np.nan, np.nan)
-    wins = (one < two) + 0.5 * (one == two)
-    low, high = interval(wins[resampled_seeds(len(wins))].mean(axis=1))
-    return Estimate(float(wins.mean()), low, high)
+    share, n = float(np.mean((one < two) + 0.5 * (one == two))), len(one)
+    z = norm.ppf((1 + level) / 2)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    # at a share of 0 or 1 the formula's end is that share itself, but for rounding
+    return Estimate(share, float(min(share, centre - reach)), float(max(share, centre + reach)))
 
 
 @dataclass(frozen=True)
@@ -200,44 +231,72 @@ def non_inferiority(
         return NonInferiority(np.nan, np.nan, margin)
     difference = one - two
     draws = iqm(difference[resampled_seeds(len(difference))])
-    return NonInferiority(float(np.exp(iqm(difference))), float(np.exp(np.quantile(draws, LEVEL))), margin)
+    upper = interval(draws, len(difference), 2 * LEVEL - 1)[1]  # one-sided: 5 % in the one tail that counts
+    return NonInferiority(float(np.exp(iqm(difference))), float(np.exp(upper)), margin)
 
 
-def _first_crossing(levels: np.ndarray, log_volumes: np.ndarray, level: float) -> float:
-    """log N at which a falling curve, linear between its points, first reaches a level.
-
-    −∞ where the first point is already below it, +∞ where the last is still above it: the curve does not reach so far.
-    """
-    below = np.nonzero(levels <= level)[0]
-    if len(below) == 0:
-        return np.inf
-    right = below[0]
-    if right == 0:
-        return log_volumes[0] if levels[0] == level else -np.inf
-    left = right - 1
-    share = (levels[left] - level) / (levels[left] - levels[right])
-    return log_volumes[left] + share * (log_volumes[right] - log_volumes[left])
-
-
-def _simultaneous_band(centre: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A band for several bootstrapped values at once, by the largest |t| over them in each resample.
+def monotone(levels: np.ndarray) -> np.ndarray:
+    """The falling curves nearest to some curves in squared distance (isotonic regression, de Leeuw et al. 2009).
 
     Args:
-        centre: (M,) estimates.
-        draws: (B, M) bootstrap values.
+        levels: (..., M), each row a curve.
 
     Returns:
-        Lower and upper ends, (M,); NaN where an estimate or more than a few draws are not finite, for such a value has
-        no standard error.
+        (..., M): what pool-adjacent-violators gives, by the min–max formula, which treats many curves at once.
     """
-    low, high = np.full_like(centre, np.nan), np.full_like(centre, np.nan)
-    usable = np.isfinite(centre) & (np.isfinite(draws).mean(axis=0) > 0.99)
-    whole = draws[np.isfinite(draws[:, usable]).all(axis=1)][:, usable]
-    if usable.any() and len(whole) > 1:
-        error = np.maximum(whole.std(axis=0, ddof=1), 1e-12)
-        reach = np.quantile(np.max(np.abs(whole - centre[usable]) / error, axis=1), LEVEL)
-        low[usable], high[usable] = centre[usable] - reach * error, centre[usable] + reach * error
-    return low, high
+    levels = np.asarray(levels, float)
+    size = levels.shape[-1]
+    first, last = np.arange(size)[:, None], np.arange(size)
+    sums = np.concatenate([np.zeros((*levels.shape[:-1], 1)), np.cumsum(levels, axis=-1)], axis=-1)
+    # means[..., i, j]: the mean of the curve from point i to point j
+    means = (sums[..., None, 1:] - sums[..., :-1, None]) / np.maximum(last - first + 1, 1)
+    means = np.where(first <= last, means, -np.inf)
+    highest = np.maximum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]  # over all ends from j on
+    return np.where(first <= last, highest, np.inf).min(axis=-2)
+
+
+def _first_crossing(curves: np.ndarray, log_volumes: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """log N at which falling curves, linear between their points, first reach given levels.
+
+    Args:
+        curves: (B, M), each row falling.
+        log_volumes: (M,).
+        levels: (B, K).
+
+    Returns:
+        (B, K); −∞ where the first point is already below the level, +∞ where the last is still above it: the curve
+        does not reach so far.
+    """
+    below = curves[:, None, :] <= levels[:, :, None]
+    right = below.argmax(axis=-1)
+    left = np.maximum(right - 1, 0)
+    at_right, at_left = (np.take_along_axis(curves, index, axis=-1) for index in (right, left))
+    fall = np.where(at_left > at_right, at_left - at_right, 1.0)
+    crossing = log_volumes[left] + (at_left - levels) / fall * (log_volumes[right] - log_volumes[left])
+    crossing = np.where(right > 0, crossing, np.where(at_right == levels, log_volumes[0], -np.inf))
+    return np.where(below.any(axis=-1), crossing, np.inf)
+
+
+def _band_tail(draws: np.ndarray, n_seeds: int) -> float:
+    """The share of draws to leave out at each end so that percentile intervals hold for all columns at once.
+
+    Balanced simultaneous intervals (Beran 1988): a draw is as extreme as its most extreme rank among the columns,
+    and the 5 % most extreme draws may fall outside. Ranks do what the largest |t| does for normal values, but they
+    follow skewed ones too and need no standard error, so infinite values are allowed.
+
+    Args:
+        draws: (B, M) bootstrap values.
+        n_seeds: how many seeds were resampled; the expansion of `tail_share` is applied here too.
+    """
+    shares = []
+    for column in draws.T:
+        ordered = np.sort(column)
+        at_most = np.searchsorted(ordered, column, side="right")
+        at_least = len(column) - np.searchsorted(ordered, column, side="left")
+        shares.append(np.minimum(at_most, at_least) / len(column))
+    tail = float(np.quantile(np.min(shares, axis=0), 1 - LEVEL))
+    # where most draws are censored one tail is empty; the band is still never narrower than the single intervals
+    return tail_share(n_seeds, max(LEVEL, 1 - 2 * tail))
 
 
 def data_equivalence(
@@ -258,10 +317,10 @@ def data_equivalence(
         resamples: bootstrap resamples of whole seeds.
 
     Returns:
-        One row a volume: `N`, `k`, `low`, `high`, `band_low`, `band_high` (a band that holds for all uncensored
-        volumes at once; NaN where k is censored), `transferred` (effective data transferred, (k − 1)·N), `limit_low`, `limit_high` (the smallest and the largest k that
-        the baseline's grid could show at this N), `n_seeds`, `n_failed` (seeds left out because one of their
-        networks has no error).
+        One row a volume: `N`, `k`, `low`, `high`, `band_low`, `band_high` (a band that holds for all volumes at
+        once), `transferred` (effective data transferred, (k − 1)·N), `limit_low`, `limit_high` (the smallest and the
+        largest k that the baseline's grid could show at this N), `n_seeds`, `n_failed` (seeds left out because one
+        of their networks has no error).
 
     Raises:
         ValueError: the table is not paired.
@@ -275,31 +334,30 @@ def data_equivalence(
     volumes, baseline_volumes = curves[arm][2], curves[baseline][2]
 
     def log_k(levels: np.ndarray, baseline_levels: np.ndarray) -> np.ndarray:
-        levels, baseline_levels = (isotonic_regression(v, increasing=False).x for v in (levels, baseline_levels))
-        reached = [_first_crossing(baseline_levels, np.log(baseline_volumes), level) for level in levels]
-        return np.array(reached) - np.log(volumes)
+        reached = _first_crossing(monotone(baseline_levels), np.log(baseline_volumes), monotone(levels))
+        return reached - np.log(volumes)
 
     logs, baseline_logs = curves[arm][0], curves[baseline][0]
     whole = np.isfinite(logs).all(axis=1) & np.isfinite(baseline_logs).all(axis=1)
     if not whole.any():
         raise ValueError(f"none of the {len(whole)} seeds has an error at every volume.")
     logs, baseline_logs = logs[whole], baseline_logs[whole]
-    centre = log_k(iqm(logs, axis=0), iqm(baseline_logs, axis=0))
+    centre = log_k(iqm(logs, axis=0)[None], iqm(baseline_logs, axis=0)[None])[0]
     picked = resampled_seeds(len(logs), resamples)
-    resampled = zip(iqm(logs[picked], axis=1), iqm(baseline_logs[picked], axis=1), strict=True)
-    draws = np.array([log_k(levels, baseline_levels) for levels, baseline_levels in resampled])
-    band_low, band_high = _simultaneous_band(centre, draws)
+    draws = log_k(iqm(logs[picked], axis=1), iqm(baseline_logs[picked], axis=1))
+    band_tail = _band_tail(draws, len(logs))
     rows = []
     for index, volume in enumerate(volumes):
-        low, high = interval(draws[:, index])
+        low, high = interval(draws[:, index], len(logs))
+        band_low, band_high = _percentiles(draws[:, index], band_tail)
         rows.append(
             {
                 "N": int(volume),
                 "k": float(np.exp(centre[index])),
                 "low": float(np.exp(low)),
                 "high": float(np.exp(high)),
-                "band_low": float(np.exp(band_low[index])),
-                "band_high": float(np.exp(band_high[index])),
+                "band_low": float(np.exp(band_low)),
+                "band_high": float(np.exp(band_high)),
                 "transferred": float((np.exp(centre[index]) - 1) * volume),
                 "limit_low": baseline_volumes[0] / volume,
                 "limit_high": baseline_volumes[-1] / volume,

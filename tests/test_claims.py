@@ -1,0 +1,263 @@
+"""The gate between tables and prose: what it lets pass, and that no arm can be lost or mixed up unnoticed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewerwells.chapters import project_root
+from fewerwells.claims import (
+    CLAIMS,
+    Claim,
+    ClaimError,
+    Reading,
+    by_region,
+    check_stated,
+    claims_on,
+    judge,
+    turned_sentences,
+    verdict,
+)
+from fewerwells.evaluation import ERROR_COLUMNS
+from fewerwells.quantities import (
+    ErrorRatio,
+    LargestEquivalence,
+    RatioChange,
+    Unevenness,
+    largest,
+    nearest,
+    share_of_oracle,
+    smallest,
+)
+from fewerwells.results import InconsistentTables, check_tables, read_table
+from fewerwells.statistics import Estimate
+
+ERRORS = list(ERROR_COLUMNS)
+RESULTS = project_root() / "results"
+PUBLISHED = {path.stem: read_table(path) for path in sorted(RESULTS.glob("*.csv"))}
+ARMS = [(name, arm) for name, table in PUBLISHED.items() for arm in table["arm"].unique()]
+
+
+def changed(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return PUBLISHED | {name: table}
+
+
+def with_shuffled_errors(table: pd.DataFrame, rows: pd.Series, rng_seed: int = 0) -> pd.DataFrame:
+    """The same rows, where the networks among `rows` have exchanged all their errors."""
+    table = table.copy()
+    places = np.flatnonzero(rows)
+    drawn = np.random.default_rng(rng_seed).permutation(places)
+    table.iloc[places, table.columns.get_indexer(ERRORS)] = table[ERRORS].to_numpy()[drawn]
+    return table
+
+
+@pytest.fixture(scope="module")
+def judged():
+    return judge(PUBLISHED)
+
+
+def test_the_published_tables_bear_out_the_prose(judged):
+    check_stated(judged)
+
+
+def test_every_claim_has_a_verdict_and_a_name_of_its_own(judged):
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+    assert {judgement.claim.name for judgement in judged} == {claim.name for claim in CLAIMS}
+    for judgement in judged:
+        assert judgement.verdict == judgement.claim.stated
+        assert all(np.isfinite(finding.estimate.low) for finding in judgement.findings.values())
+
+
+@pytest.mark.parametrize(("name", "arm"), ARMS)
+class TestEveryArm:
+    def test_its_rows_are_missed(self, name, arm):
+        table = PUBLISHED[name]
+        with pytest.raises(ClaimError, match=rf"cannot be judged from {name}.*arm = {arm}"):
+            judge(changed(name, table[table["arm"] != arm]))
+
+    def test_a_volume_or_target_of_it_is_missed(self, name, arm):
+        table = PUBLISHED[name]
+        rows = table["arm"] == arm
+        column = "target" if table["target"].nunique() > 1 else "N"
+        for value in table.loc[rows, column].unique():
+            with pytest.raises(ClaimError, match="cannot be judged"):
+                judge(changed(name, table[~(rows & (table[column] == value))]))
+
+    def test_a_seed_of_one_of_its_cells_is_missed(self, name, arm):
+        table = PUBLISHED[name]
+        last = table.index[table["arm"] == arm][-1]
+        with pytest.raises(ClaimError, match="seeds"):
+            judge(changed(name, table.drop(index=last)))
+
+    def test_its_errors_cannot_be_mixed_up(self, name, arm):
+        """Across volumes, targets and seeds, whole rows of errors: the networks keep their names, not their errors."""
+        table = PUBLISHED[name]
+        with pytest.raises((ClaimError, InconsistentTables)):
+            check_stated(judge(changed(name, with_shuffled_errors(table, table["arm"] == arm))))
+
+    def test_one_error_of_it_cannot_be_mixed_up(self, name, arm):
+        table = PUBLISHED[name].copy()
+        rows = (table["arm"] == arm).to_numpy()
+        column = table.columns.get_loc("sobol_inside_mean")
+        table.iloc[rows, column] = np.random.default_rng(0).permutation(table.iloc[rows, column])
+        with pytest.raises(InconsistentTables, match=name):
+            judge(changed(name, table))
+
+    def test_it_cannot_be_mistaken_for_another_arm(self, name, arm):
+        table = PUBLISHED[name]
+        other = next(one for one in table["arm"].unique() if one != arm)
+        rows = table["arm"].isin([arm, other])
+        with pytest.raises((ClaimError, InconsistentTables)):
+            check_stated(judge(changed(name, with_shuffled_errors(table, rows))))
+
+
+@pytest.mark.parametrize("arm", ["transfer", "scratch"])
+def test_verdicts_alone_notice_a_learning_curve_that_was_mixed_up(arm):
+    """Without the second table, which holds some of the same networks, claims on Experiment 1 still turn."""
+    table = PUBLISHED["experiment_1"]
+    mixed = {"experiment_1": with_shuffled_errors(table, table["arm"] == arm)}
+    assert turned_sentences(judge(mixed, claims_on("experiment_1")))
+
+
+def test_verdicts_alone_notice_targets_that_were_mixed_up():
+    table = PUBLISHED["experiment_2"]
+    mixed = {"experiment_2": with_shuffled_errors(table, table["arm"] == "transfer")}
+    assert turned_sentences(judge(mixed, claims_on("experiment_2")))
+
+
+def test_seeds_within_a_cell_are_exchangeable_but_for_their_pairing():
+    """What no statistic can notice: another order of seeds inside one cell that no other table holds.
+
+    Seeds have no order, so the centre stays; only the pairing is lost. It is the table's checksum that guards this.
+    """
+    table = PUBLISHED["experiment_2"]
+    cell = (table["arm"] == "oracle") & (table["target"] == "n = 3")
+    check_stated(judge(changed("experiment_2", with_shuffled_errors(table, cell))))
+
+
+def test_the_gate_names_every_sentence_that_is_now_false():
+    table = PUBLISHED["experiment_1"].copy()
+    arms = {"transfer": "scratch", "scratch": "transfer"}
+    table["arm"] = table["arm"].replace(arms)
+    judged = judge({"experiment_1": table}, claims_on("experiment_1"))
+    with pytest.raises(ClaimError) as caught:
+        check_stated(judged)
+    message = str(caught.value)
+    assert "“At high volumes transfer reaches a lower error than training from scratch.”" in message
+    assert "(wins-at-high-volume, over 0–20 nM) stands in the book as supported, but is contradicted: 1.57 [" in message
+    assert "never-harmful was not judged." in message
+
+
+def test_a_missing_table_is_named():
+    with pytest.raises(ClaimError, match="comparable-to-oracles cannot be judged: there is no table experiment_2"):
+        judge({"experiment_1": PUBLISHED["experiment_1"]})
+
+
+def test_networks_that_two_tables_share_must_agree():
+    table = PUBLISHED["experiment_2"].copy()
+    row = table.index[(table["arm"] == "oracle") & (table["target"] == "n = 2")][0]
+    table.loc[row, "uniform_all_variance"] *= 1.01
+    with pytest.raises(InconsistentTables, match=r"1 networks have different errors.*oracle on n = 2.*experiment_1"):
+        check_tables(changed("experiment_2", table))
+
+
+def made_up(errors: dict[tuple[str, str, int], list[float]]) -> pd.DataFrame:
+    rows = [
+        {"arm": arm, "target": target, "N": n, "seed": seed, "error": error}
+        for (arm, target, n), values in errors.items()
+        for seed, error in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+class TestQuantities:
+    table = made_up(
+        {
+            ("a", "t", 10): [4.0] * 8,
+            ("a", "t", 100): [1.0] * 8,
+            ("a", "u", 10): [9.0] * 8,
+            ("b", "t", 10): [8.0] * 8,
+            ("b", "t", 100): [4.0] * 8,
+            ("b", "u", 10): [3.0] * 8,
+            ("b", "t", 1000): [1.0] * 8,
+            ("oracle", "t", 400): [0.5] * 8,
+        }
+    )
+    only_t = table[table["target"] == "t"]
+
+    def test_volumes_are_those_that_the_arms_share(self):
+        at = {
+            pick: ErrorRatio("x", {"arm": "b", "N": volume}, {"arm": "a", "N": volume}, "error")
+            for pick, volume in {"smallest": smallest, "largest": largest, "near": nearest(60)}.items()
+        }
+        values = {pick: quantity.estimates(self.only_t)[""].value for pick, quantity in at.items()}
+        assert values == pytest.approx({"smallest": 2.0, "largest": 4.0, "near": 4.0})
+
+    def test_a_share_of_the_oracle(self):
+        quarter = ErrorRatio("x", {"arm": "a", "N": share_of_oracle(0.25)}, {"arm": "oracle"}, "error")
+        assert quarter.estimates(self.only_t)[""].value == pytest.approx(2.0)
+
+    def test_one_ratio_for_each_target(self):
+        by_target = ErrorRatio("x", {"arm": "a"}, {"arm": "b"}, "error", where={"N": 10}, per="target")
+        assert {k: v.value for k, v in by_target.estimates(self.table).items()} == pytest.approx({"t": 0.5, "u": 3.0})
+
+    def test_a_target_that_one_arm_lacks_is_an_error(self):
+        by_target = ErrorRatio("x", {"arm": "a"}, {"arm": "b"}, "error", where={"N": 10}, per="target")
+        lacking = self.table[~((self.table["arm"] == "b") & (self.table["target"] == "u"))]
+        with pytest.raises(ValueError, match="0 rows"):
+            by_target.estimates(lacking)
+
+    def test_a_change_of_ratio(self):
+        change = RatioChange("x", {"arm": "a"}, {"arm": "b"}, largest, smallest, "error")
+        assert change.estimates(self.only_t)[""].value == pytest.approx(0.5)
+
+    def test_every_two_targets(self):
+        uneven = Unevenness("x", {"arm": "a", "N": 10}, "target", "error").estimates(self.table)
+        assert {k: v.value for k, v in uneven.items()} == pytest.approx({"t over u": 4 / 9, "u over t": 9 / 4})
+
+    def test_intervals_that_must_hold_at_once_are_wider(self):
+        rng = np.random.default_rng(0)
+        noisy = self.table.assign(error=self.table["error"] * np.exp(rng.normal(0, 0.2, len(self.table))))
+        one = ErrorRatio("x", {"arm": "a"}, {"arm": "b"}, "error", where={"N": 10, "target": "t"})
+        both = replace(one, where={"N": 10}, per="target")
+        single, widened = one.estimates(noisy)[""], both.estimates(noisy)["t"]
+        assert widened.value == single.value
+        assert widened.low < single.low < single.high < widened.high
+
+    def test_the_largest_equivalence_says_when_the_grid_ends(self):
+        curves = self.only_t[self.only_t["arm"].isin(["a", "b"])]
+        k = LargestEquivalence("x", 4.0, "error", arm="a", baseline="b").estimates(curves)[""]
+        assert [k.value, k.low, k.high] == pytest.approx([10.0, 10.0, 10.0])
+        better = curves.assign(error=curves["error"].where(curves["arm"] == "b", curves["error"] / 10))
+        assert LargestEquivalence("x", 4.0, "error", arm="a", baseline="b").estimates(better)[""] == Estimate(
+            np.inf, 100.0, np.inf
+        )
+
+    def test_a_grid_that_could_not_show_it_says_nothing(self):
+        k = LargestEquivalence("x", 1000.0, "error", arm="a", baseline="b").estimates(self.only_t)[""]
+        assert np.isnan(k.value)
+        assert verdict(k, (1000.0, np.inf)) == "undecided"
+
+
+def claim(**stated: str) -> Claim:
+    quantity = ErrorRatio("x", {"arm": "a"}, {"arm": "b"})
+    return Claim("name", "Words.", "a < b", by_region(quantity, **stated), (-np.inf, 1.0), "fig-x")
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"whole": "supported"}, "supported"),
+        ({"whole": "supported", "inside": "supported"}, "supported"),
+        ({"whole": "supported", "inside": "contradicted"}, "depends on where one looks"),
+        ({"whole": "supported", "inside": "undecided"}, "depends on where one looks"),
+    ],
+)
+def test_a_verdict_of_several_readings(stated, expected):
+    assert claim(**stated).stated == expected
+
+
+def test_a_stated_verdict_must_be_one():
+    with pytest.raises(ValueError, match="'proven'; choose one of supported"):
+        Reading(ErrorRatio("x", {"arm": "a"}, {"arm": "b"}), "proven")
