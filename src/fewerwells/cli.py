@@ -71,19 +71,19 @@ def book(
 
 @app.command()
 def publish() -> None:
-    """Write both experiments' tables and the main figure at paper size to results/, where git keeps them.
+    """Write the tables of the published run and the main figure to results/, where git keeps them.
 
     What `fewerwells book` has computed before is read back; what is missing is trained.
     """
     from fewerwells.chapters import project_root
     from fewerwells.experiments import run as run_design
-    from fewerwells.parameters import Experiment1, Experiment2
+    from fewerwells.parameters import PUBLISHED, Experiment1
     from fewerwells.plots.results import save_answer
     from fewerwells.results import write_table
     from fewerwells.statistics import geometric_summary
 
     folder = project_root() / "results"
-    for name, model in (("experiment_1", Experiment1), ("experiment_2", Experiment2)):
+    for name, model in PUBLISHED.items():
         write_table(run_design(model()), folder / f"{name}.csv", parameters=model().model_dump())
         typer.echo(f"wrote results/{name}.csv")
     save_answer(geometric_summary(run_design(Experiment1()), "sobol_all_mean", ["arm", "N"]), folder / "answer.svg")

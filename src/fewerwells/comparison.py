@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fewerwells.parameters import ParameterError
+from fewerwells.parameters import PUBLISHED, ParameterError
 from fewerwells.results import COLUMNS, KEY, DamagedTable, read_table
 from fewerwells.statistics import LEVEL, RESAMPLES, iqm, resampled_seeds
 
@@ -55,7 +55,7 @@ def read_published(folder: Path) -> pd.DataFrame:
         ParameterError: a published table is missing or damaged.
     """
     try:
-        tables = [read_table(folder / f"experiment_{number}.csv") for number in (1, 2)]
+        tables = [read_table(folder / f"{name}.csv") for name in PUBLISHED]
     except DamagedTable as error:
         raise ParameterError(str(error)) from None
     return pd.concat(tables, ignore_index=True).drop_duplicates(list(KEY))

@@ -117,7 +117,10 @@ CONTENDERS = (
     "residual",
     "fit, n = 1",
     "fit, n free",
-    "Gaussian process",
+    "fit, library without truth",
+    "fit, library",
+    "Gaussian process, log inputs",
+    "Gaussian process, big domain",
     "Gaussian process on fit",
 )
 SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
@@ -358,8 +361,9 @@ class Targets(TrainingParameters):
 
 
 class WinnerMap(TrainingParameters):
-    """The contenders over the number of wells and the noise of the measurement."""
+    """The contenders over the number of wells and the noise of the measurement, on `map_seeds` of the paired seeds."""
 
+    map_seeds: int = Field(default=None, ge=1, le=10_000)
     map_circuits: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
     map_volumes: list[Volume] = Field(default=None, min_length=1)
     map_noises: list[Noise] = Field(default=None, min_length=1)
@@ -369,13 +373,15 @@ class WinnerMap(TrainingParameters):
         """One a noise."""
         targets = [reference_circuit(name) for name in self.map_circuits]
         cells = tuple(Cell(arm, t, n) for t in targets for n in self.map_volumes for arm in CONTENDERS)
-        return [Design(replace(self.protocol, noise=noise), tuple(self.seeds), cells) for noise in self.map_noises]
+        seeds = tuple(range(self.first_seed, self.first_seed + self.map_seeds))
+        return [Design(replace(self.protocol, noise=noise), seeds, cells) for noise in self.map_noises]
 
 
 class RandomSystems(TrainingParameters):
-    """The study's arms and the best rivals on systems drawn at random."""
+    """The study's arms and the best rivals on systems drawn at random, each on `system_seeds` of the paired seeds."""
 
     n_systems: int = Field(default=None, ge=1, le=1000)
+    system_seeds: int = Field(default=None, ge=1, le=10_000)
     system_volumes: list[Volume] = Field(default=None, min_length=1)
 
     @property
@@ -388,7 +394,8 @@ class RandomSystems(TrainingParameters):
             cells.append(Cell("oracle", system.target, self.oracle_volume))
             scale = system.source.largest_output
             protocol = replace(self.protocol, source=system.source, output_scale=scale)
-            designs.append(Design(protocol, tuple(self.seeds), tuple(cells)))
+            seeds = tuple(range(self.first_seed, self.first_seed + self.system_seeds))
+            designs.append(Design(protocol, seeds, tuple(cells)))
         return designs
 
 
@@ -414,13 +421,13 @@ class WhoElse(TrainingParameters):
     @property
     def winner_map(self) -> WinnerMap:
         """The contenders over wells and noise."""
-        names = ("map_circuits", "map_volumes", "map_noises")
-        return self._part(WinnerMap, n_seeds=self.map_seeds, **{name: getattr(self, name) for name in names})
+        names = ("map_circuits", "map_volumes", "map_noises", "map_seeds")
+        return self._part(WinnerMap, **{name: getattr(self, name) for name in names})
 
     @property
     def random_systems(self) -> RandomSystems:
         """The study's arms and the best rivals on systems drawn at random."""
-        return self._part(RandomSystems, n_seeds=self.system_seeds, n_systems=self.n_systems)
+        return self._part(RandomSystems, system_seeds=self.system_seeds, n_systems=self.n_systems)
 
 
 class Sweeps(ProfileParameters):
@@ -454,6 +461,16 @@ class TrainItYourself(Findings):
     wells: int = Field(default=96, ge=8, le=384, multiple_of=8)
     seed: int = Field(default=0, ge=0, le=9999)
 
+
+# The tables that git keeps under results/: everything at paper size.
+PUBLISHED: dict[str, type[TrainingParameters]] = {
+    "experiment_1": Experiment1,
+    "experiment_2": Experiment2,
+    "controls": Controls,
+    "targets": Targets,
+    "winner_map": WinnerMap,
+    "random_systems": RandomSystems,
+}
 
 CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "intro": Findings,

@@ -128,11 +128,14 @@ class Arm:
     Attributes:
         asks: the question that the arm answers.
         phases: how its network is trained; none where there is no network.
-        equation: "source" (the simple model as it is given) or a form of `fitting.FORMS`, fitted to the wells. What
-            it is for depends on the rest: a phase "refitted" trains on it; with `on_top` the network or Gaussian
-            process learns what it leaves over; alone it is itself the prediction.
+        equation: "source" (the simple model as it is given), a form of `fitting.FORM_NAMES` fitted to the wells, or
+            "library" or "library without truth" (see `library`). What it is for depends on the rest: a phase
+            "refitted" trains on it; with `on_top` the network or Gaussian process learns what it leaves over; alone
+            it is itself the prediction.
         on_top: learn target minus equation and predict the sum.
         gaussian_process: fit a Gaussian process to the wells.
+        log_inputs: give the Gaussian process log(x + 0.5 nM) instead of x.
+        wells: where the wells of a fit or a Gaussian process lie; a network's are those of its phases.
     """
 
     asks: str
@@ -140,6 +143,8 @@ class Arm:
     equation: str = ""
     on_top: bool = False
     gaussian_process: bool = False
+    log_inputs: bool = False
+    wells: Domain = SMALL
 
 
 def _pretrained_on(data: str) -> tuple[Phase, ...]:
@@ -158,6 +163,9 @@ STUDY_ARMS = {
 CONTROLS = {
     "step-matched scratch": Arm("Is it only more compute?", (Phase("real", SMALL, "wells", "step-matched"),)),
     "big-domain scratch": Arm("Is it the domain of the wells?", (Phase("real", BIG, "wells", "all"),)),
+    "big-domain transfer": Arm(
+        "… and is the simulation worth anything then?", (PRETRAINING, Phase("real", BIG, "wells", "fine-tuning"))
+    ),
     "swapped inputs": Arm("Does any circuit do?", _pretrained_on("swapped inputs")),
     "random function": Arm("Does any smooth function do?", _pretrained_on("random function")),
     "shuffled labels": Arm("Does any warm start do?", _pretrained_on("shuffled labels")),
@@ -185,7 +193,11 @@ RIVALS = {
     "fit, n free": Arm("… with a Hill coefficient?", equation="hill"),
     "fit, family": Arm("… with the whole family, n and b?", equation="family"),
     "fit, true form": Arm("… for someone who knows the true equation?", equation="true"),
+    "fit, library": Arm("… for someone who lists four mechanisms?", equation="library"),
+    "fit, library without truth": Arm("… and forgets the right one?", equation="library without truth"),
     "Gaussian process": Arm("What would a statistician do?", gaussian_process=True),
+    "Gaussian process, log inputs": Arm("… on logarithmic concentrations?", gaussian_process=True, log_inputs=True),
+    "Gaussian process, big domain": Arm("… with wells everywhere?", gaussian_process=True, wells=BIG),
     "Gaussian process on source": Arm("… who knows the simple model?", (), "source", True, True),
     "Gaussian process on fit": Arm("… who has fitted the family?", (), "family", True, True),
 }

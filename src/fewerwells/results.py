@@ -51,6 +51,7 @@ _DECIDING = (
     "trials.py",
     "fitting.py",
     "gaussian_processes.py",
+    "library.py",
     "evaluation.py",
     "training/*.py",
 )

@@ -25,6 +25,7 @@ from fewerwells.datasets import (
 )
 from fewerwells.fitting import fit_many
 from fewerwells.gaussian_processes import fit_gaussian_processes
+from fewerwells.library import fit_library, mechanism_of
 from fewerwells.networks import Ensemble, initialise
 from fewerwells.protocol import ARMS, PRETRAINING, PRETRAINING_DATA, Cell, Phase, Protocol
 from fewerwells.training import Training, choose_engine, train
@@ -100,8 +101,19 @@ def _equations(
     if form == "source":
         return [source] * len(seeds), ["ok"] * len(seeds)
     wells = [real_pairs(circuit, n, seed, noise=noise) for seed in seeds]
-    fits = fit_many(form, wells, circuit if form == "true" else None)
+    if form.startswith("library"):
+        fits = fit_library(wells, without=mechanism_of(circuit) if form == "library without truth" else "")
+    else:
+        fits = fit_many(form, wells, circuit if form == "true" else None)
     return [fit.predict for fit in fits], [fit.status for fit in fits]
+
+
+def _logarithmic(x: np.ndarray) -> np.ndarray:
+    return np.log(x + 0.5)  # nM: below half a nanomolar, noise of 1 nM in the output tells little apart
+
+
+def _after_logarithm(predictor: Predictor) -> Predictor:
+    return lambda x: predictor(_logarithmic(x))
 
 
 def _sum(predictor: Predictor, equation: Predictor) -> Predictor:
@@ -168,11 +180,15 @@ def run_cell(
         predictors = [_network(ensemble, index) for index in range(len(seeds))]
         status = ["diverged" if bad else "ok" for bad in diverged]
     elif arm.gaussian_process:
-        wells = [real_pairs(cell.circuit, cell.wells, seed, noise=protocol.noise) for seed in seeds]
+        wells = [real_pairs(cell.circuit, cell.wells, seed, domain=arm.wells, noise=protocol.noise) for seed in seeds]
         if arm.on_top:
             wells = [_leftover(pairs, equation) for pairs, equation in zip(wells, equations, strict=True)]
+        if arm.log_inputs:
+            wells = [Pairs(_logarithmic(pairs.x), pairs.y) for pairs in wells]
         processes = fit_gaussian_processes(wells)
         predictors, used = [process.predict for process in processes], "scikit-learn"
+        if arm.log_inputs:
+            predictors = [_after_logarithm(predict) for predict in predictors]
         status = [process.status for process in processes]
     if arm.on_top:
         predictors = [_sum(p, e) for p, e in zip(predictors, equations, strict=True)]
