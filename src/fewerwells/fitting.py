@@ -176,7 +176,7 @@ def _circuit_parameters(names: tuple[str, ...], mean_theta: float | None, values
 _OPTIONAL = {
     "resource": Coordinate("resource", low=1e-3, high=1e4, start=(0.03, 100.0)),  # nM
     "saturation": Coordinate("saturation", low=1e-4, high=1e4, start=(0.005, 30.0)),
-    "leak": Coordinate("leak", low=0.0, high=100.0, start=(0.0, 0.5), offset=1e-2, own_limit=0.0),
+    "leak": Coordinate("leak", low=0.0, high=1.0, start=(0.0, 0.5), offset=1e-2, own_limit=0.0),
     "mixing": Coordinate("mixing", low=0.0, high=1e4, start=(0.0, 10.0), offset=1e-1, own_limit=0.0),
 }
 
