@@ -25,10 +25,10 @@ REFERENCE_CONCENTRATION = 10.0  # nM: where the shares of the family's states ad
 ETA_LIMIT = 1000.0  # times the largest measured output: η may lie far beyond what the wells have reached
 
 STARTS = 256  # Sobol points whose residuals are compared
-LOCAL_SEARCHES = 4  # at most; the search ends when two of them have found the best optimum
+LOCAL_SEARCHES = 6  # at most; enough is when ENOUGH of them have found the same best optimum
 SCREENING_WELLS = 500  # of a larger data set only the first ones choose between optima; all of them set the parameters
 PARALLEL_FROM = 32  # fits; fewer are done before the workers have started
-ENOUGH = 2
+ENOUGH = 3
 SAME_OPTIMUM = 1e-6  # relative difference of two sums of squares
 
 
@@ -111,31 +111,30 @@ def _hill_parameters(values: np.ndarray) -> dict:
 def _family_parameters(values: np.ndarray) -> dict:
     """θ, n and b of the whole family from three numbers, none of them redundant.
 
-    At fixed n, (θ, b) and (cθ, cⁿb) are the same function, so only the proportions b : θ₁ⁿ : θ₂ⁿ can be measured. We
-    let the three weights b, (θ₁c)ⁿ and (θ₂c)ⁿ add up to 1 at c = `REFERENCE_CONCENTRATION`. Then b is the share of the
-    empty state where both inputs are at c; it runs from 0 (the phosphorylation cycle) to 1. Two numbers fix the
-    proportions: the ratio θ₁/θ₂ and the occupied share 1 − b. The logarithm of the latter suits the search at both
-    ends: near b = 0 it is linear in b and reaches it, near b = 1 it tells 1 − 10⁻³ from 1 − 10⁻⁶.
+    At fixed n, (θ, b) and (cθ, cⁿb) are the same function, so only the proportions b : θ₁ⁿ : θ₂ⁿ can be measured: for
+    b > 0 every member is also one with b = 1, and all that the family adds to the form "hill" is the limit b = 0. The
+    search therefore runs over the ratio θ₁/θ₂, n and κ = b^(1/n)/√(θ₁θ₂), nM. At b = 1, κ is the geometric mean of the
+    two half-saturation concentrations; κ = 0 is b = 0, which is reached exactly and is no further away than 0.05 nM.
 
-    For θ on the scale of the circuits with b = 1, multiply by b^(−1/n).
+    By convention the weights b, (θ₁c)ⁿ and (θ₂c)ⁿ are given such that they add up to 1 at c = `REFERENCE_CONCENTRATION`:
+    b is then the share of the empty state where both inputs are at c. For the θ that go with b = 1, multiply by b^(−1/n).
     """
-    ratio, n, occupied = np.moveaxis(values, -1, 0)
-    log_odds = n * np.log(ratio)  # of finding part 1 rather than part 2 where both are equally concentrated
-    log_weights = np.log(occupied) - np.log1p(np.exp([-log_odds, log_odds]))
-    theta_1, theta_2 = np.exp(log_weights / n) / REFERENCE_CONCENTRATION
-    return {"theta_1": theta_1, "theta_2": theta_2, "n": n, "b": 1.0 - occupied}
+    ratio, n, kappa = np.moveaxis(values, -1, 0)
+    root = np.sqrt(ratio)
+    weights = np.stack([kappa, REFERENCE_CONCENTRATION * root, REFERENCE_CONCENTRATION / root]) ** n
+    total = weights.sum(axis=0)
+    shrink = total ** (-1 / n)
+    return {"theta_1": root * shrink, "theta_2": shrink / root, "n": n, "b": weights[0] / total}
 
 
 FORMS: dict[str, Form] = {
     "simple": Form((Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA)), _hill_parameters, hill_shares),
     "hill": Form((Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA), _N), _hill_parameters, hill_shares),
-    "family": Form(  # its last coordinate is the occupied share, 1 − b
+    "family": Form(
         (
             Coordinate("theta_1/theta_2", low=_K_LOW / _K_HIGH, high=_K_HIGH / _K_LOW, start=(1 / 30, 30.0)),
             _N,
-            Coordinate(
-                "b", low=2 * (REFERENCE_CONCENTRATION / _K_HIGH) ** _N.high, high=1.0, start=(1e-3, 1.0), own_limit=1.0
-            ),
+            Coordinate("b", low=0.0, high=_K_HIGH, start=(0.1, 100.0), offset=_K_LOW, own_limit=0.0),  # as κ
         ),
         _family_parameters,
         hill_shares,
@@ -177,7 +176,7 @@ def _circuit_parameters(names: tuple[str, ...], mean_theta: float | None, values
 _OPTIONAL = {
     "resource": Coordinate("resource", low=1e-3, high=1e4, start=(0.03, 100.0)),  # nM
     "saturation": Coordinate("saturation", low=1e-4, high=1e4, start=(0.005, 30.0)),
-    "leak": Coordinate("leak", low=0.0, high=100.0, start=(0.0, 0.5), offset=1e-2, own_limit=0.0),
+    "leak": Coordinate("leak", low=0.0, high=1.0, start=(0.0, 0.5), offset=1e-2, own_limit=0.0),
     "mixing": Coordinate("mixing", low=0.0, high=1e4, start=(0.0, 10.0), offset=1e-1, own_limit=0.0),
 }
 
@@ -310,12 +309,15 @@ class _Problem:
     def search(self, start: np.ndarray) -> _Optimum:
         """The optimum near a start. A search that breaks down counts as not converged, at its start."""
         try:
+            # "dogbox" can end exactly on a bound, and takes the flat valleys of few data better than "trf"
             found = least_squares(
                 self.residuals,
                 start,
                 self.jacobian,
-                (self.low, self.high),
-                ftol=1e-10,
+                bounds=(self.low, self.high),
+                method="dogbox",
+                x_scale="jac",
+                ftol=1e-9,
                 xtol=1e-10,
                 gtol=1e-12,
                 max_nfev=200,
@@ -323,9 +325,9 @@ class _Problem:
         except (ValueError, np.linalg.LinAlgError):  # residuals that are not finite
             return _Optimum(start, float(self.sums_of_squares(start[None])[0]), False)
         position, squares = found.x, 2 * found.cost
-        # The search stays inside its bounds by a hair; where the bound itself is as good, that is the optimum.
+        near = 0.01  # flat valleys end the search before their end: where the bound itself is as good, name the bound
         snapped = np.where(
-            position - self.low < 1e-4, self.low, np.where(self.high - position < 1e-4, self.high, position)
+            position - self.low < near, self.low, np.where(self.high - position < near, self.high, position)
         )
         if np.any(snapped != position):
             at_bound = float(self.sums_of_squares(snapped[None])[0])
