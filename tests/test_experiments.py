@@ -1,9 +1,11 @@
 """A design runs once, resumes where it stopped, and gives the same table twice."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from fewerwells import experiments
+from fewerwells.circuits import OUTSIDE_FAMILY, reference_circuit
 from fewerwells.experiments import run, runs_folder
 from fewerwells.parameters import Experiment1, Experiment2, validate
 from fewerwells.results import KEY
@@ -39,7 +41,8 @@ def count_cells(monkeypatch):
 
 
 def test_every_cell_of_the_design_has_a_row_for_every_seed():
-    for parameters in (smoke_1(), validate({"profile": "smoke", "hill_coefficients": [1.0, 2.0]}, Experiment2)):
+    some_targets = {"profile": "smoke", "hill_coefficients": [1.0, 2.0], "outside_family": ["mixed_complex"]}
+    for parameters in (smoke_1(), validate(some_targets, Experiment2)):
         table = run(parameters)
         expected = {
             key_of(design, cell, seed)
@@ -49,6 +52,16 @@ def test_every_cell_of_the_design_has_a_row_for_every_seed():
         }
         assert set(table[list(KEY)].itertuples(index=False, name=None)) == expected
         assert len(table) == len(expected)
+
+
+def test_rows_hold_the_parameters_that_their_circuit_has_and_no_others():
+    outside = {"profile": "smoke", "n_seeds": 1, "hill_coefficients": [], "outside_family": list(OUTSIDE_FAMILY)}
+    table = run(validate(outside, Experiment2)).drop_duplicates("circuit").set_index("circuit")
+    for circuit in (reference_circuit(name) for name in ("phosphorylation_cycle", *OUTSIDE_FAMILY)):
+        row = table.loc[circuit.name]
+        for name in ("n", "b", "resource", "saturation", "leak", "mixing"):
+            expected = getattr(circuit, name)
+            assert np.isnan(row[name]) if expected is None else row[name] == expected
 
 
 def test_the_same_seeds_give_the_same_table_twice(own_results, monkeypatch):

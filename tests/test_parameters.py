@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fewerwells.circuits import CIRCUITS, OUTSIDE_FAMILY
 from fewerwells.parameters import (
     CHAPTER_PARAMETERS,
     PROFILES,
@@ -43,6 +44,10 @@ def test_a_profile_fills_in_what_is_none_and_leaves_what_is_given(profile):
         ({"hill_coefficient": 0}, "hill_coefficient is 0; it must be greater than 0"),
         ({"hill_coefficient": float("nan")}, "hill_coefficient is nan"),
         ({"circuit": "glow"}, "circuit is 'glow'; it must be .*phosphorylation_cycle"),
+        (
+            {"circuit": "input_depletion", "hill_coefficient": 3.0},
+            r"hill_coefficient is 3 and circuit is input_depletion, which is solved for 1 and 2 only\.$",
+        ),
         ({"volumes": [10, 10]}, "must increase"),
         ({"volumes": [50, 10]}, r"volumes is \[50, 10\]"),
         ({"volumes": [-5, 10]}, r"volumes\[0\] is -5"),
@@ -75,6 +80,26 @@ def test_experiment_2_needs_a_target_and_no_target_twice():
     with pytest.raises(ParameterError, match="once"):
         validate({"hill_coefficients": [2.0, 2.0]}, Experiment2)
     assert len(validate({"hill_coefficients": []}, Experiment2).targets) == 1
+    with pytest.raises(ParameterError, match=r"outside_family is .*once"):
+        validate({"outside_family": ["mixed_complex", "mixed_complex"]}, Experiment2)
+
+
+def test_experiment_2_goes_outside_the_family_when_asked_to():
+    only = {"hill_coefficients": [], "phosphorylation": False, "outside_family": list(OUTSIDE_FAMILY)}
+    assert [target.name for target in validate(only, Experiment2).targets] == list(OUTSIDE_FAMILY)
+    all_targets = validate({"outside_family": ["goldbeter_koshland"]}, Experiment2).targets
+    assert [target.label for target in all_targets][-2:] == ["phosphorylation cycle", "Goldbeter–Koshland"]
+    for wrong, words in (
+        (["n_part_complex"], r"outside_family\[0\] is 'n_part_complex'; it must be .*input_depletion"),
+        ("mixed_complex", "outside_family is 'mixed_complex'; it must be a valid list"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            validate({"outside_family": wrong}, Experiment2)
+
+
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_experiment_1_takes_any_circuit_with_a_hill_coefficient_it_can_have(name):
+    assert validate({"circuit": name, "hill_coefficient": 1.0}, Experiment1).target.name == name
 
 
 def test_a_notebooks_namespace_is_read_and_strangers_are_refused():

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fewerwells.circuits import CIRCUITS, Circuit, reference_circuit
+from fewerwells.circuits import CIRCUITS, DEPLETION_N, OUTSIDE_FAMILY, Circuit, reference_circuit
 from fewerwells.datasets import BIG
 from fewerwells.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
 from fewerwells.systems import random_system
@@ -198,6 +198,15 @@ class Experiment1(TrainingParameters):
             raise ValueError(f"volumes is {self.volumes}; the numbers of wells must increase from each to the next")
         return self
 
+    @model_validator(mode="after")
+    def _depletion_is_solved(self) -> Self:
+        if self.circuit == "input_depletion" and self.hill_coefficient not in DEPLETION_N:
+            raise ValueError(
+                f"hill_coefficient is {self.hill_coefficient:g} and circuit is input_depletion, which is solved for "
+                f"{' and '.join(str(n) for n in DEPLETION_N)} only"
+            )
+        return self
+
     @property
     def target(self) -> Circuit:
         """The real system."""
@@ -226,21 +235,27 @@ class Experiment2(TrainingParameters):
 
     hill_coefficients: list[HillCoefficient] = Field(default=[1.0, 1.5, 2.0, 3.0, 4.0])
     phosphorylation: bool = True
+    outside_family: list[Literal[OUTSIDE_FAMILY]] = Field(default=[])
     volume: Volume = None
 
     @model_validator(mode="after")
     def _some_target(self) -> Self:
         if not self.targets:
-            raise ValueError("hill_coefficients is [] and phosphorylation is false; at least one target is needed")
-        if len(set(self.hill_coefficients)) != len(self.hill_coefficients):
-            raise ValueError(f"hill_coefficients is {self.hill_coefficients}; each value may stand there once")
+            raise ValueError(
+                "hill_coefficients and outside_family are [] and phosphorylation is false; at least one target is needed"
+            )
+        for name in ("hill_coefficients", "outside_family"):
+            values = getattr(self, name)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} is {values}; each value may stand there once")
         return self
 
     @property
     def targets(self) -> list[Circuit]:
         """The real systems, in reading order."""
         complexes = [reference_circuit("n_part_complex", n) for n in self.hill_coefficients]
-        return complexes + [reference_circuit("phosphorylation_cycle")] * self.phosphorylation
+        cycle = [reference_circuit("phosphorylation_cycle")] * self.phosphorylation
+        return complexes + cycle + [reference_circuit(name) for name in self.outside_family]
 
     @property
     def designs(self) -> list[Design]:

@@ -23,10 +23,14 @@ COLUMNS = (
     "target",  # the real system as it is called on axes
     "circuit",  # its name in fewerwells.circuits
     "n",  # Hill coefficient
-    "b",  # weight of the empty state; 0 for the phosphorylation cycle
+    "b",  # weight of the empty state; 0 for the cycles
+    "resource",  # total resource of input_depletion, nM; this and the next three are empty where a circuit has none
+    "saturation",  # Michaelis constant over y_tot of goldbeter_koshland
+    "leak",  # share of the largest output that the empty resource of mixed_complex makes
+    "mixing",  # how tightly the mixed complex of mixed_complex binds
     "theta_1",  # nM⁻¹
     "theta_2",
-    "eta_1",  # nM; y_tot for the phosphorylation cycle
+    "eta_1",  # nM; y_tot for the cycles
     "eta_2",
     "noise",  # standard deviation, nM
     "N",  # real pairs that the arm was given
