@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fewerwells import circuits, reactions
 
-concentration = st.floats(0.0, 50.0)
+concentration = st.floats(0.0, 50.0, allow_subnormal=False)
 positive = st.floats(0.05, 20.0)
 theta = st.tuples(st.floats(0.01, 1.0), st.floats(0.01, 1.0))
 eta = st.tuples(st.floats(1.0, 1000.0), st.floats(1.0, 1000.0))

@@ -280,6 +280,10 @@ class Biology(ProfileParameters):
     eta_1: Positive = 40.0
     eta_2: Positive = 30.0
     y_tot: Positive = 40.0
+    resource: Positive = 5.0
+    saturation: Positive = 0.1
+    leak: float = Field(default=0.1, ge=0, le=1)
+    mixing: float = Field(default=1.0, ge=0, le=1e6)
     n_checks: int = Field(default=40, ge=1, le=1000)
 
     @model_validator(mode="after")

@@ -1,9 +1,10 @@
-"""Figures of the circuits themselves: what n does, isocost lines, the origin of the phosphorylation cycle."""
+"""Figures of the circuits themselves: what n does, isocost lines, the origin of the cycle, ways out of the family."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 from fewerwells.plots.style import PALETTE
 
@@ -57,3 +58,19 @@ def plot_rays(distance: np.ndarray, rays: dict[str, np.ndarray], ax: Axes) -> No
         )
     top = 1.2 * max(y.max() for y in rays.values())  # room for the highest label
     ax.set(xlim=(0, distance.max()), ylim=(0, top), xlabel="distance from the origin (nM)", ylabel="y₁ (nM)")
+
+
+def plot_departure(line: np.ndarray, ax: Axes, *, in_use: np.ndarray) -> None:
+    """How far a circuit departs from the family as a parameter of its own changes, with the value in use marked.
+
+    Args:
+        line: (M, 3): the parameter's values, and the largest departures from the member with the same parameters and
+            from the refitted member, as shares of the largest output.
+        ax: where to draw.
+        in_use: the same three numbers, shape (3,), for the value in use.
+    """
+    for column, style, label in ((1, "-", "same θ, η and n"), (2, "--", "refitted")):
+        ax.plot(line[:, 0], line[:, column], style, color=PALETTE["outputs"][0], label=label)
+        ax.plot(in_use[0], in_use[column], "o", color=PALETTE["outputs"][0], markersize=5)
+    ax.set(xscale="log", ylim=(0, 1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))

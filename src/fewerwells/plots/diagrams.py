@@ -1,4 +1,4 @@
-"""Diagrams drawn by code: the central dogma and the three circuits.
+"""Diagrams drawn by code: the central dogma, the three circuits of the study and the three outside their family.
 
 Every diagram fills its Axes with a drawing board `WIDTH` units wide, at `UNIT` inches a unit, so that line weights,
 boxes and letters are the same in all of them. Index 1 has one colour and index 2 the other, for inputs and outputs
@@ -60,13 +60,21 @@ def _label(ax: Axes, at: tuple[float, float], text: str, size: float = 10, **set
 
 
 def _arrow(
-    ax: Axes, start, end, *, bend: float = 0.0, colour: str = INK, dashed: bool = False, head: bool = True
+    ax: Axes, start, end, *, bend: float = 0.0, colour: str = INK, dashed: bool = False, blunt: bool = False
 ) -> None:
-    """An arrow from `start` to `end`; a positive `bend` curves it to the right of its direction."""
+    """An arrow from `start` to `end`; a positive `bend` curves it to the right of its direction.
+
+    A blunt end, a bar, means "holds back". Only straight arrows are dashed, and their heads are not.
+    """
+    if dashed:
+        shaft, head = np.array(start), np.array(end)
+        neck = head - 4 * (head - shaft) / np.hypot(*(head - shaft))
+        ax.plot(*zip(shaft, neck, strict=True), color=colour, linewidth=LINE, linestyle=(0, (3, 1.6)), zorder=2)
+        start = neck
     arrow = FancyArrowPatch(
         start,
         end,
-        arrowstyle="-|>,head_length=5,head_width=2.6",
+        arrowstyle="|-|,widthA=0,widthB=4" if blunt else "-|>,head_length=5,head_width=2.6",
         connectionstyle=f"arc3,rad={bend}",
         shrinkA=0,
         shrinkB=0,
@@ -86,21 +94,28 @@ def _input(ax: Axes, at, index: int, text: str | None = None, radius: float = RA
     _label(ax, at, "x₁x₂"[2 * index - 2 : 2 * index] if text is None else text, 12, zorder=4)
 
 
-def _output(ax: Axes, at, index: int) -> None:
-    """A rounded box for output `index` (1 or 2), centred."""
-    colour, (width, height) = COLOURS[index - 1], BOX
+def _missing_input(ax: Axes, at, index: int, radius: float) -> None:
+    """The place of an input that is used up."""
+    ax.add_patch(
+        Circle(at, radius, facecolor="none", edgecolor=COLOURS[index - 1], linewidth=1.1, linestyle=(0, (2.4, 2)))
+    )
+
+
+def _output(ax: Axes, at, index: int, size: tuple[float, float] = BOX) -> None:
+    """A rounded box for output `index` (1 or 2), centred; its letters grow and shrink with it."""
+    colour, (width, height) = COLOURS[index - 1], size
     box = FancyBboxPatch(
         (at[0] - width / 2, at[1] - height / 2),
         width,
         height,
-        boxstyle="round,pad=0,rounding_size=3",
+        boxstyle=f"round,pad=0,rounding_size={3 * height / BOX[1]}",
         facecolor=_tint(colour),
         edgecolor=colour,
         linewidth=LINE,
         zorder=3,
     )
     ax.add_patch(box)
-    _label(ax, at, "y₁y₂"[2 * index - 2 : 2 * index], 12, zorder=4)
+    _label(ax, at, "y₁y₂"[2 * index - 2 : 2 * index], 12 if size == BOX else 9.5, zorder=4)
 
 
 def _gene(ax: Axes, left: float, level: float, index: int, length: float = 30.0) -> None:
@@ -122,14 +137,19 @@ def _gene(ax: Axes, left: float, level: float, index: int, length: float = 30.0)
     _arrow(ax, (left + 7, level + 7), (left + 14, level + 7))
 
 
-def _shared_resource(ax: Axes, at: tuple[float, float], levels: tuple[float, float]) -> None:
-    """The resource R between two genes, with an arrow to each of their starts."""
+def _resource(ax: Axes, at: tuple[float, float], radius: float = 5.0) -> None:
+    """A hexagon for the resource R."""
     angle = np.pi / 6 + np.arange(6) * np.pi / 3
-    corners = np.array(at) + 5 * np.column_stack([np.cos(angle), np.sin(angle)])
+    corners = np.array(at) + radius * np.column_stack([np.cos(angle), np.sin(angle)])
     ax.add_patch(
         Polygon(corners, facecolor=_tint(MUTED, 0.3), edgecolor=MUTED, linewidth=LINE, joinstyle="round", zorder=3)
     )
-    _label(ax, at, "R", 12, zorder=4)
+    _label(ax, at, "R", 12 if radius >= 5 else 10, zorder=4)
+
+
+def _shared_resource(ax: Axes, at: tuple[float, float], levels: tuple[float, float]) -> None:
+    """The resource R between two genes, with an arrow to each of their starts."""
+    _resource(ax, at)
     for level in levels:
         side = np.sign(level - at[1])
         _arrow(ax, (at[0], at[1] + side * (5 + GAP)), (at[0], level - side * GAP), colour=MUTED)
@@ -178,9 +198,13 @@ def plot_n_part_complex(ax: Axes, n: int = 2) -> None:
     _shared_resource(ax, (45.3, sum(levels) / 2), levels)
 
 
-def plot_phosphorylation_cycle(ax: Axes) -> None:
-    """One protein in two states: the kinase x₂ turns y₁ into y₂, the phosphatase x₁ turns it back."""
-    _prepare(ax, 58, "Phosphorylation cycle")
+def _cycle(ax: Axes, title: str) -> list[tuple[float, float]]:
+    """A protein that two enzymes move between two states.
+
+    Returns:
+        Where the kinase and the phosphatase are.
+    """
+    _prepare(ax, 58, title)
     level, left, right = 27.0, 24.0, 84.0
     distance = 12.2  # of an enzyme from the reaction that it drives
     half = BOX[0] / 2 + GAP
@@ -193,13 +217,84 @@ def plot_phosphorylation_cycle(ax: Axes) -> None:
     _arrow(ax, (right - half, level - 3.5), (left + half, level - 3.5), bend=-0.22)
     middle = (left + right) / 2
     crest = 3.5 + 0.11 * (right - left - 2 * half)  # how far the curved arrows rise and sink
-    for side, index, name in ((1, 2, "kinase"), (-1, 1, "phosphatase")):
+    enzymes = []
+    for side, index in ((1, 2), (-1, 1)):
         at = (middle, level + side * (crest + distance))
         _input(ax, at, index)
         _arrow(ax, (middle, at[1] - side * (RADIUS + GAP)), (middle, level + side * (crest + GAP)), colour=MUTED)
-        _label(ax, (middle + RADIUS + 2, at[1]), name, ha="left")
+        enzymes.append(at)
     _label(ax, (left, level - 9.5), "without\nphosphate", 9.5)
     _label(ax, (right, level - 9.5), "with\nphosphate", 9.5)
+    return enzymes
+
+
+def plot_phosphorylation_cycle(ax: Axes) -> None:
+    """One protein in two states: the kinase x₂ turns y₁ into y₂, the phosphatase x₁ turns it back."""
+    for at, name in zip(_cycle(ax, "Phosphorylation cycle"), ("kinase", "phosphatase"), strict=True):
+        _label(ax, (at[0] + RADIUS + 2, at[1]), name, ha="left")
+
+
+def plot_goldbeter_koshland(ax: Axes) -> None:
+    """The phosphorylation cycle with protein waiting in line for each enzyme."""
+    kinase, phosphatase = _cycle(ax, "Goldbeter–Koshland")
+    size = (7.6, 5.6)
+    for (x, y), index, side in ((kinase, 1, -1), (phosphatase, 2, 1)):
+        for place in range(4):
+            _output(ax, (x + side * (RADIUS + 1.0 + (place + 0.5) * (size[0] + 1.0)), y), index, size)
+    for (x, y), name, side in ((kinase, "kinase,\nfully busy", 1), (phosphatase, "phosphatase,\nfully busy", -1)):
+        _label(ax, (x + side * (RADIUS + 2), y), name, ha="left" if side > 0 else "right")
+
+
+def plot_input_depletion(ax: Axes) -> None:
+    """Two-part complexes where the resource is so plentiful that most of the inputs are bound to it."""
+    _prepare(ax, 58, "Input depletion (drawn for n = 2)")
+    levels, middle = (40.0, 9.0), 24.5
+    radius, hexagon, held = 3.9, 4.2, 43.5  # units; `held`: where the resource of a complex is
+    for index, level in zip((1, 2), levels, strict=True):
+        name = "x₁x₂"[2 * index - 2 : 2 * index]
+        for dy in (-4.6, 4.6):
+            _missing_input(ax, (15.8, level + dy), index, radius)
+        for x, dy in ((6.6, 4.6), (6.6, -4.6), (36.0, radius), (36.0, -radius)):
+            _input(ax, (x, level + dy), index, "", radius)
+            _label(ax, (x, level + dy), name, 9.5, zorder=4)
+        _resource(ax, (held, level), hexagon)
+        _arrow(ax, (20.5 + GAP, level + 1.3), (31.8 - GAP, level + 1.3))
+        _arrow(ax, (31.8 - GAP, level - 1.3), (20.5 + GAP, level - 1.3))
+        _arrow(ax, (held + hexagon + GAP, level), (55 - GAP, level))
+        _gene(ax, 55, level, index, length=28)
+        _arrow(ax, (83 + GAP, level), (99.5 - BOX[0] / 2 - GAP, level))
+        _output(ax, (99.5, level), index)
+        side = np.sign(level - middle)
+        start, end = (middle + side * (hexagon + GAP), level - side * (hexagon + GAP))
+        _arrow(ax, (held, start), (held, end), colour=MUTED)
+    for place in (-1, 0, 1):
+        _resource(ax, (held + place * 8.6, middle), hexagon)
+    _label(ax, (held + 15, middle), "plenty of resource", 9.5, ha="left")
+    _label(ax, (11.2, middle), "most inputs\nare bound", 9.5)
+
+
+def plot_mixed_complex(ax: Axes) -> None:
+    """Two-part complexes with a leak of the resource and a mixed complex that holds it back."""
+    _prepare(ax, 58, "Leak and mixed complex (drawn for n = 2)")
+    levels, middle, radius, resource = (40.0, 9.0), 24.5, 3.9, 45.3
+    for index, level in zip((1, 2), levels, strict=True):
+        name = "x₁x₂"[2 * index - 2 : 2 * index]
+        for dy in (-radius, radius):
+            _input(ax, (22.0, level + dy), index, "", radius)
+            _label(ax, (22.0, level + dy), name, 9.5, zorder=4)
+        _arrow(ax, (22.0 + radius + GAP, level), (43 - GAP, level))
+        _gene(ax, 43, level, index, length=28)
+        _arrow(ax, (71 + GAP, level), (97 - BOX[0] / 2 - GAP, level))
+        _output(ax, (97, level), index)
+        side = np.sign(level - middle)
+        _arrow(ax, (resource + 6, middle + side * 3.4), (92, level - side * (BOX[1] / 2 + GAP)), dashed=True)
+        _label(ax, (79, middle + side * 9.8), "leak", 9.5)
+    _shared_resource(ax, (resource, middle), levels)
+    for dx, index in ((-radius, 1), (radius, 2)):
+        _input(ax, (22.0 + dx, middle), index, "", radius)
+        _label(ax, (22.0 + dx, middle), "x₁x₂"[2 * index - 2 : 2 * index], 9.5, zorder=4)
+    _arrow(ax, (22.0 + 2 * radius + GAP, middle), (resource - 4.4 - GAP, middle), colour=MUTED, blunt=True)
+    _label(ax, (22.0 - 2 * radius - 2, middle), "mixed\ncomplex", 9.5, ha="right")
 
 
 def _helix(ax: Axes, centre: tuple[float, float], length: float = 18.0, height: float = 7.0) -> None:
