@@ -16,7 +16,7 @@ from fewerwells.evaluation import evaluate
 from fewerwells.networks import Ensemble
 from fewerwells.parameters import TrainingParameters
 from fewerwells.progress import progress_bar
-from fewerwells.protocol import PRETRAINING, Cell, Design, Phase, Protocol
+from fewerwells.protocol import ARMS, PRETRAINING, Cell, Design, Phase, Protocol
 from fewerwells.results import (
     COLUMNS,
     DamagedTable,
@@ -147,7 +147,9 @@ def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progres
 
 
 def _cell_path(cell: Cell, protocol: Protocol, seeds: list[int], engine: str) -> Path:
-    identity = cell.identity(protocol) | {"seeds": list(seeds), "engine": engine, "code": source_digest()}
+    arm = ARMS[cell.arm]
+    parts = ["fits"] * bool(arm.equation) + ["gaussian processes"] * arm.gaussian_process
+    identity = cell.identity(protocol) | {"seeds": list(seeds), "engine": engine, "code": source_digest(*parts)}
     return runs_folder() / "cells" / f"{cell.arm.replace(' ', '-')}-{digest(identity)}.csv"
 
 

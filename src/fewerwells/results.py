@@ -46,19 +46,21 @@ COLUMNS = (
 )
 KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")
 
-# The files whose code decides a number in the table; a change in any of them makes stored runs stale.
-_DECIDING = (
-    "circuits.py",
-    "datasets.py",
-    "networks.py",
-    "protocol.py",
-    "trials.py",
-    "fitting.py",
-    "gaussian_processes.py",
-    "library.py",
-    "evaluation.py",
-    "training/*.py",
-)
+# The files whose code decides a number in the table; a change in any of them makes stored runs stale: all runs if the
+# file is among "all", only those of arms that fit or interpolate if it is among "fits" or "gaussian processes".
+_DECIDING = {
+    "all": (
+        "circuits.py",
+        "datasets.py",
+        "networks.py",
+        "protocol.py",
+        "trials.py",
+        "evaluation.py",
+        "training/*.py",
+    ),
+    "fits": ("fitting.py", "library.py"),
+    "gaussian processes": ("gaussian_processes.py",),
+}
 
 
 class DamagedTable(ValueError):
@@ -85,10 +87,14 @@ def _statements(source: str) -> str:
 
 
 @lru_cache
-def source_digest() -> str:
-    """Digest of the package's code that decides the numbers."""
+def source_digest(*parts: str) -> str:
+    """Digest of the package's code that decides the numbers.
+
+    Args:
+        parts: what decides besides the code that decides for all: "fits", "gaussian processes".
+    """
     root = Path(__file__).parent
-    files = sorted(path for pattern in _DECIDING for path in root.glob(pattern))
+    files = sorted(path for part in ("all", *parts) for pattern in _DECIDING[part] for path in root.glob(pattern))
     return digest([(path.relative_to(root).as_posix(), _statements(path.read_text("utf-8"))) for path in files])
 
 
