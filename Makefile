@@ -19,8 +19,8 @@ book: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks book -p no:cacheprovider
+	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks book --numprocesses 2 -p no:cacheprovider
 	$(BIN)/fewerwells book --profile smoke --output _build/smoke
 
 links: $(READY)
