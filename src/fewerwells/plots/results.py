@@ -93,7 +93,11 @@ def plot_bars(summary: pd.DataFrame, ax: Axes, *, by: str) -> None:
         whiskers = np.abs(part[["low", "high"]].to_numpy().T - part["error"].to_numpy())
         ax.bar(x, part["error"], width * 0.94, color=ARM_COLOURS[arm], label=NAMES[arm])
         ax.errorbar(x, part["error"], yerr=whiskers, fmt="none", ecolor=PALETTE["truth"], elinewidth=1, capsize=2)
-    ax.set_xticks(range(len(groups)), [f"{g:,}" if isinstance(g, (int, np.integer)) else str(g) for g in groups])
+    labels = [f"{g:,}" if isinstance(g, (int, np.integer)) else str(g) for g in groups]
+    crowded = len("".join(labels)) > 55  # letters that stand side by side without touching
+    ax.set_xticks(
+        range(len(groups)), labels, **({"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {})
+    )
     ax.set_ylabel("L1 error (nM)")
 
 
