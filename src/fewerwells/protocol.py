@@ -134,7 +134,7 @@ class Arm:
             it is itself the prediction.
         on_top: learn target minus equation and predict the sum.
         gaussian_process: fit a Gaussian process to the wells.
-        log_inputs: give the Gaussian process log(x + 0.5 nM) instead of x.
+        log_inputs: give the Gaussian process log(1 + x / 0.5 nM) instead of x.
         wells: where the wells of a fit or a Gaussian process lie; a network's are those of its phases.
     """
 

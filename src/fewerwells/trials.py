@@ -109,7 +109,7 @@ def _equations(
 
 
 def _logarithmic(x: np.ndarray) -> np.ndarray:
-    return np.log(x + 0.5)  # nM: below half a nanomolar, noise of 1 nM in the output tells little apart
+    return np.log1p(x / 0.5)  # logarithmic above 0.5 nM, linear below, 0 at 0
 
 
 def _after_logarithm(predictor: Predictor) -> Predictor:
@@ -181,16 +181,14 @@ def run_cell(
         status = ["diverged" if bad else "ok" for bad in diverged]
     elif arm.gaussian_process:
         wells = [real_pairs(cell.circuit, cell.wells, seed, domain=arm.wells, noise=protocol.noise) for seed in seeds]
-        if arm.on_top:
-            wells = [_leftover(pairs, equation) for pairs, equation in zip(wells, equations, strict=True)]
         if arm.log_inputs:
             wells = [Pairs(_logarithmic(pairs.x), pairs.y) for pairs in wells]
-        processes = fit_gaussian_processes(wells)
+        processes = fit_gaussian_processes(wells, equations if arm.on_top else None)
         predictors, used = [process.predict for process in processes], "scikit-learn"
         if arm.log_inputs:
             predictors = [_after_logarithm(predict) for predict in predictors]
         status = [process.status for process in processes]
-    if arm.on_top:
+    if arm.phases and arm.on_top:
         predictors = [_sum(p, e) for p, e in zip(predictors, equations, strict=True)]
     return Outcome(predictors, status, used, time.perf_counter() - started, ensemble)
 
