@@ -84,6 +84,20 @@ class Pairs:
         return Pairs(self.x[:n], self.y[:n])
 
 
+def refuse_impossible(pairs: Pairs) -> None:
+    """ValueError for what cannot be measurements of two inputs and two outputs: no pair, a gap, a negative input."""
+    if not len(pairs) or pairs.x.shape[1] != 2:
+        raise ValueError(f"x and y have shape {pairs.x.shape}; at least one pair of shape (2,) is needed.")
+    finite = np.isfinite(pairs.x).all(axis=1) & np.isfinite(pairs.y).all(axis=1)
+    if not finite.all():
+        first = int(np.argmin(finite))
+        raise ValueError(
+            f"pair {first} is x = {pairs.x[first].tolist()}, y = {pairs.y[first].tolist()}; not all finite."
+        )
+    if np.any(pairs.x < 0):
+        raise ValueError(f"an input is {pairs.x.min():g} nM; concentrations cannot be negative.")
+
+
 def uniform_inputs(domain: Domain, n: int, rng: np.random.Generator) -> np.ndarray:
     """n inputs drawn uniformly from a domain, shape (n, 2), nM."""
     if n < 1:

@@ -19,7 +19,7 @@ from scipy.stats import chi2, qmc
 
 from fewerwells.circuits import Circuit
 from fewerwells.cores import side_by_side
-from fewerwells.datasets import Pairs
+from fewerwells.datasets import Pairs, refuse_impossible
 
 REFERENCE_CONCENTRATION = 10.0  # nM: where the shares of the family's states add up to 1 (x₁ = x₂ = this)
 ETA_LIMIT = 1000.0  # times the largest measured output: η may lie far beyond what the wells have reached
@@ -435,11 +435,7 @@ def fit_many(form: str, data: list[Pairs], circuit: Circuit | None = None) -> li
     if form == "true" and circuit is None:
         raise ValueError('the form "true" is that of a circuit, and circuit is None.')
     for pairs in data:
-        _checked_inputs(pairs.x)
-        finite = np.isfinite(pairs.x).all(axis=1) & np.isfinite(pairs.y).all(axis=1)
-        if not len(pairs) or not finite.all():
-            bad = int(np.argmin(finite)) if len(pairs) else 0
-            raise ValueError(f"of a data set of {len(pairs)} pairs, pair {bad} is missing or not finite.")
+        refuse_impossible(pairs)
     chosen = circuit_form(circuit) if form == "true" else FORMS[form]
     return side_by_side(partial(_fit, form, chosen, _starts(chosen)), data, worth_it_from=PARALLEL_FROM)
 
