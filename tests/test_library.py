@@ -5,7 +5,7 @@ import pytest
 
 from fewerwells.circuits import CIRCUITS, reference_circuit
 from fewerwells.datasets import BIG, real_pairs, sobol_inputs
-from fewerwells.library import MECHANISMS, akaike_weights, fit_library, mechanism_of
+from fewerwells.library import MECHANISMS, akaike_weights, average, fit_mechanisms, mechanism_of
 
 X = sobol_inputs(BIG, 64)
 
@@ -32,21 +32,22 @@ class TestAkaikeWeights:
 def test_many_wells_everywhere_name_the_mechanism(name):
     """On the big domain, with little noise, the right mechanism (or one that contains it) takes the weight."""
     circuit = reference_circuit(name)
-    (average,) = fit_library([real_pairs(circuit, 200, 3, domain=BIG, noise=0.1)])
-    assert set(average.weights) == set(MECHANISMS)
-    np.testing.assert_allclose(average.predict(X), circuit(X), atol=0.2)
+    wells = [real_pairs(circuit, 200, 3, domain=BIG, noise=0.1)]
+    (found,) = average(fit_mechanisms(wells), wells)
+    assert set(found.weights) == set(MECHANISMS)
+    np.testing.assert_allclose(found.predict(X), circuit(X), atol=0.2)
     if name in MECHANISMS:
-        assert max(average.weights, key=average.weights.get) == name
+        assert max(found.weights, key=found.weights.get) == name
 
 
 def test_without_the_truth_it_is_wrong():
     circuit = reference_circuit("goldbeter_koshland")
     wells = [real_pairs(circuit, 200, 3, noise=0.1)]
-    (average,) = fit_library(wells, without=mechanism_of(circuit))
-    assert "goldbeter_koshland" not in average.weights
-    assert np.abs(average.predict(X) - circuit(X)).max() > 1
+    (found,) = average(fit_mechanisms(wells), wells, without=mechanism_of(circuit))
+    assert "goldbeter_koshland" not in found.weights
+    assert np.abs(found.predict(X) - circuit(X)).max() > 1
 
 
 def test_an_unknown_mechanism_is_refused():
     with pytest.raises(ValueError, match="no mechanism 'magic'; choose one of family"):
-        fit_library([], without="magic")
+        average({}, [], without="magic")

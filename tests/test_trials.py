@@ -31,6 +31,7 @@ X = sobol_inputs(BIG, 64)
 def outcome(arm: str, protocol: Protocol = SHORT, wells: int = 20, seeds=(0, 1)):
     """What an arm learns, with the pre-training that it needs."""
     trials._equations.cache_clear()
+    trials._mechanisms.cache_clear()
     cell, seeds = Cell(arm, TARGET, wells), list(seeds)
     pretrained = pretrain(protocol, seeds, phase=cell.pretraining).ensemble if cell.pretraining else None
     return run_cell(cell, protocol, seeds, pretrained=pretrained)

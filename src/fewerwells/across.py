@@ -62,7 +62,7 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
     draws = np.stack(
         [iqm(values[resampled_seeds(len(values), random_state=1 + k)]) for k, values in enumerate(differences)], axis=1
     )
-    low, high = interval(iqm(np.take_along_axis(draws, drawn_systems, axis=1)))
+    low, high = interval(iqm(np.take_along_axis(draws, drawn_systems, axis=1)), len(differences))
     within = np.sqrt(np.mean([values.var(ddof=1) for values in differences]))
     return AcrossSystems(
         pd.DataFrame(rows),

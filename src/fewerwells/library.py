@@ -70,11 +70,27 @@ def akaike_weights(sums_of_squares: np.ndarray, n_parameters: np.ndarray, n_obse
     return weights / weights.sum()
 
 
-def fit_library(data: list[Pairs], without: str = "") -> list[Average]:
-    """Fit every mechanism to each data set and weigh them.
+def fit_mechanisms(data: list[Pairs]) -> dict[str, list[Fit]]:
+    """Every mechanism fitted to each data set.
 
     Args:
         data: the data sets, x and y of shape (N, 2), nM.
+
+    Returns:
+        For each of `MECHANISMS` one fit a data set.
+    """
+    return {
+        name: fit_many("family", data) if name == "family" else fit_many("true", data, reference_circuit(name))
+        for name in MECHANISMS
+    }
+
+
+def average(fits: dict[str, list[Fit]], data: list[Pairs], without: str = "") -> list[Average]:
+    """Weigh the mechanisms that were fitted to each data set.
+
+    Args:
+        fits: what `fit_mechanisms` made of `data`.
+        data: the data sets.
         without: a mechanism to leave out, to see what the library is worth when the truth is not in it.
 
     Raises:
@@ -83,10 +99,6 @@ def fit_library(data: list[Pairs], without: str = "") -> list[Average]:
     if without and without not in MECHANISMS:
         raise ValueError(f"there is no mechanism {without!r}; choose one of {', '.join(MECHANISMS)}.")
     names = [name for name in MECHANISMS if name != without]
-    fits = {
-        name: fit_many("family", data) if name == "family" else fit_many("true", data, reference_circuit(name))
-        for name in names
-    }
     averages = []
     for index, pairs in enumerate(data):
         chosen = {name: fits[name][index] for name in names}

@@ -23,9 +23,9 @@ from fewerwells.datasets import (
     swapped_pairs,
     synthetic_pairs,
 )
-from fewerwells.fitting import fit_many
+from fewerwells.fitting import Fit, fit_many
 from fewerwells.gaussian_processes import fit_gaussian_processes
-from fewerwells.library import fit_library, mechanism_of
+from fewerwells.library import average, fit_mechanisms, mechanism_of
 from fewerwells.networks import Ensemble, initialise
 from fewerwells.protocol import ARMS, PRETRAINING, PRETRAINING_DATA, Cell, Phase, Protocol
 from fewerwells.training import Training, choose_engine, train
@@ -93,6 +93,11 @@ def pretrain(
     return _train(_fresh(protocol, seeds), data, phase, 0, protocol, seeds, engine, progress)
 
 
+@lru_cache(maxsize=2)  # the library with and without the truth
+def _mechanisms(circuit: Circuit, n: int, noise: float, seeds: tuple[int, ...]) -> dict[str, list[Fit]]:
+    return fit_mechanisms([real_pairs(circuit, n, seed, noise=noise) for seed in seeds])
+
+
 @lru_cache(maxsize=16)  # arms of one target and volume share their wells, and so their fits
 def _equations(
     form: str, circuit: Circuit, source: Circuit, n: int, noise: float, seeds: tuple[int, ...]
@@ -101,8 +106,9 @@ def _equations(
     if form == "source":
         return [source] * len(seeds), ["ok"] * len(seeds)
     wells = [real_pairs(circuit, n, seed, noise=noise) for seed in seeds]
-    if form.startswith("library"):
-        fits = fit_library(wells, without=mechanism_of(circuit) if form == "library without truth" else "")
+    if form in ("library", "library without truth"):
+        without = mechanism_of(circuit) if form == "library without truth" else ""
+        fits = average(_mechanisms(circuit, n, noise, seeds), wells, without)
     else:
         fits = fit_many(form, wells, circuit if form == "true" else None)
     return [fit.predict for fit in fits], [fit.status for fit in fits]
