@@ -34,13 +34,13 @@ SAME_OPTIMUM = 1e-6  # relative difference of two sums of squares
 
 @dataclass(frozen=True)
 class Coordinate:
-    """One parameter of the search, positive, searched as its logarithm.
+    """One parameter of the search, positive, searched on a logarithmic scale.
 
     Attributes:
         name: what it is called in `Fit.parameters` and `Fit.at_bound`.
         low, high: the bounds, in the parameter's own unit.
         start: the narrower range over which the starts are spread, from and to.
-        offset: added before the logarithm is taken, so that a parameter that may be 0 can reach 0.
+        offset: where the scale turns from logarithmic to linear, so that a parameter that may be 0 can reach 0.
         own_limit: a bound that belongs to the model rather than to us; a fit that ends there is a sound fit.
     """
 
@@ -52,8 +52,14 @@ class Coordinate:
     own_limit: float | None = None
 
     def search(self, value: float) -> float:
-        """The number that is searched over, log(value + offset)."""
-        return float(np.log(value + self.offset))
+        """The number that is searched over: log value, or log(1 + value/offset)."""
+        return float(np.log1p(value / self.offset) if self.offset else np.log(value))
+
+
+def _values(form: Form, position: np.ndarray) -> np.ndarray:
+    """The values (..., k) of the coordinates at a position (..., k) of the search."""
+    offset = np.array([coordinate.offset for coordinate in form.coordinates])
+    return np.where(offset > 0, offset * np.expm1(position), np.exp(position))
 
 
 @dataclass(frozen=True)
@@ -266,12 +272,10 @@ class _Problem:
         self.y = data.y / self.unit
         self.low = np.array([c.search(c.low) for c in form.coordinates])
         self.high = np.array([c.search(c.high) for c in form.coordinates])
-        self.offset = np.array([c.offset for c in form.coordinates])
 
     def relative_outputs(self, position: np.ndarray) -> np.ndarray:
         """f, (..., N, 2), at positions (..., k)."""
-        parameters = self.form.parameters(np.exp(position) - self.offset)
-        return self.form.relative_outputs(parameters, self.x)
+        return self.form.relative_outputs(self.form.parameters(_values(self.form, position)), self.x)
 
     def eta(self, f: np.ndarray) -> np.ndarray:
         """The best η within [0, ETA_LIMIT], (..., 2), in the problem's unit, for f (..., N, 2)."""
@@ -383,9 +387,8 @@ def _fit(name: str, form: Form, starts: np.ndarray, data: Pairs) -> Fit:
 
 def _as_fit(name: str, problem: _Problem, best: _Optimum, searches: int, agreeing: int) -> Fit:
     form = problem.form
-    values = np.exp(best.position) - problem.offset
     eta = problem.eta(problem.relative_outputs(best.position))
-    parameters = {key: float(value) for key, value in form.parameters(values).items()}
+    parameters = {key: float(value) for key, value in form.parameters(_values(form, best.position)).items()}
     parameters |= {"eta_1": float(eta[0]) * problem.unit, "eta_2": float(eta[1]) * problem.unit}
     at_bound, limits_of_ours = [], []
     for coordinate, position, low, high in zip(form.coordinates, best.position, problem.low, problem.high, strict=True):
