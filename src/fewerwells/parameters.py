@@ -28,6 +28,7 @@ PROFILES: dict[str, dict] = {
         "oracle_volume": 400,
         "volumes": [10, 50, 200],
         "volume": 200,
+        "coverage_repeats": 4,
         "sweep_seeds": 2,
         "sweep_volumes": [10, 100],
         "sweep_hill_coefficients": [2.0],
@@ -43,6 +44,7 @@ PROFILES: dict[str, dict] = {
         "oracle_volume": 20_000,
         "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
         "volume": 1000,
+        "coverage_repeats": 100,
         "sweep_seeds": 3,
         "sweep_volumes": [10, 50, 200, 1000],
         "sweep_hill_coefficients": [1.0, 2.0],
@@ -59,6 +61,7 @@ PROFILES: dict[str, dict] = {
         # about ×2 a step; 96 is one plate
         "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000, 10_000, 20_000],
         "volume": 1000,  # 5 % of the oracle's 20,000
+        "coverage_repeats": 1000,
         "sweep_seeds": 10,
         "sweep_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000],
         "sweep_hill_coefficients": [1.0, 1.5, 2.0, 3.0, 4.0],
@@ -240,6 +243,12 @@ class Findings(TrainingParameters):
         return Experiment2(**self._common())
 
 
+class Verdicts(Findings):
+    """The verdicts: both experiments, and how many simulated studies test the intervals."""
+
+    coverage_repeats: int = Field(default=None, ge=1, le=100_000)
+
+
 class Sweeps(ProfileParameters):
     """Sweeps of Experiment 1: over the Hill coefficient and the noise, and over each choice the study is silent on."""
 
@@ -275,6 +284,7 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "3_experiment_1": Experiment1,
     "4_experiment_2": Experiment2,
     "5_findings": Findings,
+    "6_verdicts": Verdicts,
     "9_sweeps": Sweeps,
     "10_engine": Engine,
     "11_train_it_yourself": TrainItYourself,
