@@ -12,17 +12,15 @@ import re
 from docutils import nodes
 from sphinx.roles import XRefRole
 
-from fewerwells.claims import CLAIMS
+from fewerwells.claims import CLAIMS, VERDICTS
 
-VERDICTS = "notebooks/6_verdicts"
+PAGE = "notebooks/6_verdicts"
 CHAPTER_LINK = re.compile(r'href="(?P<path>[\w./-]+)\.ipynb(?P<anchor>#[\w-]+)?"')
-_STATED = {
-    claim.name: (
-        claim.words,
-        f"{'study' if claim.of_study else 'book'}: {claim.stated}",
-    )
-    for claim in CLAIMS
-}
+_CLAIMS = {claim.name: claim for claim in CLAIMS}
+
+
+def _outcome(verdict: str) -> str:
+    return f"is {verdict}" if verdict in VERDICTS else verdict
 
 
 def resolve_claim(app, env, node, contnode):
@@ -30,21 +28,23 @@ def resolve_claim(app, env, node, contnode):
     name = node.get("reftarget")
     if (
         node.get("reftype") != "claim"
-        or name not in _STATED
-        or VERDICTS not in env.found_docs
+        or name not in _CLAIMS
+        or PAGE not in env.found_docs
     ):
         return None
-    words, stated = _STATED[name]
-    address = app.builder.get_relative_uri(node.get("refdoc", env.docname), VERDICTS)
+    claim = _CLAIMS[name]
+    address = app.builder.get_relative_uri(node.get("refdoc", env.docname), PAGE)
     link = nodes.reference(
         "",
         "",
         refuri=f"{address}#claim-{name}",
         internal=True,
-        reftitle=f"Tested: {words}",
+        reftitle=f"Tested: {claim.words} It {_outcome(claim.stated)}.",
         classes=["claim-verdict"],
     )
-    link += nodes.inline("", stated)
+    whose = "study" if claim.of_study else "book"
+    short = claim.stated if claim.stated in VERDICTS else "it depends"
+    link += nodes.inline("", f"{whose}: {short}")
     return link
 
 
@@ -65,6 +65,9 @@ def link_chapters(app, page, template, context, doctree) -> None:
 
 def setup(app) -> dict:
     """Register the role with Sphinx."""
+    # Sphinx keeps pages whose text is unchanged; with another verdict in it every page is read again
+    stated = {claim.name: [claim.words, claim.stated] for claim in CLAIMS}
+    app.add_config_value("stated_verdicts", stated, "env")
     app.add_role("claim", XRefRole(warn_dangling=True))
     app.connect("missing-reference", resolve_claim)
     app.connect("html-page-context", link_chapters)
