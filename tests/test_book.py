@@ -1,5 +1,6 @@
 """The build: stale chapters run again, a raising cell or a warning stops it, damage is noticed."""
 
+import re
 import shutil
 
 import nbformat
@@ -8,6 +9,7 @@ import pytest
 
 from fewerwells import book
 from fewerwells.chapters import project_root
+from fewerwells.claims import CLAIMS
 
 ROOT = project_root()
 
@@ -29,14 +31,14 @@ def small_book(tmp_path):
     return tmp_path
 
 
-def write_chapter(root, code):
+def write_chapter(root, code, path="book/intro.ipynb"):
     cells = [
         nbformat.v4.new_markdown_cell("# Title"),
         nbformat.v4.new_code_cell('profile = "paper"  # size', metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(code),
     ]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "book" / "intro.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / path)
 
 
 def build(root):
@@ -72,6 +74,8 @@ FAULTS = [
     "```{figure} missing.svg\n```",
     "![](_static/logo.svg)",  # no alt text
     "![plate](_static/logo.svg)",  # one word
+    "So it is {claim}`never-said`.",
+    "So it is {claim}`cut-75-scratch`.",  # a claim, but this book has no page Verdicts
 ]
 
 
@@ -92,3 +96,25 @@ def test_results_that_a_page_links_to_travel_with_it(small_book):
     write_chapter(small_book, "from IPython.display import Markdown\nMarkdown('[rows](../results/none.csv)')")
     with pytest.raises(book.BuildError):
         build(small_book)
+
+
+def test_a_sentence_leads_to_its_claim_and_shows_the_verdict(small_book):
+    toc = (small_book / "_toc.yml").read_text()
+    (small_book / "_toc.yml").write_text(toc + "      - file: notebooks/6_verdicts\n")
+    write_chapter(small_book, "'verdicts'", "notebooks/6_verdicts.ipynb")
+    (small_book / "book" / "page.md").write_text("# A page\n\nFewer wells will do {claim}`cut-75-scratch`.\n")
+    write_chapter(
+        small_book,
+        "from IPython.display import Markdown\n"
+        "Markdown('[there](../notebooks/6_verdicts.ipynb#claim-x) [elsewhere](../other.ipynb)')",
+    )
+    page, _ = build(small_book)
+    text = (page.parent / "book" / "page.html").read_text()
+    claim = next(claim for claim in CLAIMS if claim.name == "cut-75-scratch")
+    link = re.search(r'<a class="[^"]*claim-verdict[^"]*" href="([^"]+)" title="([^"]+)">(.*?)</a>', text)
+    assert link[1] == "../notebooks/6_verdicts.html#claim-cut-75-scratch"
+    assert link[2] == f"Tested: {claim.words} It depends on where one looks."
+    assert re.sub("<[^>]+>", "", link[3]) == "study: it depends"
+    chapter = (page.parent / "book" / "intro.html").read_text()
+    assert 'href="../notebooks/6_verdicts.html#claim-x"' in chapter
+    assert 'href="../other.ipynb"' in chapter, "what is no page of the book is left alone"

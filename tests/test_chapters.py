@@ -8,11 +8,14 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from IPython.display import Markdown
 from typer.testing import CliRunner
 
+from fewerwells import claims
 from fewerwells.chapters import chapters, project_root, run_chapter
+from fewerwells.claims import CLAIMS
 from fewerwells.cli import app
-from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError
+from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, Verdicts
 from fewerwells.results import read_table
 
 ROOT = project_root(Path(__file__).parent)
@@ -60,6 +63,123 @@ class TestEveryChapter:
         for cell in nbformat.read(NOTEBOOKS[name], as_version=4).cells:
             if cell.cell_type == "markdown":
                 assert not re.search(r"\d\.\d+ ?nM(?!⁻)", cell.source), cell.source
+
+
+RESULT_CHAPTERS = ["intro", "3_experiment_1", "4_experiment_2", "5_findings", "6_verdicts"]
+# Numbers that prose may hold because they define something; every result comes from a cell that computes it.
+DEFINITIONS = {
+    "96-well": "a plate",
+    "96 wells": "a plate",
+    "95 %": "level of intervals",
+    "10 %": "quantile of the light bands",
+    "90 %": "quantile of the light bands",
+    "0–10 nM": "the small domain",
+    "0–20 nM": "the big domain",
+    "10 nM": "the small domain's end",
+    "100 uniform points": "the study's test set",
+    "100 test points": "the study's test set",
+    "4096 Sobol points": "the precise test set",
+    "20 wells": "an example of nested volumes",
+    "10 wells": "an example of nested volumes",
+    "with 10": "an example of nested volumes",
+    "k = 4": "what a cut means",
+    "75 %": "what a cut means",
+    "k = 10": "what a cut means",
+    "k < 1": "what harm means",
+    "1.05": "margin of non-inferiority",
+    "1.25": "margin of what is comparable",
+    "θ = (0.2, 0.4) nM⁻¹": "the reference system",
+    "η = (40, 30) nM": "the reference system",
+    "0/0": "the cycle at the origin",
+    "n = 1": "a member of the family",
+    "from 1 to 0": "a path through the family",
+    "near 1": "no difference, as a ratio",
+    "above 1": "no difference, as a ratio",
+    "below 1": "no difference, as a ratio",
+    "50 wins in 50 seeds": "an example",
+}
+NO_STATEMENT = (
+    r"(?s)## Exercises.*",  # examples to work out
+    r"`[^`]*`",  # code, and arguments of roles
+    r"\]\([^)]*\)",  # where a link leads
+    r"(?m)^:.*$",  # directives
+    r"(?m)^\d+\. ",  # the numbers of a list
+    r"chapters? \d+(?: (?:and|to) \d+)?",
+    r"\d+ minutes",
+    r"Experiment [12]",
+)
+
+
+def result_like_numbers(text: str) -> list[str]:
+    """Numbers in prose, with the words around them, that no definition explains."""
+    for pattern in NO_STATEMENT:
+        text = re.sub(pattern, "", text)
+    for definition in sorted(DEFINITIONS, key=len, reverse=True):
+        text = re.sub(rf"(?<![\d.,]){re.escape(definition)}(?![\d]|[.,]\d)", "", text)
+    return [text[max(0, m.start() - 30) : m.end() + 20] for m in re.finditer(r"\d[\d.,–]*", text)]
+
+
+@pytest.mark.parametrize("name", RESULT_CHAPTERS)
+def test_results_in_prose_come_from_cells(name):
+    for cell in nbformat.read(NOTEBOOKS[name], as_version=4).cells:
+        if cell.cell_type == "markdown":
+            assert result_like_numbers(cell.source) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It is 3 times better.", "The error falls to 0.84 nM.", "A cut of 80 %.", "With 96 wells, 12 are saved.", "1.251"],
+)
+def test_a_typed_result_is_found(text):
+    assert result_like_numbers(text)
+
+
+def test_no_definition_is_left_over():
+    """The list above stays short: each entry is used."""
+    prose = "\n".join(
+        cell.source
+        for name in RESULT_CHAPTERS
+        for cell in nbformat.read(NOTEBOOKS[name], as_version=4).cells
+        if cell.cell_type == "markdown"
+    )
+    assert [definition for definition in DEFINITIONS if definition not in prose] == []
+
+
+def test_claims_in_prose_exist_and_point_at_figures_that_exist():
+    """Without building the book; the build itself refuses an unknown claim."""
+    cells = {name: nbformat.read(path, as_version=4).cells for name, path in NOTEBOOKS.items()}
+    known = {claim.name: claim for claim in CLAIMS}
+    cited = [name for page in cells.values() for cell in page for name in re.findall(r"{claim}`([^`]+)`", cell.source)]
+    assert set(cited) <= set(known)
+    for claim in CLAIMS:
+        chapter, figure = claim.where.split("#")
+        figures = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells[chapter]]
+        assert figure in figures, claim.name
+
+
+class TestVerdictsGate:
+    """The cell of the page Verdicts that holds prose to results, run on its own."""
+
+    def held(self, settings, judged):
+        cells = nbformat.read(NOTEBOOKS["6_verdicts"], as_version=4).cells
+        (gate,) = [cell.source for cell in cells if "check_stated" in cell.source]
+        names = {"settings": settings, "Verdicts": Verdicts, "claims": claims, "judged": judged, "Markdown": Markdown}
+        exec(compile(gate, "gate", "exec"), names)
+        return names["held"]
+
+    def tables(self):
+        return {name: read_table(ROOT / "results" / f"{name}.csv") for name in ("experiment_1", "experiment_2")}
+
+    def test_published_results_pass(self):
+        assert "every verdict is the one" in self.held(Verdicts(), claims.judge(self.tables()))
+
+    def test_published_settings_with_other_results_stop_the_build(self):
+        arms = {"transfer": "scratch", "scratch": "transfer"}
+        swapped = {name: table.assign(arm=table["arm"].replace(arms)) for name, table in self.tables().items()}
+        judged = claims.judge(swapped)
+        with pytest.raises(claims.ClaimError, match="At high volumes transfer reaches a lower error"):
+            self.held(Verdicts(), judged)
+        assert "come out otherwise" in self.held(Verdicts(n_seeds=49), judged)
 
 
 def test_plain_papermill_runs_a_chapter_with_parameters(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fewerwells import statistics
 from fewerwells.chapters import project_root
 from fewerwells.claims import (
     CLAIMS,
@@ -15,7 +16,10 @@ from fewerwells.claims import (
     by_region,
     check_stated,
     claims_on,
+    entry,
+    in_words,
     judge,
+    overview,
     turned_sentences,
     verdict,
 )
@@ -52,6 +56,13 @@ def with_shuffled_errors(table: pd.DataFrame, rows: pd.Series, rng_seed: int = 0
     return table
 
 
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """For tests in which something is missing: no interval matters."""
+    whole = statistics.resampled_seeds
+    monkeypatch.setattr(statistics, "resampled_seeds", lambda n_seeds, resamples=0: whole(n_seeds, 20))
+
+
 @pytest.fixture(scope="module")
 def judged():
     return judge(PUBLISHED)
@@ -71,12 +82,12 @@ def test_every_claim_has_a_verdict_and_a_name_of_its_own(judged):
 
 @pytest.mark.parametrize(("name", "arm"), ARMS)
 class TestEveryArm:
-    def test_its_rows_are_missed(self, name, arm):
+    def test_its_rows_are_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         with pytest.raises(ClaimError, match=rf"cannot be judged from {name}.*arm = {arm}"):
             judge(changed(name, table[table["arm"] != arm]))
 
-    def test_a_volume_or_target_of_it_is_missed(self, name, arm):
+    def test_a_volume_or_target_of_it_is_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         rows = table["arm"] == arm
         column = "target" if table["target"].nunique() > 1 else "N"
@@ -84,7 +95,7 @@ class TestEveryArm:
             with pytest.raises(ClaimError, match="cannot be judged"):
                 judge(changed(name, table[~(rows & (table[column] == value))]))
 
-    def test_a_seed_of_one_of_its_cells_is_missed(self, name, arm):
+    def test_a_seed_of_one_of_its_cells_is_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         last = table.index[table["arm"] == arm][-1]
         with pytest.raises(ClaimError, match="seeds"):
@@ -149,6 +160,17 @@ def test_the_gate_names_every_sentence_that_is_now_false():
     assert "never-harmful was not judged." in message
 
 
+def test_entries_can_be_linked_to_and_say_what_came_out(judged):
+    text = "\n\n".join(entry(judgement) for judgement in judged)
+    for judgement in judged:
+        assert text.count(f'id="claim-{judgement.claim.name}"') == 1
+        assert overview(judged).data.count(f"](#claim-{judgement.claim.name})") == 1
+        assert judgement.claim.words in in_words(judged).data
+    assert "- over 0–20 nM: 7.07 [6.02, 8.45] (n = 4), **contradicted**" in text
+    assert "All 6 estimates inside 0–10 nM" in text
+    assert "*supported over 0–20 nM; contradicted inside 0–10 nM*" in in_words(judged).data
+
+
 def test_a_missing_table_is_named():
     with pytest.raises(ClaimError, match="comparable-to-oracles cannot be judged: there is no table experiment_2"):
         judge({"experiment_1": PUBLISHED["experiment_1"]})
@@ -211,6 +233,10 @@ class TestQuantities:
     def test_a_change_of_ratio(self):
         change = RatioChange("x", {"arm": "a"}, {"arm": "b"}, largest, smallest, "error")
         assert change.estimates(self.only_t)[""].value == pytest.approx(0.5)
+
+    def test_a_group_is_not_compared_with_itself(self):
+        same = ErrorRatio("x", {"arm": "a", "N": largest}, {"arm": "a", "N": nearest(90)}, "error")
+        assert verdict(same.estimates(self.only_t)[""], (-np.inf, 1.0)) == "undecided"
 
     def test_every_two_targets(self):
         uneven = Unevenness("x", {"arm": "a", "N": 10}, "target", "error").estimates(self.table)

@@ -142,6 +142,7 @@ def test_one_number_format(value, text):
 def test_interval_format():
     assert with_interval(Estimate(2.0, 1.5, 2.75), "nM") == "2 nM [1.5, 2.75]"
     assert with_interval(Estimate(np.inf, 363.2, np.inf)) == "more than 363"
+    assert with_interval(Estimate(np.nan, np.nan, np.nan)) == "unknown"
 
 
 def test_networks_that_failed_are_named():

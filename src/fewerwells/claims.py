@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from fewerwells import report
 from fewerwells.quantities import (
@@ -72,7 +73,7 @@ class Claim:
         hypothesis: what would make it true, in symbols.
         readings: what each way to look is called → how it is estimated, and the verdict stated for it.
         true_range: (low, high) in which the sentence is true; an open end is infinite.
-        where: the figure that shows it.
+        where: the figure that shows it, as "chapter#name".
         depends_on: what the readings differ in, to end the sentence "it depends on …".
         of_study: whether the study says it; else the book does.
     """
@@ -140,13 +141,6 @@ class Judgement:
     def verdict(self) -> str:
         """supported, contradicted, undecided or "depends on …"."""
         return self.claim.combined({name: finding.verdict for name, finding in self.findings.items()})
-
-    @property
-    def text(self) -> str:
-        """What was estimated, reading by reading."""
-        if len(self.findings) == 1:
-            return next(iter(self.findings.values())).text
-        return "; ".join(f"{name}: {finding.text}" for name, finding in self.findings.items())
 
     @property
     def turned(self) -> dict[str, tuple[str, Finding]]:
@@ -268,7 +262,7 @@ CLAIMS: tuple[Claim, ...] = (
             ),
         },
         (-np.inf, 1.0),
-        "fig-volume-bars",
+        "3_experiment_1#fig-volume-bars",
         depends_on="where on the curve one looks",
     ),
     Claim(
@@ -281,7 +275,7 @@ CLAIMS: tuple[Claim, ...] = (
             inside="undecided",
         ),
         (-np.inf, 1.0),
-        "fig-volume-bars",
+        "3_experiment_1#fig-volume-bars",
     ),
     Claim(
         "equal-at-low-volume",
@@ -293,7 +287,7 @@ CLAIMS: tuple[Claim, ...] = (
             inside="contradicted",
         ),
         (1 / COMPARABLE, COMPARABLE),
-        "fig-volume-bars",
+        "3_experiment_1#fig-volume-bars",
     ),
     Claim(
         "less-variable-at-low-volume",
@@ -306,7 +300,7 @@ CLAIMS: tuple[Claim, ...] = (
             )
         },
         (-np.inf, 1.0),
-        "fig-variance",
+        "3_experiment_1#fig-variance",
     ),
     Claim(
         "more-consistent",
@@ -314,7 +308,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Var(transfer) / Var(scratch) < 1 at every N, on the study's 100 points",
         {WHOLE: Reading(ErrorRatio("experiment_1", TRANSFER, SCRATCH, STUDY_VARIANCE, per="N"), "supported")},
         (-np.inf, 1.0),
-        "fig-variance",
+        "3_experiment_1#fig-variance",
     ),
     Claim(
         "gap-grows",
@@ -326,7 +320,7 @@ CLAIMS: tuple[Claim, ...] = (
             inside="contradicted",
         ),
         (-np.inf, 1.0),
-        "fig-learning-curves",
+        "3_experiment_1#fig-learning-curves",
     ),
     Claim(
         "cut-75-scratch",
@@ -334,7 +328,7 @@ CLAIMS: tuple[Claim, ...] = (
         "k(N) ≥ 4 at some N up to a quarter of the largest",
         by_region(LargestEquivalence("experiment_1", 4.0), whole="supported", inside="contradicted"),
         (4.0, np.inf),
-        "fig-equivalence",
+        "3_experiment_1#fig-equivalence",
     ),
     Claim(
         "cut-75-oracle",
@@ -346,7 +340,7 @@ CLAIMS: tuple[Claim, ...] = (
             inside="supported",
         ),
         (-np.inf, COMPARABLE),
-        "fig-inside-outside",
+        "3_experiment_1#fig-inside-outside",
     ),
     Claim(
         "order-of-magnitude",
@@ -358,7 +352,7 @@ CLAIMS: tuple[Claim, ...] = (
             inside="supported",
         ),
         (-np.inf, COMPARABLE),
-        "fig-inside-outside",
+        "3_experiment_1#fig-inside-outside",
     ),
     Claim(
         "comparable-to-oracles",
@@ -368,7 +362,7 @@ CLAIMS: tuple[Claim, ...] = (
             ErrorRatio("experiment_2", TRANSFER, ORACLE, per="target"), whole="contradicted", inside="contradicted"
         ),
         (-np.inf, COMPARABLE),
-        "fig-target-inside-outside",
+        "4_experiment_2#fig-target-inside-outside",
     ),
     Claim(
         "consistent-across-targets",
@@ -376,7 +370,7 @@ CLAIMS: tuple[Claim, ...] = (
         f"L(transfer, one target) / L(transfer, another) ≤ {COMPARABLE} for every two targets",
         by_region(Unevenness("experiment_2", TRANSFER, "target"), whole="contradicted", inside="contradicted"),
         (-np.inf, COMPARABLE),
-        "fig-target-bars",
+        "4_experiment_2#fig-target-bars",
     ),
     Claim(
         "oracles-consistent",
@@ -384,7 +378,7 @@ CLAIMS: tuple[Claim, ...] = (
         f"L(oracle, one target) / L(oracle, another) ≤ {COMPARABLE} for every two targets",
         by_region(Unevenness("experiment_2", ORACLE, "target"), whole="undecided"),
         (-np.inf, COMPARABLE),
-        "fig-target-bars",
+        "4_experiment_2#fig-target-bars",
     ),
     Claim(
         "never-harmful",
@@ -394,7 +388,7 @@ CLAIMS: tuple[Claim, ...] = (
             ErrorRatio("experiment_2", TRANSFER, SCRATCH, per="target"), whole="supported", inside="contradicted"
         ),
         (-np.inf, 1.0),
-        "fig-target-inside-outside",
+        "4_experiment_2#fig-target-inside-outside",
     ),
     Claim(
         "outside-stays-wrong",
@@ -402,10 +396,65 @@ CLAIMS: tuple[Claim, ...] = (
         f"L(transfer, largest N) / L(oracle) > {COMPARABLE} outside the wells' domain",
         by_region(ErrorRatio("experiment_1", TRANSFER | {"N": largest}, ORACLE), outside="supported"),
         (COMPARABLE, np.inf),
-        "fig-inside-outside",
+        "3_experiment_1#fig-inside-outside",
         of_study=False,
     ),
 )
+
+
+def overview(judged: Sequence[Judgement]) -> Markdown:
+    """All claims in a table; each sentence links to its entry on the same page."""
+    return report.table(
+        [
+            {
+                "the sentence": f"[{judgement.claim.words}](#claim-{judgement.claim.name})",
+                "it would mean": judgement.claim.hypothesis,
+                "we find": "<br>".join(f"{name}: {finding.text}" for name, finding in judgement.findings.items()),
+                "verdict": f"**{judgement.verdict}**",
+            }
+            for judgement in judged
+        ]
+    )
+
+
+def in_words(judged: Sequence[Judgement]) -> Markdown:
+    """The sentences sorted by verdict; behind those that depend on something, what came out for each reading."""
+    lines: dict[str, list[str]] = {}
+    for judgement in judged:
+        line = f"- {judgement.claim.words}"
+        if judgement.verdict not in VERDICTS:
+            line += f" *{'; '.join(f'{f.verdict} {name}' for name, f in judgement.findings.items())}*"
+        lines.setdefault(judgement.verdict, []).append(line)
+    order = [*VERDICTS, *(verdict for verdict in lines if verdict not in VERDICTS)]
+    blocks = [
+        [f"**{verdict.capitalize()}: {len(lines[verdict])} of {len(judged)}**", "\n".join(lines[verdict])]
+        for verdict in order
+        if verdict in lines
+    ]
+    return Markdown("\n\n".join(text for block in blocks for text in block))
+
+
+def entry(judgement: Judgement) -> str:
+    """A claim's entry on the page Verdicts, in Markdown: what is said, what it would mean, what came out, where."""
+    claim = judgement.claim
+    chapter, figure = claim.where.split("#")
+    tables = " and ".join(sorted(name.replace("_", " ").capitalize() for name in claim.tables))
+    lines = [
+        f"**{claim.words}** {judgement.verdict.capitalize()}.",
+        f"*{'Said by the study' if claim.of_study else 'Said by this book'}.* It would mean: {claim.hypothesis}. "
+        f"Seen in [this figure]({chapter}.ipynb#{figure}), tested on {tables}.",
+    ]
+    for name, finding in judgement.findings.items():
+        lines.append(f"- {name}: {finding.text}, **{finding.verdict}**")
+    folds = [
+        f"<details><summary>All {len(finding.estimates)} estimates {name}</summary>\n\n"
+        + report.table([{"": key, "estimate": report.with_interval(e)} for key, e in finding.estimates.items()]).data
+        + "\n\n</details>"
+        for name, finding in judgement.findings.items()
+        if len(finding.estimates) > 1
+    ]
+    head, listed = lines[:2], "\n".join(lines[2:])
+    return "\n\n".join([f'<div class="claim" id="claim-{claim.name}">', *head, listed, *folds, "</div>"])
 
 
 def _volumes(experiment_1: pd.DataFrame) -> np.ndarray:

@@ -31,6 +31,7 @@ PROFILES: dict[str, dict] = {
         "oracle_volume": 400,
         "volumes": [10, 50, 200],
         "volume": 200,
+        "coverage_repeats": 4,
         "sweep_seeds": 2,
         "sweep_volumes": [10, 100],
         "sweep_hill_coefficients": [2.0],
@@ -56,6 +57,7 @@ PROFILES: dict[str, dict] = {
         "oracle_volume": 20_000,
         "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
         "volume": 1000,
+        "coverage_repeats": 100,
         "sweep_seeds": 3,
         "sweep_volumes": [10, 50, 200, 1000],
         "sweep_hill_coefficients": [1.0, 2.0],
@@ -82,6 +84,7 @@ PROFILES: dict[str, dict] = {
         # about ×2 a step; 96 is one plate
         "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000, 10_000, 20_000],
         "volume": 1000,  # 5 % of the oracle's 20,000
+        "coverage_repeats": 1000,
         "sweep_seeds": 10,
         "sweep_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000],
         "sweep_hill_coefficients": [1.0, 1.5, 2.0, 3.0, 4.0],
@@ -114,6 +117,7 @@ CONTENDERS = (
     "transfer",
     "scratch",
     "big-domain scratch",
+    "big-domain transfer",
     "residual",
     "fit, n = 1",
     "fit, n free",
@@ -369,7 +373,7 @@ class Targets(TrainingParameters):
     @property
     def designs(self) -> list[Design]:
         """One: the study's arms, the remedies and the rivals on each target."""
-        arms = [*STUDY_ARMS, "big-domain scratch", *REMEDIES, *RIVALS]
+        arms = [*STUDY_ARMS, "big-domain scratch", "big-domain transfer", *REMEDIES, *RIVALS]
         return [
             self._design(
                 Cell(arm, target, self.oracle_volume if arm == "oracle" else self.wells)
@@ -449,6 +453,12 @@ class WhoElse(TrainingParameters):
         return self._part(RandomSystems, system_seeds=self.system_seeds, n_systems=self.n_systems)
 
 
+class Verdicts(Findings):
+    """The verdicts: both experiments, and how many simulated studies test the intervals."""
+
+    coverage_repeats: int = Field(default=None, ge=1, le=100_000)
+
+
 class Sweeps(ProfileParameters):
     """Sweeps of Experiment 1: over the Hill coefficient and the noise, and each choice the study is silent on,
     and the mismatch of the source's parameters.
@@ -500,6 +510,7 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "5_findings": Findings,
     "7_who_else": WhoElse,
     "8_why_it_works": Controls,
+    "6_verdicts": Verdicts,
     "9_sweeps": Sweeps,
     "10_engine": Engine,
     "11_train_it_yourself": TrainItYourself,

@@ -126,7 +126,10 @@ class ErrorRatio:
         return {_called(self.per, v): self._ratio(part[part[self.per] == v], level) for v in values}
 
     def _ratio(self, part: pd.DataFrame, level: float) -> Estimate:
-        return paired_ratio(part, self.column, *_with_volumes(part, [self.numerator, self.denominator]), level)
+        top, bottom = _with_volumes(part, [self.numerator, self.denominator])
+        if top == bottom:  # a grid so small that both volumes are the same: it says nothing
+            return Estimate(np.nan, np.nan, np.nan)
+        return paired_ratio(part, self.column, top, bottom, level)
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,15 @@ def number(value: float) -> str:
 def with_interval(estimate: Estimate | pd.Series | dict, unit: str = "") -> str:
     """A value with its 95 % interval, "2.5 [2.1, 3.0]", from an `Estimate` or a row of a summary.
 
-    Where value and upper end are infinite all that is known is the lower end: "more than 2.1".
+    Where value and upper end are infinite all that is known is the lower end: "more than 2.1". What could not be
+    estimated is "unknown".
     """
     if isinstance(estimate, Estimate):
         value, low, high = estimate.value, estimate.low, estimate.high
     else:
         value, low, high = estimate["error"], estimate["low"], estimate["high"]
+    if math.isnan(value):
+        return number(value)
     if value == high == math.inf:
         return f"more than {number(low)}{unit and ' ' + unit}"
     return f"{number(value)}{unit and ' ' + unit} [{number(low)}, {number(high)}]"

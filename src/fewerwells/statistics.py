@@ -159,6 +159,15 @@ def paired_ratio(
     return Estimate(*(float(np.exp(v)) for v in (iqm(difference), low, high)))
 
 
+def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's interval of a share that was found in n independent trials (Brown et al. 2001)."""
+    z = norm.ppf((1 + level) / 2)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    # at a share of 0 or 1 the formula's end is that share itself, but for rounding
+    return float(min(share, centre - reach)), float(max(share, centre + reach))
+
+
 def probability_of_improvement(
     table: pd.DataFrame, column: str, better: dict, worse: dict, level: float = LEVEL
 ) -> Estimate:
@@ -182,12 +191,8 @@ def probability_of_improvement(
     one, two = _paired_logs(table, column, better, worse)
     if len(one) == 0:
         return Estimate(np.nan, np.nan, np.nan)
-    share, n = float(np.mean((one < two) + 0.5 * (one == two))), len(one)
-    z = norm.ppf((1 + level) / 2)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    # at a share of 0 or 1 the formula's end is that share itself, but for rounding
-    return Estimate(share, float(min(share, centre - reach)), float(max(share, centre + reach)))
+    share = float(np.mean((one < two) + 0.5 * (one == two)))
+    return Estimate(share, *wilson_interval(share, len(one), level))
 
 
 @dataclass(frozen=True)

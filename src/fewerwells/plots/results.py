@@ -175,6 +175,25 @@ def plot_equivalence(equivalence: pd.DataFrame, ax: Axes) -> None:
     ax.set_ylabel("wells from scratch\nper well with pre-training, k")
 
 
+def plot_coverage(shares: pd.DataFrame, ax: Axes, *, level: float = 0.95, tolerance: float = 0.02) -> None:
+    """How often intervals held the truth, one row a question, beside how often they say they do.
+
+    Args:
+        shares: `coverage.simulate`.
+        ax: where to draw.
+        level: what the intervals promise, drawn as a line.
+        tolerance: what still counts as keeping the promise, drawn as a band.
+    """
+    y = np.arange(len(shares))
+    ax.axvspan(100 * (level - tolerance), 100 * (level + tolerance), color=PALETTE["muted"], alpha=0.25, linewidth=0)
+    ax.axvline(100 * level, color=PALETTE["truth"], linewidth=0.8)
+    ax.hlines(y, 100 * shares["low"], 100 * shares["high"], color=ARM_COLOURS["transfer"], linewidth=2)
+    ax.plot(100 * shares["share"], y, "o", color=ARM_COLOURS["transfer"])
+    ax.set_yticks(y, shares["question"])
+    ax.invert_yaxis()
+    ax.set_xlabel("intervals that held the truth (%)")
+
+
 def plot_surface(
     values: np.ndarray, ax: Axes, *, extent: float = 20.0, limits: tuple[float, float], difference: bool = False
 ):

@@ -1,0 +1,74 @@
+"""Sphinx extension: the role {claim}`name` ties a sentence of prose to the test that bears it out.
+
+It links to the claim's entry on the page Verdicts and shows whose sentence was tested and the verdict that the prose
+was written for ("study: contradicted"); that page refuses to be built from published results which say otherwise. A claim that does not exist is a dangling reference,
+which stops the build. Links to chapters in the output of cells are led to their pages, so that the same output
+works in JupyterLab and on the page.
+"""
+
+import posixpath
+import re
+
+from docutils import nodes
+from sphinx.roles import XRefRole
+
+from fewerwells.claims import CLAIMS, VERDICTS
+
+PAGE = "notebooks/6_verdicts"
+CHAPTER_LINK = re.compile(r'href="(?P<path>[\w./-]+)\.ipynb(?P<anchor>#[\w-]+)?"')
+_CLAIMS = {claim.name: claim for claim in CLAIMS}
+
+
+def _outcome(verdict: str) -> str:
+    return f"is {verdict}" if verdict in VERDICTS else verdict
+
+
+def resolve_claim(app, env, node, contnode):
+    """Turn a reference to a claim into a link with its verdict; None where there is no such claim or page."""
+    name = node.get("reftarget")
+    if (
+        node.get("reftype") != "claim"
+        or name not in _CLAIMS
+        or PAGE not in env.found_docs
+    ):
+        return None
+    claim = _CLAIMS[name]
+    address = app.builder.get_relative_uri(node.get("refdoc", env.docname), PAGE)
+    link = nodes.reference(
+        "",
+        "",
+        refuri=f"{address}#claim-{name}",
+        internal=True,
+        reftitle=f"Tested: {claim.words} It {_outcome(claim.stated)}.",
+        classes=["claim-verdict"],
+    )
+    whose = "study" if claim.of_study else "book"
+    short = claim.stated if claim.stated in VERDICTS else "it depends"
+    link += nodes.inline("", f"{whose}: {short}")
+    return link
+
+
+def link_chapters(app, page, template, context, doctree) -> None:
+    """Lead links to notebooks of the book to the pages made of them."""
+    here = posixpath.dirname(page)
+
+    def to_page(match: re.Match) -> str:
+        target = posixpath.normpath(posixpath.join(here, match["path"]))
+        return (
+            f'href="{match["path"]}.html{match["anchor"] or ""}"'
+            if target in app.env.found_docs
+            else match[0]
+        )
+
+    context["body"] = CHAPTER_LINK.sub(to_page, context.get("body", ""))
+
+
+def setup(app) -> dict:
+    """Register the role with Sphinx."""
+    # Sphinx keeps pages whose text is unchanged; with another verdict in it every page is read again
+    stated = {claim.name: [claim.words, claim.stated] for claim in CLAIMS}
+    app.add_config_value("stated_verdicts", stated, "env")
+    app.add_role("claim", XRefRole(warn_dangling=True))
+    app.connect("missing-reference", resolve_claim)
+    app.connect("html-page-context", link_chapters)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
