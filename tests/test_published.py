@@ -8,39 +8,30 @@ import pytest
 
 from fewerwells import parameters as models
 from fewerwells.chapters import project_root
+from fewerwells.experiments import check_complete, expected_rows
 from fewerwells.protocol import STUDY_ARMS
-from fewerwells.results import COLUMNS, KEY, digest, read_table
+from fewerwells.results import CHECKSUM, COLUMNS, KEY, digest, read_table
 
 RESULTS = project_root(Path(__file__).parent) / "results"
 PUBLISHED = {name: model() for name, model in models.PUBLISHED.items()}
 
 
-def expected_rows(parameters) -> dict[str, dict]:
-    """What each row of a published table must say, by its hash."""
-    return {
-        digest(cell.identity(design.protocol) | {"seed": seed}): {
-            "arm": cell.arm,
-            "target": cell.circuit.label,
-            "noise": design.protocol.noise,
-            "N": cell.volume(design.protocol),
-            "seed": seed,
-            "sample_steps": cell.sample_steps(design.protocol),
-        }
-        for design in parameters.designs
-        for cell in design.cells
-        for seed in design.seeds
-    }
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 class TestPublished:
     def test_every_cell_for_every_seed_once_as_the_protocol_says(self, name):
-        table, expected = read_table(RESULTS / f"{name}.csv"), expected_rows(PUBLISHED[name])
-        assert tuple(table.columns) == COLUMNS
+        table, parameters = read_table(RESULTS / f"{name}.csv"), PUBLISHED[name]
+        assert tuple(table.columns) == (*COLUMNS, CHECKSUM)
         assert not table.duplicated(list(KEY)).any()
-        names = ["arm", "target", "noise", "N", "seed", "sample_steps"]
-        found = table.set_index("parameter_hash")[names].to_dict("index")
-        assert found == expected
+        check_complete(name, table, parameters)
+        rows = table.set_index("parameter_hash")[["arm", "target", "noise", "N", "seed"]]
+        found = dict(zip(rows.index, rows.itertuples(index=False, name=None), strict=True))
+        assert found == expected_rows(parameters)
+        steps = {
+            digest(cell.identity(design.protocol) | {"seed": design.seeds[0]}): cell.sample_steps(design.protocol)
+            for design in parameters.designs
+            for cell in design.cells
+        }
+        assert table.set_index("parameter_hash")["sample_steps"].loc[list(steps)].to_dict() == steps
 
     def test_numbers_are_possible(self, name):
         table = read_table(RESULTS / f"{name}.csv")

@@ -18,12 +18,15 @@ from fewerwells.parameters import TrainingParameters
 from fewerwells.progress import progress_bar
 from fewerwells.protocol import ARMS, PRETRAINING, Cell, Design, Phase, Protocol
 from fewerwells.results import (
+    CHECKSUM,
     COLUMNS,
     DamagedTable,
+    InconsistentTables,
     digest,
     read_or_compute,
     read_table,
     results_folder,
+    row_checksums,
     source_digest,
 )
 from fewerwells.training import choose_engine
@@ -211,7 +214,7 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
         with progress_bar(sum(pieces.values())) as bar:
             for design, engine in _designs(parameters):
                 _train(design, engine, bar)
-    return pd.concat(
+    table = pd.concat(
         [
             read_table(_cell_path(cell, design.protocol, design.seeds, engine))
             for design, engine in _designs(parameters)
@@ -219,6 +222,41 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
+    return table.assign(**{CHECKSUM: row_checksums(table)})
+
+
+def expected_rows(parameters: TrainingParameters) -> dict[str, tuple[str, str, float, int, int]]:
+    """What a chapter's table must hold: the parameter_hash of each row → arm, target, noise (nM), N and seed."""
+    return {
+        digest(cell.identity(design.protocol) | {"seed": seed}): (
+            cell.arm,
+            cell.circuit.label,
+            design.protocol.noise,
+            cell.volume(design.protocol),
+            seed,
+        )
+        for design in parameters.designs
+        for cell in design.cells
+        for seed in design.seeds
+    }
+
+
+def check_complete(name: str, table: pd.DataFrame, parameters: TrainingParameters) -> None:
+    """Refuse a table that lacks a row of its design or has one that does not belong there.
+
+    Raises:
+        InconsistentTables: it does; the message names the first such row.
+    """
+    expected = expected_rows(parameters)
+    found = set(table["parameter_hash"])
+    lacking = [row for key, row in expected.items() if key not in found]
+    if lacking or len(table) != len(expected):
+        if not lacking:
+            raise InconsistentTables(f"{name} has {len(table)} rows; its design has {len(expected)}.")
+        arm, target, _, n, seed = lacking[0]
+        raise InconsistentTables(
+            f"{name} lacks {len(lacking)} rows of its design, first {arm} on {target}, N = {n}, seed {seed}."
+        )
 
 
 def _train(design: Design, engine: str, bar) -> None:

@@ -454,9 +454,15 @@ class WhoElse(TrainingParameters):
 
 
 class Verdicts(Findings):
-    """The verdicts: both experiments, and how many simulated studies test the intervals."""
+    """The verdicts: every published table but the map of winners, and how many simulated studies test the intervals."""
 
     coverage_repeats: int = Field(default=None, ge=1, le=100_000)
+
+    @property
+    def tables(self) -> dict[str, TrainingParameters]:
+        """The tables that claims are judged from, by name."""
+        names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems")
+        return {name: PUBLISHED[name](**self._common()) for name in names}
 
 
 class Sweeps(ProfileParameters):

@@ -44,6 +44,7 @@ COLUMNS = (
     "version",
     "parameter_hash",  # of everything above that decides the outcome
 )
+CHECKSUM = "checksum"  # a last column, made when a table is put together: ties a row's errors to its parameter_hash
 KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")
 
 # The files whose code decides a number in the table; a change in any of them makes stored runs stale: all runs if the
@@ -181,21 +182,35 @@ def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) ->
         return read_table(path)
 
 
+def row_checksums(table: pd.DataFrame) -> pd.Series:
+    """For each row eight hexadecimal digits of its parameter_hash, status and errors, as a CSV file holds them."""
+    errors = table[list(ERROR_COLUMNS)].map("{:.7g}".format)
+    text = table["parameter_hash"].str.cat([table["status"], *(errors[name] for name in ERROR_COLUMNS)], sep=",")
+    return text.map(lambda line: hashlib.sha256(line.encode()).hexdigest()[:8])
+
+
 def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
     """Refuse tables whose numbers cannot all come from the networks that they name.
 
-    Two things must hold whatever was trained: a network's mean error over the big domain is the mean of those inside
-    and outside the small one, weighted by their test points; and a network that several tables hold (the same
-    `parameter_hash`) has the same errors in all of them.
+    Three things must hold whatever was trained: a row's checksum is that of its parameter_hash and errors; a network's
+    mean error over the big domain is the mean of those inside and outside the small one, weighted by their test
+    points; and a network that several tables hold (the same `parameter_hash`) has the same errors in all of them.
 
     Args:
         tables: tidy tables by name.
 
     Raises:
-        InconsistentTables: one of the two does not hold; the message names table and rows.
+        InconsistentTables: one of the three does not hold; the message names table and rows.
     """
     share = float(SMALL.contains(sobol_inputs(BIG)).mean())
     for name, table in tables.items():
+        mixed = row_checksums(table) != table[CHECKSUM]
+        if mixed.any():
+            first = table[mixed].iloc[0]
+            raise InconsistentTables(
+                f"{name}: {mixed.sum()} rows hold errors that are not those of their parameters, first "
+                f"{first['arm']} on {first['target']}, N = {first['N']}, seed {first['seed']}."
+            )
         whole = share * table["sobol_inside_mean"] + (1 - share) * table["sobol_outside_mean"]
         wrong = ~np.isclose(whole, table["sobol_all_mean"], rtol=1e-5, equal_nan=True)
         if wrong.any():
