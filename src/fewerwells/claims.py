@@ -25,6 +25,7 @@ from fewerwells.quantities import (
     INSIDE_ERROR,
     OUTSIDE_ERROR,
     STUDY_VARIANCE,
+    AcrossRatio,
     ErrorRatio,
     LargestEquivalence,
     Quantity,
@@ -248,6 +249,55 @@ def by_region(quantity: ErrorRatio | RatioChange | Unevenness | LargestEquivalen
 
 TRANSFER, SCRATCH, ORACLE = {"arm": "transfer"}, {"arm": "scratch"}, {"arm": "oracle"}
 
+PLATE = nearest(96)
+LOWER, HIGHER = (-np.inf, 1.0), (1.0, np.inf)
+
+
+def _at_a_plate(arm: str) -> dict:
+    return {"arm": arm} if arm == "zero-shot" else {"arm": arm, "N": PLATE}
+
+
+def _against(name: str, words: str, arm: str, other: str, true_range: tuple, **stated: str) -> Claim:
+    """A sentence of this book on two arms with one plate of wells, on the target of *Why it works*."""
+    sign = "<" if true_range == LOWER else ">"
+    return Claim(
+        name,
+        words,
+        f"L({arm}) / L({other}) {sign} 1 at one plate",
+        by_region(ErrorRatio("controls", _at_a_plate(arm), _at_a_plate(other)), **stated),
+        true_range,
+        "8_why_it_works#fig-arms",
+        of_study=False,
+    )
+
+
+def _on_every_target(name: str, words: str, arm: str, other: str, limit: float, **stated: str) -> Claim:
+    """A sentence of this book on two arms with one plate of wells, on every target of *Who else could have done it*."""
+    return Claim(
+        name,
+        words,
+        f"L({arm}) / L({other}) ≤ {limit:g} on every target",
+        by_region(ErrorRatio("targets", {"arm": arm}, {"arm": other}, per="target"), **stated),
+        (-np.inf, limit),
+        "7_who_else#fig-against-oracle",
+        of_study=False,
+    )
+
+
+def _over_systems(name: str, words: str, arm: str, **stated: str) -> Claim:
+    """A sentence of this book on an arm against scratch with one plate of wells, over systems drawn at random."""
+    pair = {"arm": arm, "N": PLATE}, {"arm": "scratch", "N": PLATE}
+    return Claim(
+        name,
+        words,
+        f"L({arm}) / L(scratch) < 1 at one plate, centred over systems",
+        by_region(AcrossRatio("random_systems", *pair), **stated),
+        LOWER,
+        "7_who_else#fig-systems",
+        of_study=False,
+    )
+
+
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "more-data-helps",
@@ -398,6 +448,208 @@ CLAIMS: tuple[Claim, ...] = (
         (COMPARABLE, np.inf),
         "3_experiment_1#fig-inside-outside",
         of_study=False,
+    ),
+    # Controls: where does the gain come from?
+    _against(
+        "not-compute",
+        "As many optimiser steps on the wells alone do not make up for pre-training.",
+        "step-matched scratch",
+        "transfer",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _against(
+        "spread-the-wells",
+        "Spreading the same number of wells over the whole range is worth more than pre-training.",
+        "big-domain scratch",
+        "transfer",
+        LOWER,
+        whole="undecided",
+        inside="undecided",
+        outside="undecided",
+    ),
+    _against(
+        "helps-anywhere",
+        "Where the wells may lie anywhere, pre-training still helps.",
+        "big-domain transfer",
+        "big-domain scratch",
+        LOWER,
+        whole="undecided",
+    ),
+    _against(
+        "not-any-circuit",
+        "Pre-training on the circuit with its inputs exchanged does not do.",
+        "swapped inputs",
+        "transfer",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _against(
+        "not-any-function",
+        "Pre-training on a random smooth function does not do.",
+        "random function",
+        "transfer",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _against(
+        "not-any-warm-start",
+        "Pre-training on shuffled labels does not do.",
+        "shuffled labels",
+        "transfer",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _against(
+        "wrong-is-worse-than-nothing",
+        "Pre-training on the wrong circuit is worse than none.",
+        "swapped inputs",
+        "scratch",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _against(
+        "wells-are-needed",
+        "The pre-trained network needs its wells.",
+        "zero-shot",
+        "transfer",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    # Remedies: do they beat plain fine-tuning?
+    *(
+        _against(
+            f"remedy-{arm.replace(' ', '-')}", words, arm, "transfer", LOWER, **dict(zip(regions, stated, strict=True))
+        )
+        for regions in [("whole", "inside", "outside")]
+        for arm, words, stated in (
+            ("frozen", "Freezing the first layers beats plain fine-tuning.", ("undecided",) * 3),
+            ("slow", "A tenth of the learning rate beats plain fine-tuning.", ("undecided",) * 3),
+            ("pull", "A pull towards the pre-trained weights beats plain fine-tuning.", ("undecided",) * 3),
+            ("replay", "Replaying synthetic pairs from outside beats plain fine-tuning.", ("undecided",) * 3),
+            ("residual", "Learning only what the simulation leaves over beats fine-tuning.", ("undecided",) * 3),
+            ("refitted source", "Refitting the simulation to the wells beats plain fine-tuning.", ("undecided",) * 3),
+            ("fitted family", "Pre-training on the fitted family beats plain fine-tuning.", ("undecided",) * 3),
+        )
+    ),
+    # Rivals: who else could have done it?
+    _against(
+        "wrong-equation",
+        "Fitting the equation of the simulation, which is the wrong one, is worse than transfer.",
+        "fit, n = 1",
+        "transfer",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    *(
+        _against(f"equation-{key}", words, arm, "fitted family", LOWER, whole="undecided", inside="undecided")
+        for key, arm, words in (
+            ("n-free", "fit, n free", "Fitting the equation with n free beats the best network."),
+            ("family", "fit, family", "Fitting the family beats the network that is pre-trained on it."),
+            ("true-form", "fit, true form", "Fitting the true form beats the best network."),
+        )
+    ),
+    _against(
+        "plain-gaussian-process",
+        "A Gaussian process that knows nothing is worse than transfer.",
+        "Gaussian process",
+        "transfer",
+        HIGHER,
+        whole="undecided",
+        inside="undecided",
+        outside="undecided",
+    ),
+    _against(
+        "logarithms-help",
+        "Logarithmic concentrations help the Gaussian process.",
+        "Gaussian process, log inputs",
+        "Gaussian process",
+        LOWER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _against(
+        "spread-gaussian-process",
+        "A Gaussian process with wells everywhere beats a network with wells everywhere.",
+        "Gaussian process, big domain",
+        "big-domain scratch",
+        LOWER,
+        whole="undecided",
+    ),
+    _against(
+        "gaussian-process-on-source",
+        "Knowing the simple model helps the Gaussian process.",
+        "Gaussian process on source",
+        "Gaussian process",
+        LOWER,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _against(
+        "gaussian-process-on-fit",
+        "Where the family holds the truth, a Gaussian process on top of its fit only adds noise.",
+        "Gaussian process on fit",
+        "fit, family",
+        HIGHER,
+        whole="undecided",
+    ),
+    _on_every_target(
+        "library-reaches-oracle",
+        "Someone who lists four mechanisms and weighs them predicts from one plate as well as the oracle.",
+        "fit, library",
+        "oracle",
+        COMPARABLE,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _on_every_target(
+        "library-needs-the-truth",
+        "The list does as well when the right mechanism is not on it.",
+        "fit, library without truth",
+        "oracle",
+        COMPARABLE,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _on_every_target(
+        "family-network-reaches-oracle",
+        "A network that is pre-trained on the fitted family predicts from one plate as well as the oracle.",
+        "fitted family",
+        "oracle",
+        COMPARABLE,
+        whole="undecided",
+        inside="undecided",
+    ),
+    _on_every_target(
+        "spread-wells-beat-transfer",
+        "On every target, wells spread over the whole range are worth more than pre-training.",
+        "big-domain scratch",
+        "transfer",
+        1.0,
+        whole="undecided",
+    ),
+    _over_systems(
+        "helps-in-other-systems",
+        "In systems drawn at random, pre-training helps.",
+        "transfer",
+        whole="undecided",
+        inside="undecided",
+        outside="undecided",
+    ),
+    _over_systems(
+        "equation-in-other-systems",
+        "In systems drawn at random, fitting the equation with n free helps.",
+        "fit, n free",
+        whole="undecided",
+        inside="undecided",
+        outside="undecided",
     ),
 )
 

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from fewerwells.across import across_systems
 from fewerwells.statistics import LEVEL, Estimate, data_equivalence, paired_ratio
 
 ERROR = "sobol_all_mean"
@@ -161,6 +162,26 @@ class RatioChange:
                 raise ValueError(f"{self.numerator} and {self.denominator} do not hold the same seeds.")
             ratios.append((rows[0] / rows[1]).rename(self.column).reset_index().assign(at=len(ratios)))
         return {"": paired_ratio(pd.concat(ratios), self.column, {"at": 0}, {"at": 1})}
+
+
+@dataclass(frozen=True)
+class AcrossRatio:
+    """How many times larger one group's error is than another's, centred over systems; intervals resample systems.
+
+    Attributes:
+        table: its name.
+        numerator, denominator: the two groups.
+        column: an error column.
+    """
+
+    table: str
+    numerator: Group
+    denominator: Group
+    column: str = ERROR
+
+    def estimates(self, table: pd.DataFrame) -> dict[str, Estimate]:
+        top, bottom = _with_volumes(table, [self.numerator, self.denominator])
+        return {"": across_systems(table, self.column, top, bottom).centre}
 
 
 @dataclass(frozen=True)
