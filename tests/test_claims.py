@@ -1,12 +1,13 @@
 """The gate between tables and prose: what it lets pass, and that no arm can be lost or mixed up unnoticed."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells import statistics
+from fewerwells import experiments, statistics
 from fewerwells.chapters import project_root
 from fewerwells.claims import (
     CLAIMS,
@@ -24,6 +25,8 @@ from fewerwells.claims import (
     verdict,
 )
 from fewerwells.evaluation import ERROR_COLUMNS
+from fewerwells.experiments import check_complete, expected_rows
+from fewerwells.parameters import Verdicts
 from fewerwells.quantities import (
     ErrorRatio,
     LargestEquivalence,
@@ -34,12 +37,15 @@ from fewerwells.quantities import (
     share_of_oracle,
     smallest,
 )
-from fewerwells.results import InconsistentTables, check_tables, read_table
+from fewerwells.results import InconsistentTables, check_tables, read_table, row_checksums
 from fewerwells.statistics import Estimate
 
 ERRORS = list(ERROR_COLUMNS)
 RESULTS = project_root() / "results"
-PUBLISHED = {path.stem: read_table(path) for path in sorted(RESULTS.glob("*.csv"))}
+DESIGNS = Verdicts().tables
+PUBLISHED = {name: read_table(RESULTS / f"{name}.csv") for name in DESIGNS}
+STUDY = ("experiment_1", "experiment_2")
+STUDY_ARMS = [(name, arm) for name in STUDY for arm in PUBLISHED[name]["arm"].unique()]
 ARMS = [(name, arm) for name, table in PUBLISHED.items() for arm in table["arm"].unique()]
 
 
@@ -54,6 +60,11 @@ def with_shuffled_errors(table: pd.DataFrame, rows: pd.Series, rng_seed: int = 0
     drawn = np.random.default_rng(rng_seed).permutation(places)
     table.iloc[places, table.columns.get_indexer(ERRORS)] = table[ERRORS].to_numpy()[drawn]
     return table
+
+
+def with_checksums(table: pd.DataFrame) -> pd.DataFrame:
+    """Somebody who mixes errors up and renews the checksums, so that only statistics are left to notice."""
+    return table.assign(checksum=row_checksums(table))
 
 
 @pytest.fixture
@@ -80,8 +91,43 @@ def test_every_claim_has_a_verdict_and_a_name_of_its_own(judged):
         assert all(np.isfinite(finding.estimate.low) for finding in judgement.findings.values())
 
 
+@pytest.fixture(scope="module")
+def expected():
+    """For each table the hashes of its design's rows."""
+    return {name: expected_rows(design) for name, design in DESIGNS.items()}
+
+
 @pytest.mark.parametrize(("name", "arm"), ARMS)
 class TestEveryArm:
+    """What the gate refuses before any statistics: rows that are gone, errors that belong to other rows."""
+
+    def test_its_rows_are_missed(self, name, arm, expected, monkeypatch):
+        monkeypatch.setattr(experiments, "expected_rows", lambda _: expected[name])
+        table = PUBLISHED[name]
+        check_complete(name, table, DESIGNS[name])
+        with pytest.raises(InconsistentTables, match=re.escape(f"{name} lacks {(table['arm'] == arm).sum()} rows")):
+            check_complete(name, table[table["arm"] != arm], DESIGNS[name])
+        with pytest.raises(InconsistentTables, match=re.escape(f"first {arm} on")):
+            check_complete(name, table.drop(index=table.index[table["arm"] == arm][-1]), DESIGNS[name])
+
+    def test_its_errors_cannot_be_mixed_up(self, name, arm):
+        table = PUBLISHED[name]
+        with pytest.raises(InconsistentTables, match=f"{name}: .* rows hold errors that are not those"):
+            check_tables(changed(name, with_shuffled_errors(table, table["arm"] == arm)))
+
+    def test_a_claim_reads_it(self, name, arm, few_resamples):
+        """The gate has an opinion on it: some sentence cannot be judged without its rows."""
+        if (name, arm) in UNREAD:
+            pytest.skip("shown on a page, read by no claim on this table")
+        table = PUBLISHED[name]
+        with pytest.raises(ClaimError, match=f"cannot be judged from {name}"):
+            judge(changed(name, table[table["arm"] != arm]))
+
+
+@pytest.mark.parametrize(("name", "arm"), STUDY_ARMS)
+class TestEveryArmOfTheStudy:
+    """What its statistics alone would notice."""
+
     def test_its_rows_are_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         with pytest.raises(ClaimError, match=rf"cannot be judged from {name}.*arm = {arm}"):
@@ -104,14 +150,16 @@ class TestEveryArm:
     def test_its_errors_cannot_be_mixed_up(self, name, arm):
         """Across volumes, targets and seeds, whole rows of errors: the networks keep their names, not their errors."""
         table = PUBLISHED[name]
+        mixed = with_checksums(with_shuffled_errors(table, table["arm"] == arm))
         with pytest.raises((ClaimError, InconsistentTables)):
-            check_stated(judge(changed(name, with_shuffled_errors(table, table["arm"] == arm))))
+            check_stated(judge(changed(name, mixed)))
 
     def test_one_error_of_it_cannot_be_mixed_up(self, name, arm):
         table = PUBLISHED[name].copy()
         rows = (table["arm"] == arm).to_numpy()
         column = table.columns.get_loc("sobol_inside_mean")
         table.iloc[rows, column] = np.random.default_rng(0).permutation(table.iloc[rows, column])
+        table = with_checksums(table)
         with pytest.raises(InconsistentTables, match=name):
             judge(changed(name, table))
 
@@ -119,21 +167,22 @@ class TestEveryArm:
         table = PUBLISHED[name]
         other = next(one for one in table["arm"].unique() if one != arm)
         rows = table["arm"].isin([arm, other])
+        mixed = with_checksums(with_shuffled_errors(table, rows))
         with pytest.raises((ClaimError, InconsistentTables)):
-            check_stated(judge(changed(name, with_shuffled_errors(table, rows))))
+            check_stated(judge(changed(name, mixed)))
 
 
 @pytest.mark.parametrize("arm", ["transfer", "scratch"])
 def test_verdicts_alone_notice_a_learning_curve_that_was_mixed_up(arm):
     """Without the second table, which holds some of the same networks, claims on Experiment 1 still turn."""
     table = PUBLISHED["experiment_1"]
-    mixed = {"experiment_1": with_shuffled_errors(table, table["arm"] == arm)}
+    mixed = {"experiment_1": with_checksums(with_shuffled_errors(table, table["arm"] == arm))}
     assert turned_sentences(judge(mixed, claims_on("experiment_1")))
 
 
 def test_verdicts_alone_notice_targets_that_were_mixed_up():
     table = PUBLISHED["experiment_2"]
-    mixed = {"experiment_2": with_shuffled_errors(table, table["arm"] == "transfer")}
+    mixed = {"experiment_2": with_checksums(with_shuffled_errors(table, table["arm"] == "transfer"))}
     assert turned_sentences(judge(mixed, claims_on("experiment_2")))
 
 
@@ -144,7 +193,7 @@ def test_seeds_within_a_cell_are_exchangeable_but_for_their_pairing():
     """
     table = PUBLISHED["experiment_2"]
     cell = (table["arm"] == "oracle") & (table["target"] == "n = 3")
-    check_stated(judge(changed("experiment_2", with_shuffled_errors(table, cell))))
+    check_stated(judge(changed("experiment_2", with_checksums(with_shuffled_errors(table, cell)))))
 
 
 def test_the_gate_names_every_sentence_that_is_now_false():
@@ -180,6 +229,7 @@ def test_networks_that_two_tables_share_must_agree():
     table = PUBLISHED["experiment_2"].copy()
     row = table.index[(table["arm"] == "oracle") & (table["target"] == "n = 2")][0]
     table.loc[row, "uniform_all_variance"] *= 1.01
+    table = with_checksums(table)
     with pytest.raises(InconsistentTables, match=r"1 networks have different errors.*oracle on n = 2.*experiment_1"):
         check_tables(changed("experiment_2", table))
 
