@@ -112,7 +112,7 @@ HillCoefficient = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decades = Annotated[float, Field(ge=-2, le=2)]
 
-# Who may win the map of winners: no oracle, nobody who knows the true form, and of the networks only cheap ones.
+# Who may win the map of winners: no oracle, nobody who is told the true form, and of the networks only cheap ones.
 CONTENDERS = (
     "transfer",
     "scratch",
@@ -122,7 +122,6 @@ CONTENDERS = (
     "fit, n = 1",
     "fit, n free",
     "fit, library without truth",
-    "fit, library",
     "Gaussian process, log inputs",
     "Gaussian process, big domain",
     "Gaussian process on fit",

@@ -91,23 +91,26 @@ def against(table: pd.DataFrame, arms: Iterable[str], reference: str) -> list[di
 
 
 def outcomes(results: pd.DataFrame) -> Markdown:
-    """How many networks of a results table ended well, and which did not: arm, target and seed of each."""
-    counts = results["status"].value_counts()
-    lines = [
-        f"The table holds **{len(results):,} networks**: " + ", ".join(f"{n:,} {s}" for s, n in counts.items()) + "."
-    ]
-    failed = results[results["status"] != "ok"]
-    fits = failed["status"].isin(["at bound", "not converged"])
-    for (status, arm, target), group in failed[fits].groupby(["status", "arm", "target"], sort=False):
-        lines.append(f"- {status}: {arm}, {target}, {len(group):,} fits")
-    for (status, seed, arm, target), group in failed[~fits].groupby(["status", "seed", "arm", "target"], sort=False):
-        volumes = ", ".join(f"{n:,}" for n in group["N"])
-        lines.append(f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}")
+    """How many rows of a results table ended well, and which did not: arm, target and seed of each network."""
+    rows = "rows" if (results["sample_steps"] == 0).any() else "networks"
+    counts = ", ".join(f"{n:,} {status}" for status, n in results["status"].value_counts().items())
+    lines = [f"The table holds **{len(results):,} {rows}**: {counts}."]
+    fitted = results[results["status"].isin(["at bound", "not converged"])]
+    if len(fitted):
+        arms = ", ".join(f"{arm} {n:,}" for arm, n in fitted["arm"].value_counts().items())
+        lines[0] += (
+            f" A fit or a Gaussian process *at bound* has wells that do not hold all of its parameters; one that is "
+            f"*not converged* stopped early. Both count as they are ({arms})."
+        )
+    failed = results[results["status"].isin(["dead", "diverged"])]
     if len(failed):
         lines[0] += (
             " A *dead* network says the same everywhere and counts with the error that it makes; a *diverged* one"
+            " has a weight that is not a number and no error. Those that did not end well:\n"
         )
-        lines[0] += " has a weight that is not a number and no error. Those that did not end well:\n"
+    for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):
+        volumes = ", ".join(f"{n:,}" for n in group["N"])
+        lines.append(f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}")
     return Markdown("\n".join(lines))
 
 
@@ -141,11 +144,7 @@ def remake(chapter: str, settings: BaseModel, rows: str) -> Markdown:
     words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
     command = " ".join(["fewerwells run", chapter, *words])
     name = rows.rsplit("/", 1)[-1]
-    where = (
-        f"The command says where it keeps them; add `-p table_file=rows.csv` to take them away. Published: [{name}]({rows})."
-        if changed
-        else f"[{name}]({rows})"
-    )
+    where = f"The command says where it keeps them. Published: [{name}]({rows})." if changed else f"[{name}]({rows})"
     return _fold("Remake this figure", f"```sh\n{command}\n```", f"Its rows: {where}")
 
 
