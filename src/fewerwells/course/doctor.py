@@ -53,7 +53,7 @@ def findings(folder: Path) -> Iterator[tuple[bool, str]]:
     )
     memory = free_memory_gb()
     if memory is not None:
-        yield memory >= MEMORY_GB, f"free memory: {memory:.1f} GB ({MEMORY_GB} GB is needed; close some programs)"
+        yield memory >= MEMORY_GB, f"free memory: {memory:.1f} GB ({MEMORY_GB} GB is needed)"
     disk = shutil.disk_usage(folder).free / 2**30
     yield disk >= DISK_GB, f"free disk: {disk:.1f} GB ({DISK_GB} GB is needed)"
     try:

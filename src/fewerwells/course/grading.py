@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,8 +100,14 @@ def _insist(result: dict, what: str) -> None:
         raise RuntimeError(f"nbgrader could not {what}:\n{result.get('error') or result.get('log')}")
 
 
-def release(root: Path, folder: Path, say: Callable[[str], None]) -> None:
+def release(root: Path, folder: Path, say: Callable[[str], None], only: Collection[str] | None = None) -> None:
     """Make an nbgrader course: `source/` with solutions, `release/` for students, and its gradebook.
+
+    Args:
+        root: the project's folder.
+        folder: the course's folder; what is there is made anew, but the gradebook is kept.
+        say: called with one line at a time.
+        only: the chapters to release; all by default.
 
     Raises:
         RuntimeError: nbgrader refuses; the message holds its report.
@@ -110,6 +116,8 @@ def release(root: Path, folder: Path, say: Callable[[str], None]) -> None:
     if tools not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([tools, os.environ["PATH"]])  # nbgrader starts alembic by name
     for name, path in exercise_notebooks(root).items():
+        if only is not None and name not in only:
+            continue
         target = folder / "source" / name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(assignment(read(path)), target)
@@ -154,7 +162,7 @@ def grade(
         SandboxError: this system cannot shield a submission, and `protected` is not given up.
     """
     handed_in = submissions(folder, exercise_notebooks(root))
-    release(root, course, lambda line: None)
+    release(root, course, lambda line: None, only={name for _, name, _ in handed_in})
     marks = []
     for student, name, path in handed_in:
         say(f"{student}: {name} …")

@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -119,12 +120,17 @@ def set_up_cell(repository: str) -> NotebookNode:
 
     It leaves no variable behind, so a chapter's parameters are what they were.
     """
-    wanted = f"git+{repository}" if repository else "fewerwells"
+    wheel = f"fewerwells-{version('fewerwells')}-py3-none-any.whl"
+    step = (
+        f"%pip install --quiet {repository.removesuffix('.git')}/raw/HEAD/{wheel}"
+        if repository
+        else f'print("Upload {wheel} and run: %pip install {wheel}")'
+    )
     return new_code_cell(
         "# On Colab: install what is missing. Anywhere else this cell does nothing.\n"
         'if "google.colab" in __import__("sys").modules:\n'
         '    if __import__("importlib.util").util.find_spec("fewerwells") is None:\n'
-        f"        %pip install --quiet {wanted}",
+        f"        {step}",
         id="set-up",
     )
 
