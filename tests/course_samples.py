@@ -20,12 +20,12 @@ def solutions(root: Path, chapter: str) -> dict[str, str]:
 
 
 def submission(root: Path, chapter: str, answers: dict[str, str]) -> nbformat.NotebookNode:
-    """A student's notebook in which these blanks were filled in."""
+    """A student's notebook in which these answers were written below what the blanks hold."""
     notebook = student(read(exercise_notebooks(root)[chapter]))
     for cell in notebook.cells:
         number = cell.id.removeprefix("blank-").replace("-", ".")
         if cell.id.startswith("blank-") and number in answers:
-            cell.source = answers[number]
+            cell.source += "\n" + answers[number]
     return notebook
 
 

@@ -162,14 +162,15 @@ class TestSandbox:
 
 class TestCommand:
     def test_writes_a_table_of_marks(self, tmp_path, monkeypatch):
+        """On a chapter whose answers and checks train networks, inside the sandbox."""
         monkeypatch.chdir(ROOT)
-        hand_in(tmp_path / "in", "ada", ROOT, CHAPTER, RIGHT)
+        hand_in(tmp_path / "in", "ada", ROOT, "2_problem", solutions(ROOT, "2_problem"))
         words = ["course", "grade", str(tmp_path / "in"), "--course", str(tmp_path / "course")]
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, result.output
         with (tmp_path / "in" / "marks.csv").open(encoding="utf-8") as file:
             (row,) = csv.DictReader(file)
-        assert (row["student"], row["points"], row["of"]) == ("ada", "9", "9")
+        assert (row["student"], row["points"], row["of"]) == ("ada", "10", "10")
 
     def test_mistakes_end_with_status_2_and_one_sentence(self, tmp_path, monkeypatch):
         monkeypatch.chdir(ROOT)

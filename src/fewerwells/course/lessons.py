@@ -80,7 +80,7 @@ def plans(root: Path) -> str:
 
 def exercise_table(root: Path) -> str:
     """All exercises as a Markdown table: number, title, kind, minutes and points."""
-    lines = ["| | exercise | kind | minutes | points |", "| --- | --- | --- | ---: | ---: |"]
+    lines = ["| number | exercise | kind | minutes | points |", "| --- | --- | --- | ---: | ---: |"]
     lines += [
         f"| {each.number} | {each.title} | {each.kind} | {each.minutes} | {each.points} |"
         for each in all_exercises(root).values()
