@@ -1,6 +1,7 @@
 # make book   build the book          PROFILE=smoke|lecture|paper (default paper)
 # make test   show that it is sound
 # make bench  time the training engine beside its peers
+# make course  make the course: folders and zips for students and teacher, slides, graded assignments
 # make links   ask every other site the book links to whether the page is still there
 # make publish  copy the tables of the last paper-size run to results/, where git keeps them
 
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONUTF8 = 1
 
-.PHONY: book test links bench publish clean
+.PHONY: book test course links bench publish clean
 
 book: $(READY)
 	@$(BIN)/fewerwells book --profile $(PROFILE)
@@ -22,6 +23,9 @@ test: $(READY)
 	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks book --numprocesses 2 -p no:cacheprovider
 	$(BIN)/fewerwells book --profile smoke --output _build/smoke
+
+course: $(READY)
+	@$(BIN)/fewerwells course build
 
 links: $(READY)
 	$(BIN)/fewerwells book --profile smoke --output _build/smoke

@@ -35,7 +35,8 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is miss
 
 ROOT = project_root(Path(__file__).parent)
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-PAGES = [TOC["root"], *(entry["file"] for part in TOC["parts"] for entry in part["chapters"])]
+CHAPTERS = [entry for part in TOC["parts"] for entry in part["chapters"]]
+PAGES = [TOC["root"], *(page["file"] for entry in CHAPTERS for page in (entry, *entry.get("sections", [])))]
 FIGURES = "notebooks/11_train_it_yourself"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NPM = shutil.which("npm")

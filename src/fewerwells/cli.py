@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fewerwells.course.commands import app as course
 from fewerwells.parameters import PROFILES, ParameterError
 from fewerwells.plain import read_value
 
@@ -31,6 +32,9 @@ def _fail(sentence: str) -> typer.Exit:
 def _short(path: Path) -> Path:
     """A path as seen from the working folder, where it is inside it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+app.add_typer(course, name="course")
 
 
 @app.callback()
@@ -88,6 +92,18 @@ def publish() -> None:
         typer.echo(f"wrote results/{name}.csv")
     save_answer(geometric_summary(run_design(Experiment1()), "sobol_all_mean", ["arm", "N"]), folder / "answer.svg")
     typer.echo("wrote results/answer.svg")
+
+
+@app.command()
+def doctor() -> None:
+    """Say in seconds what this machine lacks for the course.
+
+    Example: fewerwells doctor
+    """
+    from fewerwells.course.doctor import examine
+
+    if not examine():
+        raise typer.Exit(1)
 
 
 def _parse(assignments: list[str]) -> dict:

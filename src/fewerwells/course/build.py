@@ -1,0 +1,128 @@
+"""The course in a box: one folder and one zip for each role, all made from the book's own sources."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from fewerwells.book import run_chapters
+from fewerwells.chapters import chapters
+from fewerwells.course import launch, lessons, slides
+from fewerwells.course.source import FOLDER, exercise_notebooks, read, student, student_chapter, teacher
+
+ROLES = ("student", "teacher")
+_PAGES = ("glossary.md", "notation.md", "students.md", "rerun.md", "cite.md", "references.md", "references.bib")
+_MACHINE = """import importlib.util
+
+if importlib.util.find_spec("fewerwells") is None:
+    print("MISSING  fewerwells; run: pip install -r requirements.txt")
+else:
+    from fewerwells.course.doctor import examine
+
+    examine()"""
+
+
+def _write(notebook, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+
+
+def check_my_machine() -> nbformat.NotebookNode:
+    """A notebook of one cell that says what is missing."""
+    words = (
+        "# Is my machine ready?\n\nRun the cell below (Shift-Enter). It takes some seconds and says what is missing."
+    )
+    cells = [new_markdown_cell(words, id="opening"), new_code_cell(_MACHINE, id="check-my-machine")]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+
+
+def write_student(root: Path, folder: Path) -> None:
+    """What students get: chapters to read and run, exercises with their checks, no solution anywhere.
+
+    The folders are those of the book, so that links and commands work in the same way.
+    """
+    address = launch.repository(root)
+    for path in chapters(root).values():
+        _write(student_chapter(read(path), address), folder / path.relative_to(root))
+    for path in exercise_notebooks(root).values():
+        _write(student(read(path), address), folder / path.relative_to(root))
+    _write(check_my_machine(), folder / "check_my_machine.ipynb")
+    for name in _PAGES:
+        shutil.copyfile(root / "book" / name, folder / "book" / name)
+    (folder / "results").mkdir(exist_ok=True)
+    for path in (*root.glob("results/*.csv"), *root.glob("results/*.json")):
+        shutil.copyfile(path, folder / "results" / path.name)
+    for name in ("_toc.yml", "LICENSE"):
+        shutil.copyfile(root / name, folder / name)
+    shutil.copytree(root / ".binder", folder / ".binder")
+    (folder / "requirements.txt").write_text(student_requirements(root), encoding="utf-8")
+    shutil.copyfile(root / "book" / "students.md", folder / "README.md")
+
+
+def student_requirements(root: Path) -> str:
+    """What a student installs: the package's wheel beside this file, Jupyter and the widgets, pinned as in the book."""
+    wanted = ("jupyterlab", "ipywidgets", "anywidget", "ipykernel", "numpy", "torch", "numba")
+    pins = [line for line in (root / "requirements.txt").read_text("utf-8").splitlines() if "==" in line]
+    return "\n".join(["--find-links .", "fewerwells", *(p for p in pins if p.split("==")[0] in wanted), ""])
+
+
+def write_wheel(root: Path, folder: Path) -> None:
+    """Build the package's wheel into a folder.
+
+    Raises:
+        RuntimeError: pip could not build it; the message holds its report.
+    """
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(root)]
+    finished = subprocess.run(command, capture_output=True, text=True)
+    if finished.returncode != 0:
+        raise RuntimeError(f"the package's wheel was not built:\n{finished.stderr}")
+
+
+def write_teacher(root: Path, folder: Path, executed: list[Path], say: Callable[[str], None]) -> None:
+    """What the teacher gets: exercises with solutions and notes, slides of every lesson, plans, links to hand out."""
+    for path in exercise_notebooks(root).values():
+        _write(teacher(read(path)), folder / FOLDER / path.name)
+    shown, asked = slides.figures(executed), slides.questions(list(exercise_notebooks(root).values()))
+    for lesson in lessons.read_lessons(root):
+        page = slides.write_slides(lesson, shown, asked, folder / "slides")
+        say(f"teacher/slides/{page.name}")
+    text = (root / "book" / "teachers.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text(lessons.fill(text, root), encoding="utf-8")
+    (folder / "launch.md").write_text(launch.links(root, launch.repository(root)), encoding="utf-8")
+
+
+def build(root: Path, profile: str, output: Path, say: Callable[[str], None], *, wheel: bool = True) -> Path:
+    """Build the whole course into `output`: a folder and a zip for each role, and the graded assignments.
+
+    Args:
+        root: the project's folder.
+        profile: the size at which the chapters run whose figures are on the slides.
+        output: replaced if it is there.
+        say: called with one line at a time.
+        wheel: whether to put the package's wheel into the student's folder.
+
+    Returns:
+        `output`.
+    """
+    from fewerwells.course.grading import release
+
+    shutil.rmtree(output, ignore_errors=True)
+    needed = list(exercise_notebooks(root))
+    executed = run_chapters(root, profile, say, only=needed)
+    write_student(root, output / "student")
+    if wheel:
+        write_wheel(root, output / "student")
+    write_teacher(root, output / "teacher", list(executed.values()), say)
+    release(root, output / "graded", say)
+    for role in ROLES:
+        shutil.make_archive(str(output / role), "zip", output, role)
+        say(f"{role}.zip")
+    return output

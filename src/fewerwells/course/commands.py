@@ -1,0 +1,119 @@
+"""The commands `fewerwells course …`: build the box, grade a folder, renew the seals."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewerwells.parameters import PROFILES, ParameterError
+
+app = typer.Typer(no_args_is_help=True, help="Make the course from the book, and grade what comes back.")
+
+
+def _stop(sentence: str, status: int) -> typer.Exit:
+    typer.echo(sentence, err=True)
+    return typer.Exit(status)
+
+
+def _root() -> Path:
+    from fewerwells.chapters import project_root
+
+    try:
+        return project_root()
+    except ParameterError as error:
+        raise _stop(f"Refused: {error}", 2) from None
+
+
+@app.command()
+def build(
+    profile: Annotated[str, typer.Option(help="Size of the chapters whose figures are on the slides.")] = "lecture",
+    output: Annotated[Path | None, typer.Option(help="Folder to make; _build/course by default.")] = None,
+    wheel: Annotated[bool, typer.Option(help="Put the package's wheel into the student's folder.")] = True,
+) -> None:
+    """Make the student's and the teacher's folder and zip, the slides and the graded assignments.
+
+    Example: fewerwells course build
+    """
+    from papermill.exceptions import PapermillExecutionError
+
+    root = _root()
+    if profile not in PROFILES:
+        raise _stop(f"Refused: profile is {profile!r}; choose one of {', '.join(PROFILES)}.", 2)
+    try:
+        from fewerwells.course.build import build as build_course
+
+        folder = build_course(root, profile, (output or root / "_build" / "course").resolve(), typer.echo, wheel=wheel)
+    except ModuleNotFoundError as error:
+        raise _stop(f'{error.name} is missing; pip install -e ".[course]" brings what the course needs.', 1) from None
+    except (RuntimeError, PapermillExecutionError) as error:
+        raise _stop(str(error), 1) from None
+    typer.echo(f"The course is ready: {folder}")
+
+
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(help="Submissions: FOLDER/STUDENT/3_experiment_1_exercises.ipynb.")],
+    marks: Annotated[
+        Path | None, typer.Option(help="The table of marks to write; FOLDER/marks.csv by default.")
+    ] = None,
+    course: Annotated[Path | None, typer.Option(help="The nbgrader course; _build/course/graded by default.")] = None,
+    unprotected: Annotated[
+        bool, typer.Option("--unprotected", help="Grade where submissions cannot be shielded from your files.")
+    ] = False,
+) -> None:
+    """Grade a folder of submissions, each in a sandboxed kernel, and write their marks and feedback.
+
+    Example: fewerwells course grade submissions
+    """
+    root = _root()
+    if not folder.is_dir():
+        raise _stop(f"Refused: {folder} is not a folder.", 2)
+    try:
+        from fewerwells.course.grading import grade as grade_folder
+        from fewerwells.course.sandbox import SandboxError
+    except ModuleNotFoundError as error:
+        raise _stop(f'{error.name} is missing; pip install -e ".[course]" brings what grading needs.', 1) from None
+    where = (course or root / "_build" / "course" / "graded").resolve()
+    try:
+        graded = grade_folder(root, folder.resolve(), where, typer.echo, protected=not unprotected)
+    except ParameterError as error:
+        raise _stop(f"Refused: {error}", 2) from None
+    except SandboxError as error:
+        raise _stop(f"Refused: {error}", 2) from None
+    except RuntimeError as error:
+        raise _stop(str(error), 1) from None
+    table = marks or folder / "marks.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["student", "assignment", "points", "of", "remark", "by exercise"])
+        for mark in graded:
+            each = "; ".join(f"{number}: {points:g}" for number, points in mark.points.items())
+            writer.writerow([mark.student, mark.assignment, f"{mark.total:g}", f"{mark.most:g}", mark.remark, each])
+    typer.echo(f"The marks are in {table}; feedback for each student is in {where / 'feedback'}.")
+
+
+@app.command()
+def seal() -> None:
+    """Renew the hashes that checks compare with, after an answer, a hint or a typical mistake was changed.
+
+    Example: fewerwells course seal
+    """
+    import nbformat
+    from nbclient import NotebookClient
+
+    from fewerwells.course.checking import SEALED_FILE
+    from fewerwells.course.sealing import WRITE_TO
+    from fewerwells.course.source import exercise_notebooks, read, tags
+
+    root, target = _root(), Path(str(SEALED_FILE))
+    os.environ[WRITE_TO] = str(target)
+    for path in exercise_notebooks(root).values():
+        notebook = read(path)
+        notebook.cells = [cell for cell in notebook.cells if "check" not in tags(cell)]
+        nbformat.validate(notebook)
+        NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+        typer.echo(f"sealed {path.stem}")

@@ -1,0 +1,102 @@
+"""Chapter 4: a system where transfer hurts, a symmetry, fair controls, a half-way circuit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fewerwells.circuits import (
+    REFERENCE_ETA,
+    REFERENCE_THETA,
+    REFERENCE_Y_TOT,
+    Circuit,
+    hill_family,
+    phosphorylation_cycle,
+)
+from fewerwells.course.properties import NotYet, checks, function, number
+from fewerwells.course.small_study import errors, train_arm
+from fewerwells.datasets import BIG, SMALL, sobol_inputs
+from fewerwells.evaluation import l1_errors
+from fewerwells.protocol import ARMS, SIMPLE_MODEL, Phase
+
+
+@checks("4.2")
+def transfer_hurts(answer) -> None:
+    if not isinstance(answer, Circuit):
+        raise NotYet('A `Circuit` is asked for, for example reference_circuit("n_part_complex", 2).')
+    if answer.n > 4 or not all(0.01 <= value <= 1 for value in answer.theta) or answer.largest_output > 100:
+        raise NotYet("Stay with plausible circuits: n up to 4, θ from 0.01 to 1 nM⁻¹, outputs up to 100 nM.")
+    transfer, scratch = (errors(train_arm(arm, answer, 384), answer)[0] for arm in ("transfer", "scratch"))
+    ratio, losses = float(np.exp(np.log(transfer / scratch).mean())), int((transfer > scratch).sum())
+    if ratio < 1.1 or losses < 4:
+        raise NotYet(
+            f"Inside, transfer's error is {ratio:.2f} times that of scratch, and it loses in {losses} of 5 seeds; at least "
+            "1.10 times and 4 of 5 are asked for. Which real system is least like the simulation where the wells are?"
+        )
+
+
+@checks("4.3")
+def carried_inside(answer) -> None:
+    carry = function(answer)
+    x = sobol_inputs(BIG, 256)
+    said = carry(x.copy())
+    if said is None or said is ...:
+        raise NotYet("The function is still blank: let it return the new inputs, shape (N, 2).")
+    said = np.asarray(said, float)
+    if said.shape != x.shape:
+        raise NotYet(f"Inputs of shape (256, 2) went in; shape {said.shape} came back.")
+    if not SMALL.contains(said).all():
+        raise NotYet("Some of the new inputs are not in 0–10 nM, so no well could ever stand for them.")
+    if np.allclose(said, np.minimum(x, SMALL.high)):
+        raise NotYet("Cutting off at 10 nM changes the ratio of the inputs, and the ratio is all that the cycle sees.")
+    moved = np.abs(phosphorylation_cycle(said) - phosphorylation_cycle(x)).max()
+    if moved > 1e-6 * REFERENCE_Y_TOT:
+        raise NotYet(
+            f"The cycle gives other outputs at the new inputs (up to {moved:.2g} nM apart). What may one do to both inputs "
+            "without changing its outputs?"
+        )
+
+
+@checks("4.4")
+def control_arms(answer) -> None:
+    if not isinstance(answer, dict) or set(answer) != {"more volume", "bigger domain"}:
+        raise NotYet('A dictionary with the keys "more volume" and "bigger domain" is asked for.')
+    (scratch,), (oracle,) = ARMS["scratch"].phases, ARMS["oracle"].phases
+    for name, phase in answer.items():
+        if not isinstance(phase, Phase):
+            raise NotYet(f'"{name}" should be a `Phase`, for example Phase("real", SMALL, "wells", "all").')
+        if phase == scratch:
+            raise NotYet(f'"{name}" is the scratch arm itself; a control changes one thing.')
+        if phase == oracle:
+            raise NotYet(f'"{name}" is the oracle itself, which changes two things at once.')
+        changed = [field for field in ("data", "domain", "volume", "epochs") if _differs(phase, scratch, field)]
+        if len(changed) != 1:
+            raise NotYet(f'"{name}" differs from scratch in {" and ".join(changed)}; a control changes one thing.')
+        wanted = {"more volume": "volume", "bigger domain": "domain"}[name]
+        if changed != [wanted] or _differs(phase, oracle, wanted):
+            raise NotYet(
+                f'"{name}" changes the {changed[0]}. Does its name promise that, and is it what the oracle has?'
+            )
+
+
+def _differs(one: Phase, other: Phase, field: str) -> bool:
+    return getattr(one, field) != getattr(other, field)
+
+
+def _distance_inside(b: float) -> float:
+    """The simulation's error inside the small domain on a circuit with n = 1 and this b, y_tot for both η, nM."""
+    x = sobol_inputs(BIG, 1024)
+    x = x[SMALL.contains(x)]
+    return float(l1_errors(SIMPLE_MODEL(x), hill_family(x, REFERENCE_THETA, REFERENCE_ETA, 1.0, b)).mean())
+
+
+@checks("4.5")
+def half_way(answer) -> None:
+    b = number(answer)
+    if not 0 <= b <= 1:
+        raise NotYet("b goes from 1 (the simulation) down to 0 (no empty state).")
+    share = _distance_inside(b) / _distance_inside(0.0)
+    if abs(share - 0.5) > 0.02:
+        raise NotYet(
+            f"At b = {b:g} the simulation's error inside is {share:.0%} of what it is at b = 0; half is asked for. The way "
+            "is not even: do not trust the middle of the scale."
+        )

@@ -1,0 +1,80 @@
+"""How long a chapter takes: to read, from its words; to run, from the record that the build keeps of every run."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+from fewerwells.chapters import chapters
+from fewerwells.course.source import read
+from fewerwells.parameters import PROFILES
+from fewerwells.report import number
+
+WORDS_A_MINUTE = 200
+# the sentence of a chapter's opening that the build replaces; in the file of a notebook a line ends with \n or a quote
+_TIME = re.compile(r'\*\*Time:\*\*[^"\\\n]*')
+_MARKUP = re.compile(r"\$[^$]+\$|<[^>]+>|\{[a-z:]+\}|https?://\S+|[|#*`:-]{2,}")
+
+
+def words(path: Path) -> int:
+    """Words of prose in a notebook."""
+    prose = " ".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    return len(_MARKUP.sub(" ", prose).split())
+
+
+def reading_minutes(path: Path) -> int:
+    """Minutes to read a notebook's prose at 200 words a minute, at least 1."""
+    return max(1, math.ceil(words(path) / WORDS_A_MINUTE))
+
+
+def records(root: Path) -> Path:
+    """Where the build keeps its records, seen from the book or from the copy of it that is being rendered."""
+    places = (folder / "_build" / "chapters" for folder in (root, *root.parents))
+    return next((place for place in places if place.is_dir()), root / "_build" / "chapters")
+
+
+def seconds(build: Path, relative: Path) -> dict[str, float]:
+    """Wall time of a notebook's last run at each size, as the build recorded it; sizes that were not run are left out.
+
+    Args:
+        build: the folder `_build/chapters`.
+        relative: the notebook's path inside the book.
+    """
+    found = {}
+    for profile in PROFILES:
+        try:
+            record = json.loads((build / profile / relative).with_suffix(".json").read_text(encoding="utf-8"))
+            found[profile] = float(record["seconds"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return found
+
+
+def sentence(path: Path, measured: dict[str, float]) -> str:
+    """The sentence that opens a page: measured, or without a time to run where nothing was run yet."""
+    minutes = reading_minutes(path)
+    text = f"**Time:** {minutes} minute{'s' * (minutes > 1)} to read"
+    if measured:
+        text += ", " + ", ".join(f"{number(s)} s to run at `{profile}` size" for profile, s in measured.items())
+        text += ", as measured when this book was built"
+    return text + "."
+
+
+def with_measured_times(text: str, path: Path, measured: dict[str, float]) -> str:
+    """The text of a notebook's file in which the opening tells the measured times."""
+    return _TIME.sub(lambda _: sentence(path, measured), text, count=1)
+
+
+def table(root: Path, build: Path) -> str:
+    """Times of all chapters as a Markdown table: minutes to read, seconds to run at each size that was run."""
+    lines = [
+        f"| chapter | to read (min) | {' | '.join(f'`{p}` (s)' for p in PROFILES)} |",
+        f"| --- | ---: | {' | '.join('---:' for _ in PROFILES)} |",
+    ]
+    for name, path in chapters(root).items():
+        measured = seconds(build, path.relative_to(root))
+        cells = [number(measured[profile]) if profile in measured else "–" for profile in PROFILES]
+        lines.append(f"| {name} | {reading_minutes(path)} | {' | '.join(cells)} |")
+    return "\n".join(lines)

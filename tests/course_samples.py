@@ -1,0 +1,37 @@
+"""Sample submissions, made from the exercises' sources as students would make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+
+from fewerwells.course.source import exercise_notebooks, read, student, tags
+
+
+def solutions(root: Path, chapter: str) -> dict[str, str]:
+    """The code of every solution of a chapter, by the number of its exercise."""
+    cells = read(exercise_notebooks(root)[chapter]).cells
+    return {
+        cell.id.removeprefix("solution-").replace("-", "."): cell.source
+        for cell in cells
+        if "solution" in tags(cell) and cell.cell_type == "code"
+    }
+
+
+def submission(root: Path, chapter: str, answers: dict[str, str]) -> nbformat.NotebookNode:
+    """A student's notebook in which these answers were written below what the blanks hold."""
+    notebook = student(read(exercise_notebooks(root)[chapter]))
+    for cell in notebook.cells:
+        number = cell.id.removeprefix("blank-").replace("-", ".")
+        if cell.id.startswith("blank-") and number in answers:
+            cell.source += "\n" + answers[number]
+    return notebook
+
+
+def hand_in(folder: Path, name: str, root: Path, chapter: str, answers: dict[str, str]) -> Path:
+    """Put a student's notebook where the grader looks for it."""
+    path = folder / name / exercise_notebooks(root)[chapter].name
+    path.parent.mkdir(parents=True)
+    nbformat.write(submission(root, chapter, answers), path)
+    return path

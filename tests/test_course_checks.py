@@ -1,0 +1,297 @@
+"""What a student was promised: right answers pass, wrong ones get a hint, and the answer is nowhere to be read."""
+
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fewerwells.chapters import project_root
+from fewerwells.circuits import Circuit, reference_circuit, simple_activation
+from fewerwells.course import check, checking, sealing
+from fewerwells.course.source import exercise_notebooks, exercises, read, tags
+from fewerwells.datasets import BIG, SMALL
+from fewerwells.protocol import ARMS, Phase
+from fewerwells.training import Schedule
+
+ROOT = project_root(Path(__file__).parent)
+SOURCES = exercise_notebooks(ROOT)
+
+
+def run(cells, namespace):
+    """Cells of a source in one namespace, as a kernel would; the value of the last check is kept."""
+    for cell in cells:
+        code = cell.source
+        if "check" in tags(cell):
+            code = f"verdicts.append({code})"
+        exec(compile(code, cell.id, "exec"), namespace)
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """Every source run with its solutions: the verdicts and the namespace of each chapter."""
+    found = {}
+    for name, path in SOURCES.items():
+        namespace = {"verdicts": [], "__name__": "solved"}
+        run([cell for cell in read(path).cells if cell.cell_type == "code"], namespace)
+        found[name] = namespace
+    return found
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_solution_passes_its_check(solved, name):
+    """The seals are proved on the way: a cell tagged seal raises where it does not fit the solution."""
+    verdicts = solved[name]["verdicts"]
+    assert [verdict.exercise for verdict in verdicts] == [each.number for each in exercises(read(SOURCES[name]))]
+    assert all(verdict.right for verdict in verdicts), verdicts
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_three_to_six_exercises_from_predict_to_extend(name):
+    found = exercises(read(SOURCES[name]))
+    assert 3 <= len(found) <= 6
+    assert found[-1].kind == "Extend the study"
+    assert any(each.kind == "Predict, then run" for each in found)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_exercise_has_all_its_parts_in_order(name):
+    kinds = [tag for cell in read(SOURCES[name]).cells for tag in tags(cell) if tag not in ("hide-cell", "remove-cell")]
+    order = ["exercise", "blank", "solution", "seal", "check", "teacher-note"]
+    for kind, group in itertools.groupby(kinds, lambda kind: kind):
+        assert kind in order
+        assert kind == "solution" or len(list(group)) == 1
+    for start in [index for index, kind in enumerate(kinds) if kind == "exercise"]:
+        part = list(itertools.takewhile(lambda kind: kind != "exercise", kinds[start + 1 :]))
+        assert set(order[1:]) - {"seal"} <= set(part)
+        assert sorted(part, key=order.index) == part
+
+
+@pytest.mark.parametrize("exercise", checking.exercises())
+@pytest.mark.parametrize("blank", [..., None, "", [...], {"a": ...}, []])
+def test_a_blank_is_called_blank(exercise, blank):
+    verdict = check(exercise, blank)
+    assert not verdict.right
+    assert "blank" in verdict.words
+
+
+def outputs(function):
+    """A wrong simulation: both outputs as one function of both inputs."""
+    return lambda x1, x2: tuple(function(np.array([x1, x2])))
+
+
+def demand(x):
+    return np.array([0.2, 0.4]) * x
+
+
+ETA = np.array([40.0, 30.0])
+SCRATCH, ORACLE = ARMS["scratch"][0], ARMS["oracle"][0]
+GRID = np.stack(np.meshgrid(np.linspace(0.5, 9.5, 6), np.linspace(0.5, 9.5, 4)), axis=-1).reshape(-1, 2)
+
+# exercise, a wrong answer, and a word of the hint that it should get
+WRONG = [
+    ("1.1", 0.1, "power"),
+    ("1.1", 5, "power"),
+    ("1.1", 9, "power"),
+    ("1.1", -10, "0 to 20"),
+    ("1.1", "ten", "number"),
+    ("1.2", outputs(lambda x: ETA * demand(x) / (1 + demand(x))), "share one resource"),
+    ("1.2", outputs(lambda x: ETA * demand(x) / demand(x).sum()), "without the 1"),
+    ("1.2", outputs(lambda x: simple_activation(x)[::-1]), "order"),
+    ("1.2", outputs(lambda x: simple_activation(x) / ETA), "shares"),
+    ("1.2", outputs(lambda x: simple_activation(x) / ETA * ETA[::-1]), "which η"),
+    ("1.2", outputs(lambda x: simple_activation(x) * 1.02), "half of η₁"),
+    ("1.2", lambda x1, x2: 1 / 0, "ZeroDivisionError"),
+    ("1.2", lambda x1: x1, "take x1 and x2"),
+    ("1.2", lambda x1, x2: ..., "blank"),
+    ("1.2", 3, "function"),
+    ("1.3", {"B"}, "only one"),
+    ("1.3", {"D"}, "only one"),
+    ("1.3", {"A", "C"}, "possible ones"),
+    ("1.3", {"C"}, "together"),
+    ("1.3", {"A", "B"}, "share"),
+    ("1.3", {1, "B"}, "share"),
+    ("1.4", [(5, 5), (5.05, 5)], "ratio"),
+    ("1.4", [(0.001, 0.2), (0.2, 0.001)], "less than 0.1"),
+    ("1.4", [(0, 0), (0.05, 0.001)], "convention"),
+    ("1.4", [(-0.001, 0.05), (0.05, 0.001)], "between 0 and 20"),
+    ("1.4", 7, "Two input pairs"),
+    ("1.6", (2, 1), "careful lab"),
+    ("1.6", (1.1, 1), "trusted everywhere"),
+    ("1.6", (1, 0.5), "careful lab"),
+    ("1.6", (5, 1), "family"),
+    ("1.6", 1.2, "Two numbers"),
+    ("2.1", 480, "weights"),
+    ("2.1", 492, "own network"),
+    ("2.1", 521, "layers"),
+    ("2.1", "522", "number"),
+    ("2.2", lambda p, t: ((p - t) ** 2).mean(), "Squares"),
+    ("2.2", lambda p, t: (p - t).mean(), "cancel"),
+    ("2.2", lambda p, t: np.sqrt(((p - t) ** 2).mean()), "square root"),
+    ("2.2", lambda p, t: np.abs(p - t).sum(), "sum grows"),
+    ("2.2", lambda p, t: np.abs(p - t).mean(axis=1), "shape"),
+    ("2.2", lambda p, t: np.abs(p - t).max(), "worst"),
+    ("2.3", 1.0, "standard deviation"),
+    ("2.3", 0.0, "not"),
+    ("2.3", 1.596, "two outputs"),
+    ("2.3", 79.8, "per cent"),
+    ("2.3", 0.83, "mean of their absolute"),
+    ("2.4", (1.24, 2.00), "first"),
+    ("2.4", (0.5, 0.81), "shares"),
+    ("2.4", (10, 10), "mean over the seeds"),
+    ("2.4", (-1, 1), "positive"),
+    ("2.5", ["fresh", "shuffled", "pre-trained", "shuffled", "fresh", "pre-trained"], "Smallest"),
+    ("2.5", ["pre-trained", "shuffled", "fresh"] * 2, "nonsense start"),
+    ("2.5", ["pre-trained", "fresh", "shuffled"], "6 values"),
+    ("2.6", np.full((24, 2), 5.0), "times what random wells give"),
+    ("2.6", GRID / 4, "times what random wells give"),
+    ("2.6", GRID * 2, "outside"),
+    ("2.6", GRID[:20], "24 wells"),
+    ("3.1", 559.017, "number of wells from scratch"),
+    ("3.1", 2.83, "same number of wells"),
+    ("3.1", 16.73, "logarithms"),
+    ("3.1", 1 / 11.18, "on top"),
+    ("3.1", 11.9, "Interpolate"),
+    ("3.2", 2000, "more work"),
+    ("3.2", 750_000, "Fine-tuning"),
+    ("3.2", 750_201, "both phases"),
+    ("3.3", lambda v: tuple(np.quantile(v, [0.025, 0.975])), "spread"),
+    ("3.3", lambda v: (v.mean() - v.std() / len(v) ** 0.5, v.mean() + v.std() / len(v) ** 0.5), "too narrow"),
+    ("3.3", lambda v: (v.mean() - 9 * v.std() / len(v) ** 0.5, v.mean() + 9 * v.std() / len(v) ** 0.5), "too wide"),
+    ("3.3", lambda v: (v.max(), v.min()), "above"),
+    ("3.4", 1.0, "reported"),
+    ("3.4", 1.417, "seem to lose"),
+    ("3.4", -0.349, "logarithm"),
+    ("3.4", 0.78, "smallest"),
+    ("3.5", 0.02, "larger"),
+    ("3.5", 4.27, "difference"),
+    ("3.5", 3.0, "simulation"),
+    ("3.6", Schedule(100), "forgotten"),
+    ("3.6", Schedule(10, learning_rate=1e-5), "too careful"),
+    ("3.6", Schedule(100_000), "5000"),
+    ("3.6", 100, "Schedule"),
+    ("4.1", ["cycle", "n = 1.5", "n = 2", "n = 4"], "origin"),
+    ("4.1", ["n = 1.5", "n = 2", "cycle", "n = 4"], "Inside"),
+    ("4.1", ["n = 2", "n = 1.5", "n = 4", "cycle"], "mean absolute"),
+    ("4.2", reference_circuit("n_part_complex", 1.5), "least like"),
+    ("4.2", reference_circuit("simple_activation"), "least like"),
+    ("4.2", Circuit("n_part_complex", n=6), "plausible"),
+    ("4.3", lambda x: np.minimum(x, SMALL.high), "ratio"),
+    ("4.3", lambda x: x, "no well"),
+    ("4.3", lambda x: x / 2 + 0.01, "without changing"),
+    ("4.3", lambda x: x[:, 0] / 2, "shape"),
+    ("4.4", {"more volume": ORACLE, "bigger domain": SCRATCH}, "oracle itself"),
+    ("4.4", {"more volume": SCRATCH, "bigger domain": SCRATCH}, "scratch arm itself"),
+    (
+        "4.4",
+        {
+            "more volume": Phase("real", BIG, "wells", "all"),
+            "bigger domain": Phase("real", SMALL, "oracle_volume", "all"),
+        },
+        "promise",
+    ),
+    ("4.5", 0.5, "not even"),
+    ("4.5", 2, "down to 0"),
+    ("5.1", lambda a, b, c, d: "supported" if c <= (a + b) / 2 <= d else "contradicted", "Look again"),
+    ("5.1", lambda a, b, c, d: "supported" if c <= a and b <= d else "contradicted", "Look again"),
+    ("5.1", lambda a, b, c, d: "yes", "three words"),
+    ("5.2", 3, "undecided"),
+    ("5.2", 5, "three words"),
+    ("5.3", {f"{i}": "step-matched scratch" for i in range(4)}, "keeps"),
+    ("5.4", 3, "outside alone"),
+    ("5.4", 2.4, "same area"),
+    ("5.4", 2.62, "area"),
+    ("5.5", 0.599, "none"),
+    ("5.5", 40.1, "per cent"),
+    ("5.5", 0.5, "add up"),
+    ("5.5", 0.315, "exactly one"),
+    ("5.6", "It is true.", "words"),
+    ("5.6", "word " * 50, "number"),
+    ("5.6", "The ratio is 3 and I believe in it. " * 8, "interval"),
+]
+
+
+def test_there_are_wrong_answers_for_every_exercise():
+    assert {exercise for exercise, *_ in WRONG} | {"1.5"} == set(checking.exercises())
+    assert len(WRONG) >= 50
+
+
+@pytest.mark.parametrize(("exercise", "answer", "hint"), WRONG, ids=[f"{e}-{i}" for i, (e, *_) in enumerate(WRONG)])
+def test_a_wrong_answer_fails_with_a_hint(exercise, answer, hint):
+    verdict = check(exercise, answer)
+    assert not verdict.right
+    assert hint.lower() in verdict.words.lower()
+    with pytest.raises(AssertionError, match=re.escape(verdict.words[:20])):
+        verdict.require()
+
+
+def test_near_misses_of_two_numbers_are_told_apart(solved):
+    inside, outside = (solved["1_biology"][name] for name in ("error_inside", "error_outside"))
+    assert "swapped" in check("1.5", [outside, inside]).words
+    assert "number 1 is right" in check("1.5", [inside, 9.0]).words
+    assert "2 values" in check("1.5", inside).words
+    assert check("1.5", np.array([inside * 1.005, outside * 0.995])).right
+
+
+def test_numbers_pass_within_the_tolerance_and_not_beyond():
+    k = solved_value = 250 * 5**0.5 / 50
+    for factor in (0.99, 1.0, 1.01):
+        assert check("3.1", k * factor).right
+    for factor in (0.96, 1.04):
+        assert not check("3.1", solved_value * factor).right
+
+
+def test_an_unknown_exercise_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"there is no exercise '3\.11'; did you mean 3\.1\?"):
+        check("3.11", 1)
+
+
+def test_the_words_of_a_verdict_never_hold_the_answer(solved):
+    for exercise, answer, _ in WRONG:
+        words = check(exercise, answer).words
+        for value in numbers_of(solved, exercise):
+            assert not re.search(rf"(?<![\d.]){re.escape(value)}", words), (exercise, words)
+
+
+def numbers_of(solved, exercise):
+    """A sealed number of an exercise as somebody would write it, with three digits or all of them."""
+    names = {
+        "2.1": "n_parameters",
+        "2.3": "error_of_a_perfect_network",
+        "3.1": "k",
+        "3.2": "fair_epochs",
+        "3.4": "apparent_ratio",
+        "5.4": "ratio",
+        "5.5": "chance",
+    }
+    both = {"1.5": ("error_inside", "error_outside")}
+    chapters = {name.split("_")[0]: namespace for name, namespace in solved.items()}
+    found = []
+    for name in both.get(exercise, [names[exercise]] if exercise in names else []):
+        value = chapters[exercise.split(".")[0]][name]
+        found += [f"{value:.4g}", f"{value:.3g}"] if isinstance(value, float) else [str(value)]
+    return found
+
+
+def test_nothing_in_the_package_gives_a_sealed_answer_away(solved):
+    """Neither the number nor its logarithm nor its reciprocal stands in what a student can read."""
+    package = Path(checking.__file__).parent
+    text = "\n".join(path.read_text("utf-8") for path in package.rglob("*.*") if path.suffix in (".py", ".json"))
+    for exercise in checking.sealed():
+        for value in numbers_of(solved, exercise):
+            forms = {value, f"{float(value):.6g}", f"{np.log(float(value)):.4g}", f"{1 / float(value):.4g}"}
+            for form in forms:
+                assert not re.search(rf"(?<![\w.]){re.escape(form)}(?![\w])", text), (exercise, form)
+
+
+def test_a_seal_is_slow_and_salted():
+    entries = checking.sealed()
+    assert len({entry["salt"] for entry in entries.values()}) == len(entries)
+    assert all(len(digest) == 32 for entry in entries.values() for digest in entry["digests"])
+
+
+def test_a_seal_that_does_not_fit_is_noticed(monkeypatch):
+    monkeypatch.delenv(sealing.WRITE_TO, raising=False)
+    with pytest.raises(sealing.BrokenSeal, match=r"seal of exercise 2\.1"):
+        sealing.seal("2.1", 7, hint="no")

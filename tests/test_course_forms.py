@@ -1,0 +1,279 @@
+"""One source, many forms: what students, teachers and slides get, and what must not be in it."""
+
+import json
+import os
+import re
+import sys
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from nbclient import NotebookClient
+from nbformat.v4 import new_notebook, new_output
+from typer.testing import CliRunner
+
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -e '.[course]'")
+
+from fewerwells.chapters import chapters, project_root
+from fewerwells.cli import app
+from fewerwells.course import build as course
+from fewerwells.course import doctor, launch, lessons, times
+from fewerwells.course.source import exercise_notebooks, exercises, read, set_up_cell, student, tags
+from fewerwells.parameters import CHAPTER_PARAMETERS
+
+ROOT = project_root(Path(__file__).parent)
+SOURCES = exercise_notebooks(ROOT)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def computed(path: Path, target: Path) -> Path:
+    """A chapter with a picture of one pixel where each figure would be."""
+    notebook = read(path)
+    for cell in notebook.cells:
+        if "figure" in cell.metadata.get("mystnb", {}):
+            cell.outputs = [new_output("display_data", {"image/png": PIXEL})]
+    nbformat.write(notebook, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    """The whole course, built with pictures of one pixel."""
+    folder = tmp_path_factory.mktemp("course")
+
+    def without_training(root, profile, say, only):
+        return {name: computed(chapters(root)[name], folder / f"{name}.ipynb") for name in only}
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(course, "run_chapters", without_training)
+    with patch.context():
+        yield course.build(ROOT, "smoke", folder / "box", lambda line: None, wheel=False)
+
+
+def texts(folder: Path) -> dict[Path, str]:
+    """Every text in a folder; a notebook's as its cells say it."""
+    found = {}
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        cells = read(path).cells if path.suffix == ".ipynb" else None
+        found[path] = "\n".join(c.source for c in cells) if cells else path.read_text("utf-8", errors="replace")
+    return found
+
+
+def hidden_lines(path: Path) -> set[str]:
+    """Lines of solutions, seals and notes that stand nowhere else in the source."""
+    shown, hidden = set(), set()
+    for cell in read(path).cells:
+        lines = {line.strip() for line in cell.source.splitlines() if len(line.strip()) > 12}
+        if set(tags(cell)) & {"solution", "seal", "teacher-note"}:
+            hidden |= lines
+        else:
+            shown |= lines
+    return hidden - shown
+
+
+class TestStudent:
+    def test_holds_no_line_of_a_solution_a_seal_or_a_note(self, box):
+        given = texts(box / "student")
+        shown = {
+            line.strip() for path in chapters(ROOT).values() for c in read(path).cells for line in c.source.split("\n")
+        }
+        hidden = set().union(*map(hidden_lines, SOURCES.values())) - shown
+        assert len(hidden) > 200
+        for path, text in given.items():
+            lines = {line.strip() for line in text.splitlines()}
+            assert not lines & hidden, (path, lines & hidden)
+            assert "{dropdown} Answers" not in text
+
+    def test_holds_no_tag_or_seal_in_the_metadata(self, box):
+        for path in (box / "student" / "exercises").glob("*.ipynb"):
+            for cell in read(path).cells:
+                assert set(cell.metadata) <= {"nbgrader"}
+
+    @pytest.mark.parametrize("name", SOURCES)
+    def test_runs_to_its_end_with_its_blanks_and_calls_each_of_them_blank(self, box, name):
+        path = box / "student" / "exercises" / SOURCES[name].name
+        notebook = read(path)
+        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": path.parent}}).execute()
+        said = [
+            output.data["text/plain"]
+            for cell in notebook.cells
+            if cell.id.startswith("check-")
+            for output in cell.outputs
+            if output.output_type == "execute_result"
+        ]
+        assert len(said) == len(exercises(read(SOURCES[name])))
+        assert all("blank" in words for words in said), said
+
+    def test_holds_all_chapters_and_they_still_take_parameters(self, box):
+        for name, path in chapters(ROOT).items():
+            copy = box / "student" / path.relative_to(ROOT)
+            assert set(papermill.inspect_notebook(str(copy))) <= set(CHAPTER_PARAMETERS[name].model_fields)
+
+    def test_a_chapter_runs_from_the_students_folder(self, box, tmp_path):
+        papermill.execute_notebook(
+            str(box / "student" / "notebooks" / "1_biology.ipynb"),
+            str(tmp_path / "out.ipynb"),
+            parameters={"n_checks": 2, "theta_1": 0.1},
+            cwd=str(box / "student" / "notebooks"),
+            progress_bar=False,
+            extra_arguments=["--log-level=CRITICAL"],
+        )
+
+    def test_says_in_seconds_whether_the_machine_is_ready(self, box):
+        notebook = read(box / "student" / "check_my_machine.ipynb")
+        NotebookClient(notebook, timeout=60, resources={"metadata": {"path": box / "student"}}).execute()
+        assert "This machine is" in "".join(output.text for output in notebook.cells[-1].outputs)
+
+
+class TestTeacher:
+    def test_holds_everything(self, box):
+        for path in SOURCES.values():
+            text = texts(box / "teacher")[box / "teacher" / "exercises" / path.name]
+            for cell in read(path).cells:
+                if cell.cell_type == "code":
+                    assert cell.source in text
+            assert text.count("**For teachers.**") == text.count("**Why.**") == len(exercises(read(path)))
+
+    def test_the_plans_are_filled_in(self, box):
+        text = (box / "teacher" / "README.md").read_text("utf-8")
+        assert "<!--" not in text
+        assert text.count("| from | minutes |") == 4
+        assert "| 2.5 | Is it knowledge, or just a warm start? | Control | 15 | 2 |" in text
+
+    @pytest.mark.parametrize("lesson", lessons.read_lessons(ROOT), ids=lambda lesson: lesson.name)
+    def test_slides_hold_every_step_and_ask_no_other_host(self, box, lesson):
+        page = (box / "teacher" / "slides" / f"{lesson.name}.html").read_text("utf-8")
+        assert page.count("<section") == 2 * (len(lesson.steps) + 1)
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+        local = re.findall(r'(?:src|href)="([^":#]+)"', page)
+        assert {"reveal/dist/reveal.js", "mathjax/tex-chtml.js"} <= set(local)
+        assert all((box / "teacher" / "slides" / name).exists() for name in local)
+
+
+class TestBox:
+    def test_has_a_zip_for_each_role(self, box):
+        for role in course.ROLES:
+            names = zipfile.ZipFile(box / f"{role}.zip").namelist()
+            inside = {p.relative_to(box).as_posix() for p in (box / role).rglob("*") if p.is_file()}
+            assert inside == {name for name in names if not name.endswith("/")}
+
+    def test_the_graded_release_is_the_students_form(self, box):
+        for name, path in SOURCES.items():
+            released = read(box / "graded" / "release" / name / path.name)
+            given = [cell for cell in student(read(path)).cells if cell.id != "set-up"]
+            assert [cell.source.rstrip() for cell in released.cells] == [cell.source.rstrip() for cell in given]
+
+    def test_mistakes_end_with_status_2_and_one_sentence(self, monkeypatch):
+        monkeypatch.chdir(ROOT)
+        result = CliRunner().invoke(app, ["course", "build", "--profile", "huge"])
+        assert result.exit_code == 2
+        assert "profile is 'huge'" in result.output
+
+
+class TestSetUpCell:
+    @pytest.mark.parametrize(("on_colab", "installed", "calls"), [(True, False, 1), (True, True, 0), (False, False, 0)])
+    def test_installs_only_on_colab_and_only_what_is_missing(self, monkeypatch, on_colab, installed, calls):
+        shell, called = InteractiveShell(), []
+        shell.register_magic_function(called.append, magic_name="pip")
+        if on_colab:
+            monkeypatch.setitem(sys.modules, "google.colab", sys)
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: sys if installed else None)
+        before = set(shell.user_ns)
+        shell.run_cell(set_up_cell("https://github.com/o/n").source, store_history=False).raise_error()
+        wheel = f"fewerwells-{version('fewerwells')}-py3-none-any.whl"
+        assert called == [f"install --quiet https://github.com/o/n/raw/HEAD/{wheel}"] * calls
+        left = {name for name in set(shell.user_ns) - before if not name.startswith("_")}
+        assert not left, "the cell leaves variables behind, which a chapter would take for parameters"
+
+
+class TestLessons:
+    def test_each_takes_ninety_minutes_and_names_what_there_is(self):
+        known, figures = lessons.all_exercises(ROOT), set()
+        for path in chapters(ROOT).values():
+            figures |= {
+                cell.metadata["mystnb"]["figure"]["name"]
+                for cell in read(path).cells
+                if "figure" in cell.metadata.get("mystnb", {})
+            }
+        for lesson in lessons.read_lessons(ROOT):
+            assert lesson.minutes == 90, lesson.title
+            for step in lesson.steps:
+                assert not step.exercise or step.minutes <= known[step.exercise].minutes + 5
+                assert not step.figure or step.figure in figures
+
+    def test_the_module_does_most_exercises(self):
+        named = {step.exercise for lesson in lessons.read_lessons(ROOT) for step in lesson.steps}
+        homework = set(re.findall(r"\d\.\d", " ".join(s.say for le in lessons.read_lessons(ROOT) for s in le.steps)))
+        assert len((named | homework) & set(lessons.all_exercises(ROOT))) >= 22
+
+
+class TestTimes:
+    @pytest.fixture
+    def measured(self, tmp_path):
+        record = tmp_path / "_build" / "chapters" / "lecture" / "notebooks" / "c.json"
+        record.parent.mkdir(parents=True)
+        record.write_text(json.dumps({"seconds": 12.3, "digest": "x"}))
+        return times.seconds(times.records(tmp_path), Path("notebooks/c.ipynb"))
+
+    def test_come_from_the_build_and_the_words(self, measured, tmp_path):
+        notebook = new_notebook(cells=[nbformat.v4.new_markdown_cell("word " * 450 + "\n**Time:** an hour.\nMore.")])
+        path = tmp_path / "c.ipynb"
+        nbformat.write(notebook, path)
+        assert measured == {"lecture": 12.3}
+        text = times.with_measured_times(path.read_text("utf-8"), path, measured)
+        opening = json.loads(text)["cells"][0]["source"]
+        opening = "".join(opening)
+        assert "**Time:** 3 minutes to read, 12.3 s to run at `lecture` size" in opening
+        assert "an hour" not in opening
+        assert opening.endswith("More.")
+
+    @pytest.mark.parametrize("name", SOURCES)
+    def test_every_chapter_opens_with_objectives_needs_and_time_and_closes_with_takeaways(self, name):
+        text = "\n".join(cell.source for cell in read(chapters(ROOT)[name]).cells if cell.cell_type == "markdown")
+        for words in ("you will", "**You need**", "**Time:**", "## What to take away", f"{name}_exercises.ipynb"):
+            assert words in text, words
+
+
+class TestDoctor:
+    def test_finds_this_machine_ready(self, tmp_path, capsys):
+        for fine, sentence in doctor.findings(tmp_path):
+            assert fine, sentence
+
+    def test_names_what_is_missing_and_how_to_get_it(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(doctor, "requires", lambda name: ["numpy<1", "not-there>=2", 'x; extra == "y"'])
+        assert not doctor.examine(tmp_path)
+        said = capsys.readouterr().out
+        assert "MISSING  packages: numpy is" in said
+        assert "not-there is missing" in said
+        assert "pip install -r requirements.txt" in said
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_notices_a_folder_that_cannot_be_written(self, tmp_path):
+        tmp_path.chmod(0o500)
+        assert (False, "this folder cannot be written to") in list(doctor.findings(tmp_path))
+
+
+class TestLaunchers:
+    def test_all_come_from_one_address(self):
+        table = launch.link_table(["exercises/1 a.ipynb"], "https://github.com/some/course.git")
+        assert "https://mybinder.org/v2/gh/some/course/HEAD?urlpath=lab/tree/exercises/1%20a.ipynb" in table
+        assert "https://colab.research.google.com/github/some/course/blob/HEAD/exercises/1%20a.ipynb" in table
+        assert "git-pull?repo=https%3A%2F%2Fgithub.com%2Fsome%2Fcourse.git&urlpath=lab/tree/course/" in table
+
+    def test_another_address_is_refused(self):
+        with pytest.raises(ValueError, match=r"must be https://github\.com/OWNER/NAME"):
+            launch.link_table([], "https://example.org/x")
+
+    def test_without_an_address_the_page_says_what_to_do(self):
+        assert "repository: {url:" in launch.links(ROOT, "")
+        assert "JupyterHub" in launch.links(ROOT, "https://github.com/some/course")
+
+
+def test_the_notebook_that_a_student_gets_is_valid(box):
+    for path in (box / "student").rglob("*.ipynb"):
+        nbformat.validate(read(path))
+        assert len({cell.id for cell in read(path).cells}) == len(read(path).cells)

@@ -1,0 +1,184 @@
+"""What a teacher was promised: fair marks, and no submission that hurts another one or her own files."""
+
+import csv
+import hashlib
+from pathlib import Path
+
+import nbformat
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -e '.[course]'")
+
+from fewerwells.chapters import project_root
+from fewerwells.cli import app
+from fewerwells.course import sandbox
+from fewerwells.course.execution import run_bounded
+from fewerwells.course.grading import grade
+from fewerwells.course.source import exercise_notebooks
+from fewerwells.parameters import ParameterError
+from tests.course_samples import hand_in, solutions
+
+ROOT = project_root(Path(__file__).parent)
+CHAPTER = "5_findings"
+RIGHT = solutions(ROOT, CHAPTER)
+needs_landlock = pytest.mark.skipif(sandbox.landlock_version() == 0, reason="this system has no Landlock")
+pytestmark = [
+    needs_landlock,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # nbgrader's own
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),
+]
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """What lies in a folder: every file with its digest."""
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """Sample submissions, graded one after another in the order of their names."""
+    folder, course = tmp_path_factory.mktemp("submissions"), tmp_path_factory.mktemp("course")
+    precious = folder / "precious.txt"
+    precious.write_text("the teacher's own")
+    hand_in(folder, "a_blank", ROOT, CHAPTER, {})
+    evil = f"open({str(precious)!r}, 'w').write('gone')"
+    hand_in(folder, "b_flood", ROOT, CHAPTER, RIGHT | {"5.2": RIGHT["5.2"] + "\nwhile True: print('x' * 1000)"})
+    hand_in(
+        folder,
+        "c_broken",
+        ROOT,
+        CHAPTER,
+        RIGHT | {"5.1": RIGHT["5.1"] + "\nwhile True: pass", "5.3": "answers = {", "5.4": evil, "5.5": "chance = 0.6"},
+    )
+    (folder / "d_rubbish").mkdir()
+    (folder / "d_rubbish" / exercise_notebooks(ROOT)[CHAPTER].name).write_text("not a notebook")
+    without = hand_in(folder, "e_check_removed", ROOT, CHAPTER, RIGHT)
+    notebook = nbformat.read(without, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.id != "check-5-4"]
+    nbformat.write(notebook, without)
+    hand_in(folder, "f_partly", ROOT, CHAPTER, {k: v for k, v in RIGHT.items() if k != "5.6"} | {"5.4": "ratio = 3"})
+    hand_in(folder, "g_right", ROOT, CHAPTER, RIGHT)
+    before = fingerprint(folder)
+    marks = grade(ROOT, folder, course, lambda line: None, cell_seconds=4)
+    assert fingerprint(folder) == before, "a submission changed something that is not its own"
+    return {mark.student: mark for mark in marks}, course
+
+
+class TestMarks:
+    def test_right_gets_everything(self, graded):
+        mark = graded[0]["g_right"]
+        assert (mark.total, mark.most, mark.remark) == (9, 9, "")
+
+    def test_partly_right_gets_its_part(self, graded):
+        points = graded[0]["f_partly"].points
+        assert points == {"5.1": 2, "5.2": 1, "5.3": 1, "5.4": 0, "5.5": 1, "5.6": 0}
+
+    def test_broken_keeps_what_still_works(self, graded):
+        """The endless loop stands after the definition, which is right; then come a syntax error and a mischief."""
+        mark = graded[0]["c_broken"]
+        assert mark.points == {"5.1": 2, "5.2": 1, "5.3": 0, "5.4": 0, "5.5": 0, "5.6": 3}
+        assert "more than 4 s" in mark.remark
+
+    def test_a_flood_is_stopped_and_marked_up_to_there(self, graded):
+        mark = graded[0]["b_flood"]
+        assert mark.points == {"5.1": 2, "5.2": 0, "5.3": 0, "5.4": 0, "5.5": 0, "5.6": 0}
+        assert "printed far too much" in mark.remark
+
+    def test_blanks_get_nothing(self, graded):
+        assert graded[0]["a_blank"].total == 0
+
+    def test_what_is_no_notebook_gets_nothing_and_is_named(self, graded):
+        mark = graded[0]["d_rubbish"]
+        assert (mark.total, mark.most) == (0, 9)
+        assert "no notebook" in mark.remark
+
+    def test_a_check_that_was_taken_out_earns_nothing(self, graded):
+        points = graded[0]["e_check_removed"].points
+        assert points["5.4"] == 0
+        assert sum(points.values()) == 8
+
+    def test_feedback_shows_the_hint(self, graded):
+        (page,) = (graded[1] / "feedback" / "f_partly").rglob("*.html")
+        assert "a part of the square gained nothing" in page.read_text("utf-8")
+
+
+class TestSandbox:
+    @pytest.fixture(scope="class")
+    def tried(self, tmp_path_factory):
+        secret = tmp_path_factory.mktemp("teacher") / "gradebook.db"
+        secret.write_text("marks")
+        attempts = {
+            "read": f"open({str(secret)!r}).read()",
+            "write": f"open({str(secret)!r}, 'w')",
+            "delete": f"import os; os.remove({str(secret)!r})",
+            "list": f"import os; os.listdir({str(ROOT / 'exercises')!r})",
+            "shell": f"import subprocess; subprocess.run(['rm', {str(secret)!r}], check=True)",
+            "kill": "import os; os.kill(os.getppid(), 9)",
+            "connect": "import socket; socket.create_connection(('127.0.0.1', 9), timeout=2)",
+            "memory": "block = bytearray(10**11)",
+            "big file": "open('big', 'wb').write(bytes(60 * 2**20))",
+            "own folder": "print(open('mine', 'w').write('x'))",
+            "numpy": "import numpy; print(numpy.arange(3).sum())",
+        }
+        cells = [nbformat.v4.new_code_cell(code) for code in attempts.values()]
+        assert run_bounded(nbformat.v4.new_notebook(cells=cells)) == ""
+        assert secret.read_text() == "marks"
+        return dict(zip(attempts, [cell.outputs for cell in cells], strict=True))
+
+    @pytest.mark.parametrize(
+        ("attempt", "error"),
+        [
+            ("read", "PermissionError"),
+            ("write", "PermissionError"),
+            ("delete", "PermissionError"),
+            ("list", "PermissionError"),
+            ("shell", "CalledProcessError"),
+            ("kill", "PermissionError"),
+            ("connect", "PermissionError"),
+            ("memory", "MemoryError"),
+            ("big file", "OSError"),
+        ],
+    )
+    def test_mischief_fails_and_the_next_cell_runs(self, tried, attempt, error):
+        assert [output.ename for output in tried[attempt] if output.output_type == "error"] == [error]
+
+    @pytest.mark.parametrize("attempt", ["own folder", "numpy"])
+    def test_honest_work_is_done(self, tried, attempt):
+        assert [output.output_type for output in tried[attempt]] == ["stream"]
+
+    def test_who_does_not_obey_is_ended(self):
+        stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+        cells = [nbformat.v4.new_code_cell(code) for code in (stubborn, "print('unheard')")]
+        why = run_bounded(nbformat.v4.new_notebook(cells=cells), cell_seconds=2, notebook_seconds=5)
+        assert "could not be interrupted" in why
+        assert [cell.outputs[-1].ename for cell in cells] == ["Stopped", "Stopped"]
+
+    def test_without_a_shield_it_refuses(self, monkeypatch):
+        monkeypatch.setattr(sandbox, "landlock_version", lambda: 0)
+        with pytest.raises(sandbox.SandboxError, match="--unprotected"):
+            run_bounded(nbformat.v4.new_notebook())
+
+
+class TestCommand:
+    def test_writes_a_table_of_marks(self, tmp_path, monkeypatch):
+        """On a chapter whose answers and checks train networks, inside the sandbox."""
+        monkeypatch.chdir(ROOT)
+        hand_in(tmp_path / "in", "ada", ROOT, "2_problem", solutions(ROOT, "2_problem"))
+        words = ["course", "grade", str(tmp_path / "in"), "--course", str(tmp_path / "course")]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+        with (tmp_path / "in" / "marks.csv").open(encoding="utf-8") as file:
+            (row,) = csv.DictReader(file)
+        assert (row["student"], row["points"], row["of"]) == ("ada", "10", "10")
+
+    def test_mistakes_end_with_status_2_and_one_sentence(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(ROOT)
+        for folder, said in ((tmp_path / "nowhere", "is not a folder"), (tmp_path, "holds no submissions")):
+            result = CliRunner().invoke(app, ["course", "grade", str(folder), "--course", str(tmp_path / "c")])
+            assert result.exit_code == 2
+            assert said in result.output
+
+    def test_an_empty_folder_is_refused(self, tmp_path):
+        with pytest.raises(ParameterError, match="holds no submissions"):
+            grade(ROOT, tmp_path, tmp_path / "course", print)
