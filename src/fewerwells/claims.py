@@ -635,6 +635,15 @@ CLAIMS: tuple[Claim, ...] = (
         1.0,
         whole="undecided",
     ),
+    _on_every_target(
+        "helps-on-every-circuit",
+        "With one plate of wells pre-training helps on every circuit, outside the family too.",
+        "transfer",
+        "scratch",
+        1.0,
+        whole="undecided",
+        inside="undecided",
+    ),
     _over_systems(
         "helps-in-other-systems",
         "In systems drawn at random, pre-training helps.",
