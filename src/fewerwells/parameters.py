@@ -96,7 +96,7 @@ PROFILES: dict[str, dict] = {
         "sweep_mismatches": [-1.0, -0.3, 0.0, 0.3, 1.0],
         "arm_volumes": [20, 96, 500],
         "map_circuits": ["n_part_complex", "mixed_complex"],
-        "map_volumes": [10, 20, 50, 96, 200, 500],
+        "map_volumes": [10, 20, 50, 96, 200],
         "map_noises": [0.3, 1.0, 3.0, 10.0],
         "map_seeds": 20,
         "n_systems": 12,
