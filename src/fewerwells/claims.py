@@ -456,8 +456,8 @@ CLAIMS: tuple[Claim, ...] = (
         "step-matched scratch",
         "transfer",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="supported",
     ),
     _against(
         "spread-the-wells",
@@ -465,9 +465,9 @@ CLAIMS: tuple[Claim, ...] = (
         "big-domain scratch",
         "transfer",
         LOWER,
-        whole="undecided",
-        inside="undecided",
-        outside="undecided",
+        whole="supported",
+        inside="contradicted",
+        outside="supported",
     ),
     _against(
         "helps-anywhere",
@@ -475,7 +475,7 @@ CLAIMS: tuple[Claim, ...] = (
         "big-domain transfer",
         "big-domain scratch",
         LOWER,
-        whole="undecided",
+        whole="supported",
     ),
     _against(
         "not-any-circuit",
@@ -483,8 +483,8 @@ CLAIMS: tuple[Claim, ...] = (
         "swapped inputs",
         "transfer",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="supported",
     ),
     _against(
         "not-any-function",
@@ -492,8 +492,8 @@ CLAIMS: tuple[Claim, ...] = (
         "random function",
         "transfer",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="supported",
     ),
     _against(
         "not-any-warm-start",
@@ -501,8 +501,8 @@ CLAIMS: tuple[Claim, ...] = (
         "shuffled labels",
         "transfer",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="supported",
     ),
     _against(
         "wrong-is-worse-than-nothing",
@@ -510,8 +510,8 @@ CLAIMS: tuple[Claim, ...] = (
         "swapped inputs",
         "scratch",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="supported",
     ),
     _against(
         "wells-are-needed",
@@ -519,8 +519,8 @@ CLAIMS: tuple[Claim, ...] = (
         "zero-shot",
         "transfer",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="supported",
     ),
     # Remedies: do they beat plain fine-tuning?
     *(
@@ -529,13 +529,41 @@ CLAIMS: tuple[Claim, ...] = (
         )
         for regions in [("whole", "inside", "outside")]
         for arm, words, stated in (
-            ("frozen", "Freezing the first layers beats plain fine-tuning.", ("undecided",) * 3),
-            ("slow", "A tenth of the learning rate beats plain fine-tuning.", ("undecided",) * 3),
-            ("pull", "A pull towards the pre-trained weights beats plain fine-tuning.", ("undecided",) * 3),
-            ("replay", "Replaying synthetic pairs from outside beats plain fine-tuning.", ("undecided",) * 3),
-            ("residual", "Learning only what the simulation leaves over beats fine-tuning.", ("undecided",) * 3),
-            ("refitted source", "Refitting the simulation to the wells beats plain fine-tuning.", ("undecided",) * 3),
-            ("fitted family", "Pre-training on the fitted family beats plain fine-tuning.", ("undecided",) * 3),
+            (
+                "frozen",
+                "Freezing the first layers beats plain fine-tuning.",
+                ("contradicted", "contradicted", "contradicted"),
+            ),
+            (
+                "slow",
+                "A tenth of the learning rate beats plain fine-tuning.",
+                ("contradicted", "contradicted", "contradicted"),
+            ),
+            (
+                "pull",
+                "A pull towards the pre-trained weights beats plain fine-tuning.",
+                ("undecided", "contradicted", "undecided"),
+            ),
+            (
+                "replay",
+                "Replaying synthetic pairs from outside beats plain fine-tuning.",
+                ("contradicted", "contradicted", "contradicted"),
+            ),
+            (
+                "residual",
+                "Learning only what the simulation leaves over beats fine-tuning.",
+                ("contradicted", "contradicted", "contradicted"),
+            ),
+            (
+                "refitted source",
+                "Refitting the simulation to the wells beats plain fine-tuning.",
+                ("contradicted", "supported", "contradicted"),
+            ),
+            (
+                "fitted family",
+                "Pre-training on the fitted family beats plain fine-tuning.",
+                ("supported", "supported", "supported"),
+            ),
         )
     ),
     # Rivals: who else could have done it?
@@ -545,11 +573,11 @@ CLAIMS: tuple[Claim, ...] = (
         "fit, n = 1",
         "transfer",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="supported",
     ),
     *(
-        _against(f"equation-{key}", words, arm, "fitted family", LOWER, whole="undecided", inside="undecided")
+        _against(f"equation-{key}", words, arm, "fitted family", LOWER, whole="supported", inside="supported")
         for key, arm, words in (
             ("n-free", "fit, n free", "Fitting the equation with n free beats the best network."),
             ("family", "fit, family", "Fitting the family beats the network that is pre-trained on it."),
@@ -562,9 +590,9 @@ CLAIMS: tuple[Claim, ...] = (
         "Gaussian process",
         "transfer",
         HIGHER,
-        whole="undecided",
-        inside="undecided",
-        outside="undecided",
+        whole="supported",
+        inside="contradicted",
+        outside="supported",
     ),
     _against(
         "logarithms-help",
@@ -572,7 +600,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Gaussian process, log inputs",
         "Gaussian process",
         LOWER,
-        whole="undecided",
+        whole="supported",
         inside="undecided",
     ),
     _against(
@@ -581,7 +609,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Gaussian process, big domain",
         "big-domain scratch",
         LOWER,
-        whole="undecided",
+        whole="supported",
     ),
     _against(
         "gaussian-process-on-source",
@@ -589,8 +617,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Gaussian process on source",
         "Gaussian process",
         LOWER,
-        whole="undecided",
-        inside="undecided",
+        whole="supported",
+        inside="contradicted",
     ),
     _against(
         "gaussian-process-on-fit",
@@ -598,7 +626,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Gaussian process on fit",
         "fit, family",
         HIGHER,
-        whole="undecided",
+        whole="supported",
     ),
     _on_every_target(
         "library-reaches-oracle",
@@ -606,8 +634,8 @@ CLAIMS: tuple[Claim, ...] = (
         "fit, library",
         "oracle",
         COMPARABLE,
-        whole="undecided",
-        inside="undecided",
+        whole="contradicted",
+        inside="supported",
     ),
     _on_every_target(
         "library-needs-the-truth",
@@ -615,8 +643,8 @@ CLAIMS: tuple[Claim, ...] = (
         "fit, library without truth",
         "oracle",
         COMPARABLE,
-        whole="undecided",
-        inside="undecided",
+        whole="contradicted",
+        inside="contradicted",
     ),
     _on_every_target(
         "family-network-reaches-oracle",
@@ -624,8 +652,8 @@ CLAIMS: tuple[Claim, ...] = (
         "fitted family",
         "oracle",
         COMPARABLE,
-        whole="undecided",
-        inside="undecided",
+        whole="contradicted",
+        inside="contradicted",
     ),
     _on_every_target(
         "spread-wells-beat-transfer",
@@ -633,7 +661,7 @@ CLAIMS: tuple[Claim, ...] = (
         "big-domain scratch",
         "transfer",
         1.0,
-        whole="undecided",
+        whole="supported",
     ),
     _on_every_target(
         "helps-on-every-circuit",
@@ -642,23 +670,23 @@ CLAIMS: tuple[Claim, ...] = (
         "scratch",
         1.0,
         whole="undecided",
-        inside="undecided",
+        inside="contradicted",
     ),
     _over_systems(
         "helps-in-other-systems",
         "In systems drawn at random, pre-training helps.",
         "transfer",
-        whole="undecided",
-        inside="undecided",
-        outside="undecided",
+        whole="supported",
+        inside="supported",
+        outside="supported",
     ),
     _over_systems(
         "equation-in-other-systems",
         "In systems drawn at random, fitting the equation with n free helps.",
         "fit, n free",
-        whole="undecided",
-        inside="undecided",
-        outside="undecided",
+        whole="supported",
+        inside="supported",
+        outside="supported",
     ),
 )
 
