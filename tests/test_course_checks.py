@@ -86,7 +86,7 @@ def demand(x):
 
 
 ETA = np.array([40.0, 30.0])
-SCRATCH, ORACLE = ARMS["scratch"][0], ARMS["oracle"][0]
+SCRATCH, ORACLE = ARMS["scratch"].phases[0], ARMS["oracle"].phases[0]
 GRID = np.stack(np.meshgrid(np.linspace(0.5, 9.5, 6), np.linspace(0.5, 9.5, 4)), axis=-1).reshape(-1, 2)
 
 # exercise, a wrong answer, and a word of the hint that it should get

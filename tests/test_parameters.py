@@ -114,7 +114,7 @@ def test_a_notebooks_namespace_is_read_and_strangers_are_refused():
 anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.floats()))
 
 
-@pytest.mark.parametrize("model", set(CHAPTER_PARAMETERS.values()))
+@pytest.mark.parametrize("model", dict.fromkeys(CHAPTER_PARAMETERS.values()))
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_values_are_accepted_or_refused_in_words(model, data):
