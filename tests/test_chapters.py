@@ -15,8 +15,9 @@ from fewerwells import claims
 from fewerwells.chapters import chapters, project_root, run_chapter
 from fewerwells.claims import CLAIMS
 from fewerwells.cli import app
+from fewerwells.experiments import check_complete
 from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, Verdicts
-from fewerwells.results import read_table
+from fewerwells.results import read_table, row_checksums
 
 ROOT = project_root(Path(__file__).parent)
 NOTEBOOKS = chapters(ROOT)
@@ -178,12 +179,13 @@ class TestVerdictsGate:
     def held(self, settings, judged):
         cells = nbformat.read(NOTEBOOKS["6_verdicts"], as_version=4).cells
         (gate,) = [cell.source for cell in cells if "check_stated" in cell.source]
-        names = {"settings": settings, "Verdicts": Verdicts, "claims": claims, "judged": judged, "Markdown": Markdown}
+        names = {"settings": settings, "tables": self.tables(), "judged": judged, "Verdicts": Verdicts}
+        names |= {"claims": claims, "check_complete": check_complete, "Markdown": Markdown}
         exec(compile(gate, "gate", "exec"), names)
         return names["held"]
 
     def tables(self):
-        return {name: read_table(ROOT / "results" / f"{name}.csv") for name in ("experiment_1", "experiment_2")}
+        return {name: read_table(ROOT / "results" / f"{name}.csv") for name in Verdicts().tables}
 
     def test_published_results_pass(self):
         assert "every verdict is the one" in self.held(Verdicts(), claims.judge(self.tables()))
@@ -191,6 +193,7 @@ class TestVerdictsGate:
     def test_published_settings_with_other_results_stop_the_build(self):
         arms = {"transfer": "scratch", "scratch": "transfer"}
         swapped = {name: table.assign(arm=table["arm"].replace(arms)) for name, table in self.tables().items()}
+        swapped = {name: table.assign(checksum=row_checksums(table)) for name, table in swapped.items()}
         judged = claims.judge(swapped)
         with pytest.raises(claims.ClaimError, match="At high volumes transfer reaches a lower error"):
             self.held(Verdicts(), judged)

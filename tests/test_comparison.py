@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from fewerwells import cli
 from fewerwells.comparison import ESTIMATES, compare, verdict
-from fewerwells.parameters import ParameterError
+from fewerwells.parameters import PUBLISHED, ParameterError
 from fewerwells.results import COLUMNS, write_table
 
 CELLS = [(arm, n) for arm in ("transfer", "scratch") for n in (10, 100, 1000)]
@@ -75,8 +75,8 @@ class TestCommand:
     def book(self, tmp_path, monkeypatch):
         (tmp_path / "notebooks").mkdir()
         (tmp_path / "_toc.yml").write_text("root: notebooks/x\nparts: []\n")
-        for number, noise in ((1, 1.0), (2, 2.0)):
-            write_table(table(range(50)).assign(noise=noise), tmp_path / "results" / f"experiment_{number}.csv")
+        for number, name in enumerate(PUBLISHED):
+            write_table(table(range(50)).assign(noise=1.0 + number), tmp_path / "results" / f"{name}.csv")
         monkeypatch.chdir(tmp_path)
         return tmp_path
 

@@ -7,7 +7,6 @@ import math
 import pandas as pd
 
 from fewerwells.evaluation import REGIONS
-from fewerwells.results import KEY
 from fewerwells.statistics import data_equivalence, geometric_summary
 
 _DIGITS = 4
@@ -54,7 +53,7 @@ def summarise(experiment_1: pd.DataFrame, experiment_2: pd.DataFrame) -> dict:
         `seeds`; `groups`, one dictionary for each target, arm and N with the numbers of `statistics` for each region;
         `equivalence`, k(N) with its interval for each region, where None stands for ∞.
     """
-    table = pd.concat([experiment_1, experiment_2]).drop_duplicates(list(KEY)).sort_values("seed", kind="stable")
+    table = pd.concat([experiment_1, experiment_2]).drop_duplicates("parameter_hash").sort_values("seed", kind="stable")
     order = {"transfer": 0, "scratch": 1, "oracle": 2}
     groups = [_group(part) for _, part in table.groupby(["target", "arm", "N"], sort=False)]
     targets = list(dict.fromkeys(experiment_2["target"]))
