@@ -119,7 +119,10 @@ def plot_against_oracle(ratios: pd.DataFrame, ax: Axes, *, limit: float = 10.0):
     for (row, column), ratio in np.ndenumerate(ratios.to_numpy(float)):
         dark = abs(np.log(ratio)) > 0.6 * np.log(limit)
         ax.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=7.5, color="white" if dark else "black")
-    names = ["\n".join(wrap(name.replace("–", "– "), 12)).replace("– ", "–") for name in ratios.columns]
+    names = [
+        "\n".join(wrap(name.replace("–", "– "), 12, break_long_words=False)).replace("– ", "–")
+        for name in ratios.columns
+    ]
     ax.set_xticks(range(ratios.shape[1]), names, fontsize=7.5)
     ax.set_yticks(range(ratios.shape[0]), ratios.index)
     ax.tick_params(length=0)
