@@ -42,7 +42,7 @@ def resolve_claim(app, env, node, contnode):
         reftitle=f"Tested: {claim.words} It {_outcome(claim.stated)}.",
         classes=["claim-verdict"],
     )
-    whose = "study" if claim.of_study else "book"
+    whose = "study" if claim.of_study else "tested"
     short = claim.stated if claim.stated in VERDICTS else "it depends"
     link += nodes.inline("", f"{whose}: {short}")
     return link
