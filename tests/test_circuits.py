@@ -1,5 +1,6 @@
 """Circuits against closed-form limits, the identities of the family, and the reaction networks behind them."""
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -277,6 +278,22 @@ def test_circuit_objects_compute_what_their_functions_compute(name):
 def test_circuit_objects_hand_their_hill_coefficient_on(name, n):
     x = np.random.default_rng(1).uniform(0, 20, (20, 2))
     np.testing.assert_array_equal(circuits.reference_circuit(name, n)(x), circuits.CIRCUITS[name](x, n=n))
+
+
+@pytest.mark.parametrize("name", list(circuits.CIRCUITS))
+def test_stacks_of_parameters_give_what_each_circuit_gives(name):
+    rng = np.random.default_rng(3)
+    x = np.concatenate([rng.uniform(0, 20, (30, 2)), [[0, 0], [5, 0], [0, 5]]])
+    theta = np.exp(rng.uniform(-4, 2, (2, 5, 2)))
+    whole = circuits.reference_circuit(name)
+    own = dict(whole.own_parameters)
+    varied = {key: np.exp(rng.uniform(-3, 0, (2, 5))) for key in own if (name, key) != ("input_depletion", "n")}
+    stacked = circuits.relative_outputs(name, x, theta, **own | varied)
+    assert stacked.shape == (2, 5, 33, 2)
+    for index in np.ndindex(2, 5):
+        values = {key: value[index] for key, value in varied.items()}
+        one = replace(whole, theta=tuple(theta[index]), eta=(1.0, 1.0), **values)
+        np.testing.assert_allclose(stacked[index], one(x), rtol=1e-12)
 
 
 def test_every_circuit_is_inside_or_outside_the_family():

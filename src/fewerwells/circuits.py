@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -51,6 +52,90 @@ def _refuse_negative(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}; it must be 0 or positive.")
 
 
+# The formulas themselves. Parameters may be stacks: θ and η of shape (..., 1, 2) or (2,), the others (..., 1, 1) or plain
+# numbers, against inputs of shape (N, 2).
+
+
+def _family(x, theta, eta, n, b):
+    bound = (theta * x) ** n
+    total = b + bound.sum(axis=-1, keepdims=True)
+    empty = total == 0
+    return eta * np.where(empty, 0.5, bound / np.where(empty, 1.0, total))
+
+
+def _depletion(x, theta, eta, n, resource):
+    def bound(free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(θᵢx̂ᵢ)ⁿ at a free share R/R_tot of the resource, and how much less than R itself Cᵢ grows with R."""
+        # The free input solves x = x̂ + nR(θx̂)ⁿ; written without a difference of nearly equal numbers.
+        if np.all(n == 1):
+            damping = 1 + resource * free * theta
+            return theta * x / damping, damping
+        damping = np.sqrt(1 + 8 * resource * free * theta**2 * x)
+        return (theta * 2 * x / (1 + damping)) ** 2, damping
+
+    # What is missing is the free share of the resource, the root of free·(1 + Σ(θᵢx̂ᵢ)ⁿ) = 1. The left side rises
+    # and is concave, so Newton's steps from below the root climb to it and never pass it. Each point climbs until
+    # its own steps are lost in rounding: its value does not depend on the points beside it.
+    free = 1 / (1 + ((theta * x) ** n).sum(axis=-1, keepdims=True))  # below the root: there the inputs were not used up
+    climbs = True
+    while np.any(climbs):
+        share, damping = bound(free)
+        missing = 1 - free * (1 + share.sum(axis=-1, keepdims=True))
+        higher = free + missing / (1 + (share / damping).sum(axis=-1, keepdims=True))
+        climbs = higher > free * (1 + 1e-14)
+        free = np.where(climbs, higher, free)
+    return eta * free * share
+
+
+def _saturated_cycle(x, theta, eta, saturation):
+    flow = theta * x
+    slower = flow.min(axis=-1, keepdims=True)
+    total = flow.sum(axis=-1, keepdims=True)
+    still = total == 0
+    total = np.where(still, 1.0, total)
+    # The share of the slower side is the smaller root of a quadratic. In terms of the lead of the faster side its
+    # discriminant is a sum of squares, and no rounding errors are magnified by a difference of nearly equal numbers.
+    lead = np.ptp(flow, axis=-1, keepdims=True) / total
+    minority = 2 * slower / total * saturation
+    minority = minority / (lead + saturation + np.hypot(lead * np.sqrt(1 + 2 * saturation), saturation))
+    return eta * np.where(still, 0.5, np.where(flow == slower, minority, 1 - minority))
+
+
+def _mixture(x, theta, eta, n, leak, mixing):
+    scaled = theta * x
+    bound = scaled**n
+    total = 1 + bound.sum(axis=-1, keepdims=True) + mixing * scaled.prod(axis=-1, keepdims=True)
+    return eta * ((leak + bound) / total)
+
+
+_FORMULAS: dict[str, Callable] = {
+    "hill_family": _family,
+    "simple_activation": partial(_family, n=1.0, b=1.0),
+    "n_part_complex": partial(_family, b=1.0),
+    "phosphorylation_cycle": partial(_family, n=1.0, b=0.0),
+    "input_depletion": _depletion,
+    "goldbeter_koshland": _saturated_cycle,
+    "mixed_complex": _mixture,
+}
+
+
+def relative_outputs(name: str, x: np.ndarray, theta: np.ndarray, **own: np.ndarray) -> np.ndarray:
+    """Outputs at η = 1 for whole stacks of parameters at once, for searches: nothing is checked.
+
+    Args:
+        name: one of `CIRCUITS`, or hill_family.
+        x: inputs, shape (N, 2), nM, not negative.
+        theta: affinities, shape (..., 2), nM⁻¹, positive.
+        own: the circuit's other parameters by name, each of shape (...) or one number for the whole stack; the n of
+            input_depletion must be one number.
+
+    Returns:
+        Shape (..., N, 2).
+    """
+    own = {name: np.asarray(value, float)[..., None, None] for name, value in own.items()}
+    return _FORMULAS[name](x, np.asarray(theta, float)[..., None, :], 1.0, **own)
+
+
 def hill_family(x, theta, eta, n: float, b: float) -> np.ndarray:
     """The family that holds the study's three circuits, yᵢ = ηᵢ(θᵢxᵢ)ⁿ / (b + Σⱼ(θⱼxⱼ)ⁿ).
 
@@ -70,10 +155,7 @@ def hill_family(x, theta, eta, n: float, b: float) -> np.ndarray:
     """
     x, theta, eta = _checked(x, theta, eta, n)
     _refuse_negative("the weight of the empty state b", b)
-    bound = (theta * x) ** n
-    total = b + bound.sum(axis=-1, keepdims=True)
-    empty = total == 0
-    return eta * np.where(empty, 0.5, bound / np.where(empty, 1.0, total))
+    return _family(x, theta, eta, n, b)
 
 
 def simple_activation(x, theta=REFERENCE_THETA, eta=REFERENCE_ETA) -> np.ndarray:
@@ -129,28 +211,7 @@ def input_depletion(
         raise ValueError(f"the Hill coefficient n is {n:g}; input_depletion is solved for n = 1 and n = 2 only.")
     if not (np.isfinite(resource) and resource > 0):
         raise ValueError(f"the resource is {resource} nM; it must be positive.")
-
-    def bound(free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(θᵢx̂ᵢ)ⁿ at a free share R/R_tot of the resource, and how much less than R itself Cᵢ grows with R."""
-        # The free input solves x = x̂ + nR(θx̂)ⁿ; written without a difference of nearly equal numbers.
-        if n == 1:
-            damping = 1 + resource * free * theta
-            return theta * x / damping, damping
-        damping = np.sqrt(1 + 8 * resource * free * theta**2 * x)
-        return (theta * 2 * x / (1 + damping)) ** 2, damping
-
-    # What is missing is the free share of the resource, the root of free·(1 + Σ(θᵢx̂ᵢ)ⁿ) = 1. The left side rises
-    # and is concave, so Newton's steps from below the root climb to it and never pass it. Each point climbs until
-    # its own steps are lost in rounding: its value does not depend on the points beside it.
-    free = 1 / (1 + ((theta * x) ** n).sum(axis=-1, keepdims=True))  # below the root: there the inputs were not used up
-    climbs = True
-    while np.any(climbs):
-        share, damping = bound(free)
-        missing = 1 - free * (1 + share.sum(axis=-1, keepdims=True))
-        higher = free + missing / (1 + (share / damping).sum(axis=-1, keepdims=True))
-        climbs = higher > free * (1 + 1e-14)
-        free = np.where(climbs, higher, free)
-    return eta * free * share
+    return _depletion(x, theta, eta, n, resource)
 
 
 def goldbeter_koshland(
@@ -177,17 +238,7 @@ def goldbeter_koshland(
     x, theta, eta = _checked(x, theta, (y_tot, y_tot), n=1.0)
     if not (np.isfinite(saturation) and saturation > 0):
         raise ValueError(f"the saturation is {saturation}; it must be positive.")
-    flow = theta * x
-    slower = flow.min(axis=-1, keepdims=True)
-    total = flow.sum(axis=-1, keepdims=True)
-    still = total == 0
-    total = np.where(still, 1.0, total)
-    # The share of the slower side is the smaller root of a quadratic. In terms of the lead of the faster side its
-    # discriminant is a sum of squares, and no rounding errors are magnified by a difference of nearly equal numbers.
-    lead = np.ptp(flow, axis=-1, keepdims=True) / total
-    minority = 2 * slower / total * saturation
-    minority = minority / (lead + saturation + np.hypot(lead * np.sqrt(1 + 2 * saturation), saturation))
-    return eta * np.where(still, 0.5, np.where(flow == slower, minority, 1 - minority))
+    return _saturated_cycle(x, theta, eta, saturation)
 
 
 def mixed_complex(
@@ -221,10 +272,7 @@ def mixed_complex(
     if not 0 <= leak <= 1:
         raise ValueError(f"the leak is {leak}; it must lie between 0 and 1.")
     _refuse_negative("the mixing", mixing)
-    scaled = theta * x
-    bound = scaled**n
-    total = 1 + bound.sum(axis=-1, keepdims=True) + mixing * scaled.prod(axis=-1, keepdims=True)
-    return eta * ((leak + bound) / total)
+    return _mixture(x, theta, eta, n, leak, mixing)
 
 
 CIRCUITS: dict[str, Callable] = {
@@ -305,6 +353,11 @@ class Circuit:
         return 0.0 if self.name in _CYCLES else 1.0
 
     @property
+    def own_parameters(self) -> dict[str, float]:
+        """What the circuit has beside θ and η, by name."""
+        return {name: getattr(self, name) for name in _OWN_PARAMETERS[self.name]}
+
+    @property
     def largest_output(self) -> float:
         """The largest η (or y_tot), nM; outputs are divided by it before training."""
         return max(self.eta)
@@ -320,8 +373,7 @@ class Circuit:
 
     def __call__(self, x) -> np.ndarray:
         scale = self.eta[0] if self.name in _CYCLES else self.eta
-        own = {name: getattr(self, name) for name in _OWN_PARAMETERS[self.name]}
-        return CIRCUITS[self.name](x, self.theta, scale, **own)
+        return CIRCUITS[self.name](x, self.theta, scale, **self.own_parameters)
 
 
 def reference_circuit(name: str, n: float = REFERENCE_N) -> Circuit:

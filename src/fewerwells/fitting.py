@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import chi2, qmc
 
-from fewerwells.circuits import Circuit
+from fewerwells.circuits import Circuit, relative_outputs
 from fewerwells.cores import side_by_side
 from fewerwells.datasets import Pairs, refuse_impossible
 
@@ -84,23 +84,13 @@ class Form:
         return len(self.coordinates) + (1 if self.one_eta else 2)
 
 
-def hill_shares(parameters: Mapping, x: np.ndarray) -> np.ndarray:
-    """fᵢ = (θᵢxᵢ)ⁿ/(b + Σ(θⱼxⱼ)ⁿ) for whole stacks of parameters at once.
+def _both_theta(parameters: Mapping) -> np.ndarray:
+    return np.stack([parameters["theta_1"], parameters["theta_2"]], axis=-1)
 
-    Args:
-        parameters: theta_1, theta_2 (nM⁻¹), n and b, each of shape (...).
-        x: inputs (N, 2), nM.
 
-    Returns:
-        Shape (..., N, 2). As in `circuits.hill_family`, ½ where b = 0 meets the origin.
-    """
-    theta = np.stack([parameters["theta_1"], parameters["theta_2"]], axis=-1)[..., None, :]
-    n, b = (np.asarray(parameters[name])[..., None, None] for name in ("n", "b"))
-    with np.errstate(divide="ignore"):  # log 0 is −∞, and exp of it 0 again
-        bound = np.exp(n * (np.log(theta) + np.log(x)))
-    total = b + bound.sum(axis=-1, keepdims=True)
-    empty = total == 0
-    return np.where(empty, 0.5, bound / np.where(empty, 1.0, total))
+def _family_outputs(parameters: Mapping, x: np.ndarray) -> np.ndarray:
+    """fᵢ of the family, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
+    return relative_outputs("hill_family", x, _both_theta(parameters), n=parameters["n"], b=parameters["b"])
 
 
 # Plausible values with slack: half-saturation K = 1/θ is 1–100 nM in practice, n 1–4.
@@ -134,8 +124,12 @@ def _family_parameters(values: np.ndarray) -> dict:
 
 
 FORMS: dict[str, Form] = {
-    "simple": Form((Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA)), _hill_parameters, hill_shares),
-    "hill": Form((Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA), _N), _hill_parameters, hill_shares),
+    "simple": Form(
+        (Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA)), _hill_parameters, _family_outputs
+    ),
+    "hill": Form(
+        (Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA), _N), _hill_parameters, _family_outputs
+    ),
     "family": Form(
         (
             Coordinate("theta_1/theta_2", low=_K_LOW / _K_HIGH, high=_K_HIGH / _K_LOW, start=(1 / 30, 30.0)),
@@ -143,7 +137,7 @@ FORMS: dict[str, Form] = {
             Coordinate("b", low=0.0, high=_K_HIGH, start=(0.1, 100.0), offset=_K_LOW, own_limit=0.0),  # as κ
         ),
         _family_parameters,
-        hill_shares,
+        _family_outputs,
     ),
 }
 FORM_NAMES = (*FORMS, "true")
@@ -159,14 +153,8 @@ def _accepts(circuit: Circuit, **changes) -> bool:
 
 def _circuit_outputs(circuit: Circuit, parameters: Mapping, x: np.ndarray) -> np.ndarray:
     """fᵢ of a circuit, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
-    names = [name for name in parameters if not name.startswith("theta")]
-    columns = np.broadcast_arrays(parameters["theta_1"], parameters["theta_2"], *(parameters[name] for name in names))
-    rows = np.stack(columns, axis=-1).reshape(-1, len(columns)).tolist()
-    outputs = [
-        replace(circuit, theta=(row[0], row[1]), eta=(1.0, 1.0), **dict(zip(names, row[2:], strict=True)))(x)
-        for row in rows
-    ]
-    return np.reshape(outputs, columns[0].shape + x.shape)
+    own = {name: parameters.get(name, value) for name, value in circuit.own_parameters.items()}
+    return relative_outputs(circuit.name, x, _both_theta(parameters), **own)
 
 
 def _circuit_parameters(names: tuple[str, ...], mean_theta: float | None, values: np.ndarray) -> dict:

@@ -24,7 +24,7 @@ from fewerwells.datasets import Pairs, refuse_impossible
 START_WELLS = 100  # the first ones choose between the optima of the likelihood
 LIKELIHOOD_WELLS = 300  # the first ones set the hyper-parameters; all wells condition the prediction
 MAX_WELLS = 10_000  # the covariance of so many takes 0.8 GB
-PARALLEL_FROM = 8  # data sets; fewer are done before the workers have started
+PARALLEL_FROM = 4  # data sets; fewer are done before the workers have started
 
 # In units of the largest input (lengths) and of the standard deviation of what is modelled (amplitude, noise).
 _LENGTH_BOUNDS = (0.03, 100.0)
