@@ -49,13 +49,13 @@ def test_the_map_names_winners_pales_what_may_be_chance_and_hatches_harm(ax):
             "probability_low": [0.7, 0.6, 0.4, 0.8],
         }
     )
-    harm = found[["noise", "N"]].assign(harmful=[False, False, True, False])
+    harm = found[["noise", "N"]].assign(whole=[False, False, True, False], inside=[False, True, True, False])
     plot_winner_map(found, harm, ax)
     assert texts(ax) == ["transfer\n90 %", "fit, n free\n80 %", "scratch\n60 %", "GP, log inputs\n100 %"]
     fields = [patch for patch in ax.patches if patch.get_facecolor()[3] > 0]
     assert [patch.get_facecolor()[3] < 0.5 for patch in fields] == [False, False, True, False]
-    hatched = [patch.get_xy() for patch in ax.patches if patch.get_hatch()]
-    assert hatched == [(-0.5, 0.5)]
+    hatched = {patch.get_xy(): patch.get_hatch() for patch in ax.patches if patch.get_hatch()}
+    assert hatched == {(0.5, -0.5): "...", (-0.5, 0.5): "////"}
 
 
 def test_ratios_to_the_oracle_are_written_into_their_fields(ax):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.selection import winners
+from fewerwells.selection import harmful, winners
 
 
 def table(errors: dict, n_seeds: int = 20) -> pd.DataFrame:
@@ -52,3 +52,20 @@ def test_an_arm_without_an_error_cannot_win():
 def test_too_few_to_choose_from_is_refused():
     with pytest.raises(ValueError, match="too few to choose on half"):
         winners(table({"a": lambda s: 1.0}), "error", ["target"], "a")
+
+
+def test_harm_is_called_where_both_or_one_error_of_transfer_is_surely_larger():
+    rng = np.random.default_rng(1)
+    truth = {10: (2.0, 2.0), 20: (0.5, 2.0), 50: (0.5, 0.5), 96: (2.0, 0.5)}
+    rows = []
+    for n, (whole, inside) in truth.items():
+        for seed in range(20):
+            luck = np.exp(rng.normal(0, 0.2))
+            for arm, factors in (("transfer", (whole, inside)), ("scratch", (1.0, 1.0))):
+                all_error, inside_error = luck * np.exp(rng.normal(0, 0.1, 2)) * factors
+                rows.append({"N": n, "arm": arm, "seed": seed, "sobol_all_mean": all_error})
+                rows[-1]["sobol_inside_mean"] = inside_error
+    found = harmful(pd.DataFrame(rows), ["N"]).set_index("N")
+    assert {n: tuple(row) for n, row in found[["whole", "inside"]].iterrows()} == {
+        n: (whole > 1, inside > 1) for n, (whole, inside) in truth.items()
+    }

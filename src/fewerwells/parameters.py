@@ -21,7 +21,7 @@ from fewerwells.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS
 from fewerwells.systems import random_system
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
-# paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes;
+# paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, and half the oracle's pairs;
 # smoke only shows that everything runs.
 PROFILES: dict[str, dict] = {
     "smoke": {
@@ -54,7 +54,7 @@ PROFILES: dict[str, dict] = {
         "n_seeds": 5,
         "epochs": 2000,
         "synthetic_volume": 40_000,
-        "oracle_volume": 20_000,
+        "oracle_volume": 10_000,
         "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
         "volume": 1000,
         "coverage_repeats": 40,
@@ -95,7 +95,7 @@ PROFILES: dict[str, dict] = {
         "sweep_input_scalings": ["symmetric", "unit", "none"],
         "sweep_mismatches": [-1.0, -0.3, 0.0, 0.3, 1.0],
         "arm_volumes": [20, 96, 500],
-        "map_circuits": ["n_part_complex", "mixed_complex"],
+        "map_circuits": ["n_part_complex", "mixed_complex", "goldbeter_koshland"],
         "map_volumes": [10, 20, 50, 96, 200],
         "map_noises": [0.3, 1.0, 3.0, 10.0],
         "map_seeds": 20,

@@ -1,4 +1,6 @@
-"""Choose on one half of the seeds, judge on the other: how to name a winner without flattering it.
+"""Which arm wins and where transfer harms, group by group.
+
+Choose on one half of the seeds, judge on the other: that names a winner without flattering it.
 
 The arm with the lowest of many errors looks better than it is, for it was lucky as well as good. So the winner and
 the runner-up are named by the even seeds, and what is reported of them comes from the odd ones, which had no say.
@@ -49,4 +51,26 @@ def winners(table: pd.DataFrame, column: str, by: list[str], reference: str) -> 
             | {"probability_low": beats.low, "probability_high": beats.high}
             | {"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "n_seeds": int((~even).sum())}
         )
+    return pd.DataFrame(rows)
+
+
+def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Where pre-training does harm: the 95 % interval of transfer's error over scratch's lies above 1.
+
+    One group in forty is expected to be called harmful by chance where nothing differs, on either count.
+
+    Args:
+        table: rows of both arms; in a group each holds the same seeds once.
+        by: the columns that make a group, for example noise and N.
+
+    Returns:
+        One row a group: the `by` columns, and `whole` (over 0–20 nM) and `inside` (0–10 nM), true or false.
+    """
+    rows = []
+    for group, part in table.groupby(by, sort=False):
+        lows = {
+            name: paired_ratio(part, f"sobol_{region}_mean", {"arm": "transfer"}, {"arm": "scratch"}).low
+            for name, region in (("whole", "all"), ("inside", "inside"))
+        }
+        rows.append(dict(zip(by, group, strict=True)) | {name: bool(low > 1) for name, low in lows.items()})
     return pd.DataFrame(rows)

@@ -55,23 +55,26 @@ def plot_winner_map(found: pd.DataFrame, harm: pd.DataFrame, ax: Axes) -> None:
     """Who predicts best at every noise and number of wells, and where pre-training does harm.
 
     A field shows the winner's name and how often it beats the runner-up; it is pale where that interval holds one
-    half. A hatched field is one in which transfer's error is larger than that of training from scratch.
+    half. Lines across a field: transfer's error over 0–20 nM is larger than that of training from scratch. Dots: it is
+    so inside 0–10 nM only.
 
     Args:
         found: `selection.winners` by noise and N on one target.
-        harm: columns `noise`, `N` and `harmful` (bool).
+        harm: `selection.harmful` by noise and N on the same target.
         ax: where to draw.
     """
     noises, volumes = sorted(found["noise"].unique()), sorted(found["N"].unique())
-    hatched = harm.set_index(["noise", "N"])["harmful"]
+    harm = harm.set_index(["noise", "N"])
     for row in found.itertuples():
         x, y = volumes.index(row.N), noises.index(row.noise)
         clear = row.probability_low > 0.5
         face = to_rgba(WINNER_COLOURS[row.winner], 0.75 if clear else 0.3)
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
-        if hatched[row.noise, row.N]:
+        whole, inside = harm.loc[(row.noise, row.N), ["whole", "inside"]]
+        if whole or inside:
+            hatch = "////" if whole else "..."
             box = Rectangle(
-                (x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor=PALETTE["truth"], hatch="////", linewidth=0
+                (x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor=PALETTE["truth"], hatch=hatch, linewidth=0
             )
             ax.add_patch(box)
         name = row.winner.replace("Gaussian process", "GP").replace("big-domain scratch", "scratch,\nbig domain")
