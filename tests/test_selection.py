@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.selection import harmful, winners
+from fewerwells.selection import harmful, winners, worst_case
 
 
 def table(errors: dict, n_seeds: int = 20) -> pd.DataFrame:
@@ -69,3 +69,20 @@ def test_harm_is_called_where_both_or_one_error_of_transfer_is_surely_larger():
     assert {n: tuple(row) for n, row in found[["whole", "inside"]].iterrows()} == {
         n: (whole > 1, inside > 1) for n, (whole, inside) in truth.items()
     }
+
+
+def test_the_worst_case_is_that_of_the_target_on_which_an_arm_loses_most():
+    errors = {("s", "scratch"): 2.0, ("t", "scratch"): 8.0, ("s", "a"): 1.0, ("t", "a"): 12.0, ("s", "b"): 2.4}
+    errors |= {("t", "b"): 8.8, ("s", "c"): 0.2, ("t", "c"): np.nan}
+    rows = [
+        {"target": target, "N": 10, "arm": arm, "seed": seed, "error": error * (1 + seed)}
+        for (target, arm), error in errors.items()
+        for seed in range(4)
+    ]
+    found = worst_case(pd.DataFrame(rows), "error", ["N"])
+    assert len(found) == 4 * 4
+    worst = found.groupby("arm")["error"].agg(["min", "max"])
+    for arm, ratio in (("scratch", 1.0), ("a", 1.5), ("b", 1.2)):
+        np.testing.assert_allclose(worst.loc[arm], ratio)
+    assert found.loc[found["arm"] == "c", "error"].isna().all()
+    assert winners(found[found["arm"] != "scratch"], "error", ["N"], "a").iloc[0]["winner"] == "b"

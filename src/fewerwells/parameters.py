@@ -68,7 +68,7 @@ PROFILES: dict[str, dict] = {
         "sweep_input_scalings": ["symmetric", "none"],
         "sweep_mismatches": [0.0, 0.3],
         "arm_volumes": [96],
-        "map_circuits": ["n_part_complex"],
+        "map_circuits": ["n_part_complex", "goldbeter_koshland"],
         "map_volumes": [20, 96, 500],
         "map_noises": [0.3, 1.0, 3.0],
         "map_seeds": 3,

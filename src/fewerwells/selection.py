@@ -54,6 +54,26 @@ def winners(table: pd.DataFrame, column: str, by: list[str], reference: str) -> 
     return pd.DataFrame(rows)
 
 
+def worst_case(table: pd.DataFrame, column: str, by: list[str]) -> pd.DataFrame:
+    """Each arm on that target on which it does worst beside training from scratch, seed by seed.
+
+    For whoever does not know which of the targets is hers: in `winners` of this table the arm wins whose largest
+    loss is smallest (minimax). An error that is missing on one target is missing here.
+
+    Args:
+        table: rows of several targets; on each every arm, scratch among them, holds the same seeds once in a group.
+        column: an error column, nM.
+        by: the columns that make a group on one target, for example noise and N.
+
+    Returns:
+        One row an arm, group and seed: `by`, `arm`, `seed` and the column, errors over those of scratch.
+    """
+    keys = [*by, "arm", "seed"]
+    scratch = table[table["arm"] == "scratch"].set_index([*by, "target", "seed"])[column]
+    relative = table.set_index([*by, "target", "seed", "arm"])[column].div(scratch)
+    return relative.groupby(keys, sort=False).agg(lambda errors: errors.max(skipna=False)).reset_index()
+
+
 def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Where pre-training does harm: the 95 % interval of transfer's error over scratch's lies above 1.
 
