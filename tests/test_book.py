@@ -74,7 +74,9 @@ FAULTS = [
     "```{figure} missing.svg\n```",
     "![](_static/logo.svg)",  # no alt text
     "![plate](_static/logo.svg)",  # one word
+    "([Nobody 1999](references.md#nobody1999))",
     "So it is {claim}`never-said`.",
+    "So it is ([tested](../notebooks/6_verdicts.ipynb#claim-never-said)).",
     "So it is {claim}`cut-75-scratch`.",  # a claim, but this book has no page Verdicts
 ]
 
@@ -102,7 +104,9 @@ def test_a_sentence_leads_to_its_claim_and_shows_the_verdict(small_book):
     toc = (small_book / "_toc.yml").read_text()
     (small_book / "_toc.yml").write_text(toc + "      - file: notebooks/6_verdicts\n")
     write_chapter(small_book, "'verdicts'", "notebooks/6_verdicts.ipynb")
-    (small_book / "book" / "page.md").write_text("# A page\n\nFewer wells will do {claim}`cut-75-scratch`.\n")
+    (small_book / "book" / "page.md").write_text(
+        "# A page\n\nFewer wells will do ([tested](../notebooks/6_verdicts.ipynb#claim-cut-75-scratch)).\n"
+    )
     write_chapter(
         small_book,
         "from IPython.display import Markdown\n"

@@ -9,12 +9,14 @@ import nbformat
 import papermill
 import pytest
 from IPython.display import Markdown
+from pybtex.database import parse_file
 from typer.testing import CliRunner
 
 from fewerwells import claims
 from fewerwells.chapters import chapters, project_root, run_chapter
 from fewerwells.claims import CLAIMS
 from fewerwells.cli import app
+from fewerwells.course.source import exercise_notebooks
 from fewerwells.experiments import check_complete
 from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, Verdicts
 from fewerwells.results import read_table, row_checksums
@@ -116,7 +118,8 @@ DEFINITIONS = {
 }
 NO_STATEMENT = (
     r"(?s)## Exercises.*",  # examples to work out
-    r"`[^`]*`",  # code, and arguments of roles
+    r"`[^`]*`",  # code
+    r"\[[^\[\]]*\]\([^)]*references\.md#\w+\)",  # years of publications
     r"\]\([^)]*\)",  # where a link leads
     r"(?m)^:.*$",  # directives
     r"(?m)^\d+\. ",  # the numbers of a list
@@ -161,11 +164,45 @@ def test_no_definition_is_left_over():
     assert [definition for definition in DEFINITIONS if definition not in prose] == []
 
 
+def notebooks_in_markdown() -> dict[str, str]:
+    """The prose of every notebook, exercises included."""
+    return {
+        str(path.relative_to(ROOT)): "\n".join(
+            cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"
+        )
+        for path in (*NOTEBOOKS.values(), *exercise_notebooks(ROOT).values())
+    }
+
+
+def test_prose_reads_well_in_plain_jupyter():
+    """No role of the book's builder, which JupyterLab would show as it is written."""
+    found = {name: re.findall(r"\{[a-z:]+\}`[^`]*`", text) for name, text in notebooks_in_markdown().items()}
+    assert {name: roles for name, roles in found.items() if roles} == {}
+
+
+def test_citations_say_whom_they_cite():
+    """Names and year as in the bibliography, for a reader who has only the notebook."""
+    entries = parse_file(str(ROOT / "book" / "references.bib")).entries
+    wrong = []
+    for name, text in notebooks_in_markdown().items():
+        for words, key in re.findall(r"\[([^\[\]]+)\]\((?:\.\./book/)?references\.md#(\w+)\)", text):
+            first = entries[key].persons["author"][0]
+            family = " ".join((*first.prelast_names, *first.last_names)).strip("{}")
+            if not (words.startswith(family) and entries[key].fields["year"] in words):
+                wrong.append((name, words, key))
+    assert wrong == []
+
+
 def test_claims_in_prose_exist_and_point_at_figures_that_exist():
     """Without building the book; the build itself refuses an unknown claim."""
     cells = {name: nbformat.read(path, as_version=4).cells for name, path in NOTEBOOKS.items()}
     known = {claim.name: claim for claim in CLAIMS}
-    cited = [name for page in cells.values() for cell in page for name in re.findall(r"{claim}`([^`]+)`", cell.source)]
+    cited = [
+        name
+        for page in cells.values()
+        for cell in page
+        for name in re.findall(r"\(\[tested\]\([^)]*#claim-([\w-]+)\)\)", cell.source)
+    ]
     assert set(cited) <= set(known)
     for claim in CLAIMS:
         chapter, figure = claim.where.split("#")

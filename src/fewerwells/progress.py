@@ -22,12 +22,12 @@ def _in_notebook() -> bool:
 TERMINAL = "FEWERWELLS_TERMINAL"
 
 
-def _screen() -> TextIO:
-    """Where a bar is drawn: the waiting person's terminal if there is one, else this process's stderr."""
+def _terminal() -> TextIO | None:
+    """The terminal in which a person waits for this kernel, if there is one."""
     try:
         return open(os.environ[TERMINAL], "w", encoding="utf-8")
     except (KeyError, OSError):
-        return sys.stderr
+        return None
 
 
 class _Bar:
@@ -48,8 +48,10 @@ def progress_bar(total: int, unit: str = " steps") -> Iterator[_Bar]:
     Shown in a terminal and in a notebook, silent elsewhere. In a notebook the bar clears the cell's output when it
     closes, so a stored notebook holds no frames of it.
     """
-    notebook, screen = _in_notebook(), _screen()
-    hidden = None if screen is not sys.stderr or not notebook else False  # None: only where it is a terminal
+    notebook, terminal = _in_notebook(), _terminal()
+    # JupyterLab shows what goes to stderr on red, as if something had gone wrong
+    screen = terminal or (sys.stdout if notebook else sys.stderr)
+    hidden = False if notebook and not terminal else None  # None: only where it is no terminal
     bar = tqdm(
         total=total, unit=unit, unit_scale=True, file=screen, disable=hidden, mininterval=0.5, leave=False, ncols=100
     )
@@ -57,8 +59,8 @@ def progress_bar(total: int, unit: str = " steps") -> Iterator[_Bar]:
         with bar:
             yield _Bar(bar)
     finally:
-        if screen is not sys.stderr:
-            screen.close()
+        if terminal:
+            terminal.close()
         elif notebook:
             from IPython.display import clear_output
 
