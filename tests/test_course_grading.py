@@ -117,6 +117,8 @@ class TestSandbox:
             "kill": "import os; os.kill(os.getppid(), 9)",
             "connect": "import socket; socket.create_connection(('127.0.0.1', 9), timeout=2)",
             "memory": "block = bytearray(10**11)",
+            "a little too much memory": "block = bytearray(5 * 2**30)",
+            "shared memory": "import mmap\nmmap.mmap(-1, 10 * 2**30)",
             "big file": "open('big', 'wb').write(bytes(60 * 2**20))",
             "own folder": "print(open('mine', 'w').write('x'))",
             "numpy": "import numpy; print(numpy.arange(3).sum())",
@@ -137,6 +139,8 @@ class TestSandbox:
             ("kill", "PermissionError"),
             ("connect", "PermissionError"),
             ("memory", "MemoryError"),
+            ("a little too much memory", "MemoryError"),
+            ("shared memory", "OSError"),
             ("big file", "OSError"),
         ],
     )

@@ -20,7 +20,10 @@ from pathlib import Path
 
 FOLDER = "FEWERWELLS_SANDBOX_FOLDER"
 UNPROTECTED = "FEWERWELLS_SANDBOX_UNPROTECTED"
-MEMORY = 4 * 2**30  # bytes of address space; the fused engine with NumPy and SciPy maps about half of that
+MEMORY = 4 * 2**30  # bytes that a process may write to
+LIBRARIES = (
+    4 * 2**30
+)  # bytes of address space beyond that; a torch built for CUDA maps 3.2 GiB of them before it does anything
 PROCESSOR_SECONDS = 240  # of the whole notebook, all threads together
 FILE_SIZE = 50 * 2**20  # bytes of one file
 
@@ -99,7 +102,8 @@ def restrict_files_and_network(folder: Path, ports: list[int]) -> None:
 def main(connection_file: str) -> None:
     """Limit this process, then become the kernel of a connection file."""
     for limit, value in (
-        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_DATA, MEMORY),
+        (resource.RLIMIT_AS, MEMORY + LIBRARIES),
         (resource.RLIMIT_CPU, PROCESSOR_SECONDS),
         (resource.RLIMIT_FSIZE, FILE_SIZE),
         (resource.RLIMIT_CORE, 0),
