@@ -24,6 +24,7 @@ NOT_RUNNING_TEXT = (
     nodes.literal,
     nodes.math,
 )
+COMPUTED = "cell_output"  # other at every size of the book
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,6 @@ def read_spellings(source: str) -> dict[str, list[str]]:
     found = SPELLINGS.search(source)
     lines = [line.partition(": ") for line in found[1].splitlines()] if found else []
     return {term: words.split(", ") for term, _, words in lines if term}
-
-
-def _as_compared(words: str) -> str:
-    return " ".join(words.lower().split())
 
 
 class FirstUse:
@@ -67,13 +64,13 @@ class FirstUse:
                 )
                 for name in (term.astext() for term in terms):
                     for words in spellings.pop(name, [name, f"{name}s"]):
-                        taken = self.spelled.setdefault(_as_compared(words), anchor)
+                        taken = self.spelled.setdefault(words.lower(), anchor)
                         if taken != anchor:
                             log.warning("glossary: %r counts for two entries.", words)
         for name in spellings:
             log.warning("glossary: spellings for %r, which has no entry.", name)
         longest_first = sorted(self.spelled, key=len, reverse=True)
-        words = "|".join(re.escape(w).replace(r"\ ", r"\s+") for w in longest_first)
+        words = "|".join(map(re.escape, longest_first))
         self.pattern = re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
 
     def link(self, app, doctree, page: str) -> None:
@@ -87,32 +84,30 @@ class FirstUse:
                 self._link_in(text, address, met)
         opening = next(filter(_is_opening, doctree.findall(nodes.paragraph)), None)
         if opening is not None:
-            opening += _words_and_symbols(app.builder, page)
+            notation = app.builder.get_relative_uri(page, NOTATION)
+            opening += [nodes.Text(" "), nodes.strong("", "Words and symbols:")]
+            opening += [nodes.Text(" "), _link("glossary", address)]
+            opening += [nodes.Text(", "), _link("notation", notation), nodes.Text(".")]
 
     def _link_in(self, text: nodes.Text, address: str, met: set[str]) -> None:
         pieces, end = [], 0
         for match in self.pattern.finditer(text):
-            anchor = self.spelled[_as_compared(match[0])]
+            anchor = self.spelled[match[0].lower()]
             if anchor not in met:
                 met.add(anchor)
-                target = f"{address}#{anchor}"
-                pieces += [
-                    nodes.Text(text[end : match.start()]),
-                    _link(match[0], target),
-                ]
-                pieces[-1]["reftitle"] = self.entries[anchor]
+                pieces.append(nodes.Text(text[end : match.start()]))
+                pieces.append(_link(match[0], f"{address}#{anchor}"))
                 pieces[-1]["classes"].append("first-use")
+                pieces[-1]["reftitle"] = self.entries[anchor]
                 end = match.end()
         if pieces:
             text.parent.replace(text, [*pieces, nodes.Text(text[end:])])
 
 
 def _is_running(text: nodes.Text) -> bool:
-    node, in_table = text.parent, False
+    node = text.parent
     while node is not None:
-        in_table = in_table or isinstance(node, nodes.table)
-        computed = in_table and "cell_output" in node.get("classes", ())
-        if computed or isinstance(node, NOT_RUNNING_TEXT):
+        if isinstance(node, NOT_RUNNING_TEXT) or COMPUTED in node["classes"]:
             return False
         node = node.parent
     return True
@@ -124,24 +119,6 @@ def _is_opening(paragraph: nodes.paragraph) -> bool:
 
 def _link(words: str, address: str) -> nodes.reference:
     return nodes.reference("", words, refuri=address, internal=True)
-
-
-def _words_and_symbols(builder, page: str) -> list[nodes.Node]:
-    glossary_link, notation_link = (
-        _link(name, builder.get_relative_uri(page, place))
-        for name, place in (("glossary", GLOSSARY), ("notation", NOTATION))
-    )
-    label = nodes.strong("", "Words and symbols:")
-    between = [nodes.Text(words) for words in (" ", " ", ", ", ".")]
-    return [
-        between[0],
-        label,
-        between[1],
-        glossary_link,
-        between[2],
-        notation_link,
-        between[3],
-    ]
 
 
 def setup(app) -> dict:
