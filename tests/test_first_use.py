@@ -25,11 +25,11 @@ Complex
 Dimer
   Several molecules *bound* together.
 
-Mixed complex
-  One of each.
-
 Oracle
   It knows a lot, for an arm.
+
+Oracle bone
+  A bone.
 
 Steady state
   What a system settles to.
@@ -69,11 +69,12 @@ RUNNING = {
 }
 USES = {
     "Arms, and an ARM.": ["Arms"],
-    "Alarm, armed, forearm, left-arm, arm-chair, arm": ["arm"],
+    "Alarm, forearm, left-arm": [],
+    "Armed, arm-chair": [],
     "As well as well-known wells.": ["wells"],
     "A complex question about a dimer.": ["dimer"],
     "A dimer is one of the complexes.": ["dimer"],
-    "A mixed complex is an oracle.": ["mixed complex", "oracle"],
+    "An oracle bone of mixed complexes.": ["oracle bone", "complexes"],
     "In the Steady State.": ["Steady State"],
     "The *arm* and the **oracle**.": ["arm", "oracle"],
 }
@@ -96,7 +97,9 @@ def render(folder, texts: dict[str, str]) -> dict[str, str]:
     source, out, said = folder / "source", folder / "html", io.StringIO()
     for name, text in texts.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / f"{name}.md").write_text(text, encoding="utf-8")
+        path = source / f"{name}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:  # as the book's build lays out its pages
+            path.write_text(text, encoding="utf-8")
     (source / "conf.py").write_text(CONF, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch, docutils_state.docutils_namespace():
         patch.syspath_prepend(project_root() / "book" / "_ext")

@@ -18,7 +18,6 @@ NOT_RUNNING_TEXT = (
     nodes.Titular,  # headings
     nodes.thead,
     nodes.caption,
-    nodes.term,
     nodes.reference,
     nodes.FixedTextElement,  # code, raw HTML, formulas on a line of their own
     nodes.literal,
