@@ -206,7 +206,7 @@ def test_every_word_of_the_glossary_is_linked_once_on_a_page_that_uses_it(html):
         assert len(links) == len(set(links)), page
         assert not re.search(r"<(h[1-6]|pre|code|figcaption)\b[^>]*>(?:(?!</\1>).)*first-use", text, re.DOTALL), page
         used |= set(links)
-    assert set(first_terms) - used == COMPUTED_ONLY
+    assert set(first_terms) - used <= COMPUTED_ONLY
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("notebooks/", "exercises/"))])
