@@ -188,6 +188,35 @@ def test_every_link_inside_the_book_leads_somewhere(html):
     assert dead == []
 
 
+FIRST_USE = re.compile(r'<a class="first-use[^>]*href="[^"#]*#([^"]+)" title="[^"]+">')
+COMPUTED_ONLY = {  # the book uses these in sentences that cells write, where nothing is linked
+    "term-Dead-network",
+    "term-Floating-point-operation",
+}
+
+
+def test_every_word_of_the_glossary_is_linked_once_on_a_page_that_uses_it(html):
+    glossary = (html / "book" / "glossary.html").read_text(encoding="utf-8")
+    first_terms = re.findall(r'(?:<dl class="[^"]*glossary[^"]*">|</dd>)\s*<dt id="([^"]+)">', glossary)
+    assert len(first_terms) > 90
+    used = set()
+    for page in PAGES:
+        text = (html / f"{page}.html").read_text(encoding="utf-8")
+        links = FIRST_USE.findall(text)
+        assert len(links) == len(set(links)), page
+        assert not re.search(r"<(h[1-6]|pre|code|figcaption)\b[^>]*>(?:(?!</\1>).)*first-use", text, re.DOTALL), page
+        used |= set(links)
+    assert set(first_terms) - used <= COMPUTED_ONLY
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("notebooks/", "exercises/"))])
+def test_the_opening_of_a_chapter_leads_to_words_and_symbols(html, page):
+    text = (html / f"{page}.html").read_text(encoding="utf-8")
+    opening = re.search(r"<p>(?:(?!</p>).)*<strong>You need</strong>.*?</p>", text, re.DOTALL)[0]
+    assert 'href="../book/glossary.html">glossary</a>' in opening
+    assert 'href="../book/notation.html">notation</a>' in opening
+
+
 @needs_chromium
 def test_search_finds_a_word_of_a_notebook(tab):
     tab.goto("/search.html?q=isocost", wait_until="load")
