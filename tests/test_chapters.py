@@ -80,7 +80,6 @@ RESULT_CHAPTERS = [
 # Numbers that prose may hold because they define something; every result comes from a cell that computes it.
 DEFINITIONS = {
     "96-well": "a plate",
-    "96 wells": "a plate",
     "95 %": "level of intervals",
     "10 %": "quantile of the light bands",
     "90 %": "quantile of the light bands",

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from fewerwells.chapters import project_root
 from fewerwells.circuits import Circuit, reference_circuit, simple_activation
 from fewerwells.course import check, checking, sealing
+from fewerwells.course.small_study import SEEDS
 from fewerwells.course.source import exercise_notebooks, exercises, read, tags
-from fewerwells.datasets import BIG, SMALL
-from fewerwells.protocol import ARMS, Phase
-from fewerwells.training import Schedule
+from fewerwells.datasets import BIG, SMALL, Pairs, outside_pairs, synthetic_pairs
+from fewerwells.fitting import fit_many
+from fewerwells.protocol import ARMS, SIMPLE_MODEL, Phase
+from fewerwells.statistics import iqm, resampled_seeds
+from fewerwells.training import Schedule, train
 
 ROOT = project_root(Path(__file__).parent)
 SOURCES = exercise_notebooks(ROOT)
@@ -88,6 +92,75 @@ def demand(x):
 ETA = np.array([40.0, 30.0])
 SCRATCH, ORACLE = ARMS["scratch"].phases[0], ARMS["oracle"].phases[0]
 GRID = np.stack(np.meshgrid(np.linspace(0.5, 9.5, 6), np.linspace(0.5, 9.5, 4)), axis=-1).reshape(-1, 2)
+
+
+def drawn_apart(first, second):
+    """An interval that forgets which errors share a seed."""
+    rng = np.random.default_rng(0)
+    draws = [rng.choice(np.log(arm), (1000, len(arm))).mean(axis=1) for arm in (first, second)]
+    return np.exp(np.quantile(draws[0] - draws[1], [0.025, 0.975]))
+
+
+def around(values, reach=2.0):
+    """Mean and some standard errors to each side."""
+    error = values.std(ddof=1) / len(values) ** 0.5
+    return np.array([values.mean() - reach * error, values.mean() + reach * error])
+
+
+def quantile_band(tail):
+    return lambda draws: np.quantile(draws, [tail, 1 - tail], axis=0)
+
+
+def one_width(draws):
+    """A band as wide at every volume as the widest needs."""
+    reach = np.quantile(np.abs(draws - draws.mean(axis=0)).max(axis=1), 0.95)
+    return draws.mean(axis=0) - reach, draws.mean(axis=0) + reach
+
+
+def seeds(errors_away=2.8, sd_power=2, in_logs=True):
+    """The number of seeds by a rule that is right as it stands."""
+
+    def plan(ratio, limit, sd):
+        distance = np.log(limit / ratio) if in_logs else limit - ratio
+        return errors_away**2 * sd**sd_power / distance**2 + 1
+
+    return plan
+
+
+def half(errors, choosing, judging):
+    logs = np.log(errors)
+    winner = 1 + int(logs[choosing, 1:].mean(axis=0).argmin())
+    return winner, np.exp((logs[judging, winner] - logs[judging, 0]).mean())
+
+
+EVEN, ODD, ALL = slice(0, None, 2), slice(1, None, 2), slice(None)
+
+
+def chi_squared(freedom=lambda residuals, p: residuals.size - p, tail=chi2.sf, power=2):
+    """The test of a fit, right as it stands."""
+    return lambda residuals, p, noise: tail((residuals**2).sum() / noise**power, freedom(residuals, p))
+
+
+def steps_of(wells, synthetic, before, after, batch):
+    return before * -(-synthetic // batch) + after * -(-wells // batch)
+
+
+def fine_tuned(**changes):
+    schedule = Schedule(**({"epochs": 100} | changes))
+    return lambda networks, plates: train(networks, plates, schedule, keys=SEEDS).ensemble
+
+
+def replay(networks, plates):
+    synthetic = [outside_pairs(SIMPLE_MODEL, len(plate), seed) for plate, seed in zip(plates, SEEDS, strict=True)]
+    return fine_tuned()(networks, stacked(plates, synthetic))
+
+
+def stacked(plates, more):
+    return [
+        Pairs(np.concatenate([plate.x, other.x]), np.concatenate([plate.y, other.y]))
+        for plate, other in zip(plates, more, strict=True)
+    ]
+
 
 # exercise, a wrong answer, and a word of the hint that it should get
 WRONG = [
@@ -209,6 +282,90 @@ WRONG = [
     ("5.6", "It is true.", "words"),
     ("5.6", "word " * 50, "number"),
     ("5.6", "The ratio is 3 and I believe in it. " * 8, "interval"),
+    ("6.1", drawn_apart, "seed by seed"),
+    ("6.1", lambda a, b: np.quantile(a / b, [0.025, 0.975]), "spread"),
+    ("6.1", lambda a, b: np.exp(around(np.log(b / a))), "on its head"),
+    ("6.1", lambda a, b: around(a / b), "logarithms"),
+    ("6.1", lambda a, b: around(np.log(a / b)), "positive"),
+    ("6.1", lambda a, b: around(a - b), "positive"),
+    ("6.1", lambda a, b: np.exp(around(np.log(a / b), 1.0)), "too narrow"),
+    ("6.1", lambda a, b: np.exp(around(np.log(a / b), 3.4)), "too wide"),
+    ("6.1", lambda a, b: np.exp(around(np.log(a / b)))[::-1], "above"),
+    ("6.1", lambda a, b: (a / b).mean(), "two numbers"),
+    ("6.2", 6, "truth"),
+    ("6.2", 5, "leaves these seeds out"),
+    ("6.2", 3.644, "median"),
+    ("6.2", 1.331, "logarithm"),
+    ("6.2", 0.642, "share"),
+    ("6.2", 4.4, "keep those"),
+    ("6.3", quantile_band(0.025), "at all eight"),
+    ("6.3", quantile_band(0.025 / 8), "too wide"),
+    ("6.3", one_width, "same share"),
+    ("6.3", lambda draws: np.quantile(draws, [0, 0.95], axis=0), "same share"),
+    ("6.3", lambda draws: np.quantile(draws, [0.025, 0.975]), "Eight volumes"),
+    ("6.3", lambda draws: draws.mean(), "Two arrays"),
+    ("6.4", seeds(1.96), "half"),
+    ("6.4", seeds(1.96 + 0.84 / 2), "80 %"),
+    ("6.4", seeds(sd_power=1), "decided"),
+    ("6.4", seeds(in_logs=False), "decided"),
+    ("6.4", seeds(2.8 * 2**0.5), "two arms"),
+    ("6.4", lambda ratio, limit, sd: 0, "0 seeds"),
+    ("7.1", lambda errors: half(errors, ALL, ALL), "all rows together"),
+    ("7.1", lambda errors: half(errors, ODD, EVEN), "odd rows name it"),
+    ("7.1", lambda errors: half(errors, EVEN, EVEN), "praise it"),
+    ("7.1", lambda errors: half(errors, EVEN, ALL), "half of its luck"),
+    ("7.1", lambda errors: (half(errors, EVEN, ODD)[0] - 1, 0.9), "too far left"),
+    ("7.1", lambda errors: (half(errors, EVEN, ODD)[0], 1 / half(errors, EVEN, ODD)[1]), "on its head"),
+    ("7.1", lambda errors: half(errors, EVEN, ODD)[0], "Two values"),
+    ("7.1", lambda errors: (0, 1.0), "does not take part"),
+    ("7.2", ["n = 1", "transfer", "scratch", "without the switch", "library"], "Smallest"),
+    ("7.2", ["library", "without the switch", "transfer", "scratch", "n = 1"], "good start"),
+    ("7.2", ["library", "transfer", "scratch", "without the switch", "n = 1"], "steep"),
+    ("7.2", ["library", "scratch", "transfer", "without the switch", "n = 1"], "steep"),
+    ("7.2", ["transfer", "library", "scratch", "without the switch", "n = 1"], "mean error outside"),
+    ("7.3", chi_squared(tail=chi2.cdf), "smaller"),
+    ("7.3", chi_squared(lambda residuals, p: residuals.size), "degree of freedom"),
+    ("7.3", chi_squared(lambda residuals, p: len(residuals) - p), "two outputs"),
+    ("7.3", chi_squared(power=0), "units of the noise"),
+    ("7.3", chi_squared(power=1), "nM²"),
+    ("7.3", lambda residuals, p, noise: (residuals**2).sum(), "no probability"),
+    ("7.3", lambda residuals, p, noise: 0.5, "add up"),
+    ("7.4", [(20.0, 0.0)] * 3 + [(0.0, 20.0)] * 3, "differ most"),
+    ("7.4", [(5.0, 20.0), (20.0, 5.0)] * 3, "differ most"),
+    ("7.4", [(5.0, 5.0)] * 6, "inside"),
+    ("7.4", [(25.0, 25.0)] * 6, "outside 0–20"),
+    ("7.4", [(20.0, 20.0)] * 5, "six wells"),
+    ("8.1", lambda wells, synthetic, before, after, batch: before + after, "cut into many"),
+    (
+        "8.1",
+        lambda wells, synthetic, before, after, batch: (before * synthetic + after * wells) / wells,
+        "smaller than a batch",
+    ),
+    ("8.1", lambda wells, synthetic, before, after, batch: before * -(-synthetic // batch), "Fine-tuning"),
+    (
+        "8.1",
+        lambda wells, synthetic, before, after, batch: before * (synthetic // batch) + after,
+        "may not be full",
+    ),
+    ("8.1", steps_of, "these are steps"),
+    ("8.1", lambda wells, synthetic, before, after, batch: 1000, "batches of"),
+    ("8.2", ["swapped", "shuffled", "step-matched", "transfer"], "Smallest"),
+    ("8.2", ["transfer", "step-matched", "swapped", "shuffled"], "wrong circuit"),
+    ("8.2", ["transfer", "swapped", "shuffled", "step-matched"], "beat none"),
+    ("8.2", ["transfer", "shuffled", "step-matched", "swapped"], "nonsense"),
+    ("8.2", ["step-matched", "transfer", "shuffled", "swapped"], "more steps"),
+    ("8.3", 1.0, "still helps"),
+    ("8.3", 1.05, "still helps"),
+    ("8.3", 1.3, "already hurts"),
+    ("8.3", 1.5, "already hurts"),
+    ("8.3", 0.5, "from 1"),
+    ("8.4", lambda networks, plates: networks, "worse in both"),
+    ("8.4", replay, "worse in both"),
+    ("8.4", fine_tuned(frozen=(0, 1, 2)), "worse in both"),
+    ("8.4", fine_tuned(learning_rate=1e-4), "worse in both"),
+    ("8.4", fine_tuned(epochs=400), "at most 0.60"),
+    ("8.4", fine_tuned(epochs=400, pull=0.01), "at most 0.60"),
+    ("8.4", lambda networks, plates: fit_many("family", plates), "five trained networks"),
 ]
 
 
@@ -224,6 +381,33 @@ def test_a_wrong_answer_fails_with_a_hint(exercise, answer, hint):
     assert hint.lower() in verdict.words.lower()
     with pytest.raises(AssertionError, match=re.escape(verdict.words[:20])):
         verdict.require()
+
+
+# exercise, another right answer than the solution's
+ALSO_RIGHT = [
+    ("6.1", lambda a, b: np.exp(around(np.log(a / b), 2.05))),
+    ("6.1", lambda a, b: np.exp(np.quantile(iqm(np.log(a / b)[resampled_seeds(len(a), 500)]), [0.025, 0.975]))),
+    ("6.4", seeds()),
+    ("7.1", lambda errors: half(errors, EVEN, ODD)),
+    ("7.3", chi_squared()),
+    ("7.4", [(20.0, 20.0)] * 3 + [(19.0, 19.0)] * 3),
+    ("8.1", lambda *plan: -(-steps_of(*plan) // -(-plan[0] // plan[-1]))),
+    ("8.3", 1.13),
+    ("8.3", 1.17),
+    ("8.4", lambda networks, plates: fine_tuned(epochs=300)(networks, on_the_fit(plates))),
+]
+
+
+def on_the_fit(plates):
+    """What the fitted family says where the simulation's pairs are."""
+    x = synthetic_pairs(SIMPLE_MODEL, 400, 0).x
+    return [Pairs(x, fit.predict(x)) for fit in fit_many("family", plates)]
+
+
+@pytest.mark.parametrize(("exercise", "answer"), ALSO_RIGHT, ids=[f"{e}-{i}" for i, (e, _) in enumerate(ALSO_RIGHT)])
+def test_another_right_answer_passes(exercise, answer):
+    verdict = check(exercise, answer)
+    assert verdict.right, verdict
 
 
 def test_near_misses_of_two_numbers_are_told_apart(solved):
@@ -264,6 +448,7 @@ def numbers_of(solved, exercise):
         "3.4": "apparent_ratio",
         "5.4": "ratio",
         "5.5": "chance",
+        "6.2": "her_median",
     }
     both = {"1.5": ("error_inside", "error_outside")}
     chapters = {name.split("_")[0]: namespace for name, namespace in solved.items()}

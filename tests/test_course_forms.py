@@ -95,16 +95,12 @@ class TestStudent:
 
     @pytest.mark.parametrize("name", SOURCES)
     def test_runs_to_its_end_with_its_blanks_and_calls_each_of_them_blank(self, box, name):
-        path = box / "student" / "exercises" / SOURCES[name].name
-        notebook = read(path)
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": path.parent}}).execute()
-        said = [
-            output.data["text/plain"]
-            for cell in notebook.cells
-            if cell.id.startswith("check-")
-            for output in cell.outputs
-            if output.output_type == "execute_result"
-        ]
+        shell, said = InteractiveShell(), []  # a kernel for each would take most of the time; grading runs one
+        for cell in read(box / "student" / "exercises" / SOURCES[name].name).cells:
+            if cell.cell_type == "code":
+                done = shell.run_cell(cell.source, store_history=False)
+                done.raise_error()
+                said += [str(done.result)] if cell.id.startswith("check-") else []
         assert len(said) == len(exercises(read(SOURCES[name])))
         assert all("blank" in words for words in said), said
 
@@ -141,7 +137,7 @@ class TestTeacher:
     def test_the_plans_are_filled_in(self, box):
         text = (box / "teacher" / "README.md").read_text("utf-8")
         assert "<!--" not in text
-        assert text.count("| from | minutes |") == 4
+        assert text.count("| from | minutes |") == len(lessons.read_lessons(ROOT))
         assert "| 2.5 | Is it knowledge, or just a warm start? | Control | 15 | 2 |" in text
 
     @pytest.mark.parametrize("lesson", lessons.read_lessons(ROOT), ids=lambda lesson: lesson.name)

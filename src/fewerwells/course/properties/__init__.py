@@ -67,6 +67,21 @@ from fewerwells.course.properties import (  # noqa: E402 - they fill the table a
     experiment_2,
     findings,
     problem,
+    verdicts,
+    who_else,
+    why_it_works,
 )
 
-__all__ = ["PROPERTIES", "NotYet", "biology", "checks", "experiment_1", "experiment_2", "findings", "problem"]
+__all__ = [
+    "PROPERTIES",
+    "NotYet",
+    "biology",
+    "checks",
+    "experiment_1",
+    "experiment_2",
+    "findings",
+    "problem",
+    "verdicts",
+    "who_else",
+    "why_it_works",
+]
