@@ -1,6 +1,8 @@
 """What a student was promised: right answers pass, wrong ones get a hint, and the answer is nowhere to be read."""
 
+import ast
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from fewerwells.chapters import project_root
 from fewerwells.circuits import Circuit, reference_circuit, simple_activation
 from fewerwells.course import check, checking, sealing
 from fewerwells.course.small_study import SEEDS
-from fewerwells.course.source import exercise_notebooks, exercises, read, tags
+from fewerwells.course.source import exercise_notebooks, exercises, read, student, tags
 from fewerwells.datasets import BIG, SMALL, Pairs, outside_pairs, synthetic_pairs
 from fewerwells.fitting import fit_many
 from fewerwells.protocol import ARMS, SIMPLE_MODEL, Phase
@@ -28,6 +30,8 @@ def run(cells, namespace):
     for cell in cells:
         code = cell.source
         if "check" in tags(cell):
+            exercise, answer = ast.parse(code).body[-1].value.args
+            namespace["answered"][exercise.value] = eval(ast.unparse(answer), namespace)
             code = f"verdicts.append({code})"
         exec(compile(code, cell.id, "exec"), namespace)
 
@@ -37,7 +41,7 @@ def solved():
     """Every source run with its solutions: the verdicts and the namespace of each chapter."""
     found = {}
     for name, path in SOURCES.items():
-        namespace = {"verdicts": [], "__name__": "solved"}
+        namespace = {"verdicts": [], "answered": {}, "__name__": "solved"}
         run([cell for cell in read(path).cells if cell.cell_type == "code"], namespace)
         found[name] = namespace
     return found
@@ -438,36 +442,94 @@ def test_the_words_of_a_verdict_never_hold_the_answer(solved):
             assert not re.search(rf"(?<![\d.]){re.escape(value)}", words), (exercise, words)
 
 
+def answer_of(solved, exercise):
+    """What the solution gives to `check`."""
+    return next(each["answered"][exercise] for each in solved.values() if exercise in each["answered"])
+
+
 def numbers_of(solved, exercise):
-    """A sealed number of an exercise as somebody would write it, with three digits or all of them."""
-    names = {
-        "2.1": "n_parameters",
-        "2.3": "error_of_a_perfect_network",
-        "3.1": "k",
-        "3.2": "fair_epochs",
-        "3.4": "apparent_ratio",
-        "5.4": "ratio",
-        "5.5": "chance",
-        "6.2": "her_median",
-    }
-    both = {"1.5": ("error_inside", "error_outside")}
-    chapters = {name.split("_")[0]: namespace for name, namespace in solved.items()}
+    """A sealed number as somebody would write it, with three digits or all of them; none if it is one of 0 to 9."""
     found = []
-    for name in both.get(exercise, [names[exercise]] if exercise in names else []):
-        value = chapters[exercise.split(".")[0]][name]
+    if exercise not in checking.sealed():
+        return found
+    for value in checking._listed(answer_of(solved, exercise)):
+        if isinstance(value, str) or (value == int(value) and abs(value) < 10):
+            continue
         found += [f"{value:.4g}", f"{value:.3g}"] if isinstance(value, float) else [str(value)]
     return found
 
 
-def test_nothing_in_the_package_gives_a_sealed_answer_away(solved):
-    """Neither the number nor its logarithm nor its reciprocal stands in what a student can read."""
+def student_text(exercise):
+    """What stands in a student's notebook from the heading of an exercise to the next."""
+    path = next(path for name, path in SOURCES.items() if name.split("_")[0] == exercise.split(".")[0])
+    text = "\n".join(cell.source for cell in student(read(path)).cells)
+    return text.split(f"## {exercise} ")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("exercise", checking.sealed())
+def test_no_number_that_is_sealed_stands_where_a_student_reads(solved, exercise):
+    """Neither the number nor its logarithm nor its reciprocal, in the package or beside the exercise."""
     package = Path(checking.__file__).parent
     text = "\n".join(path.read_text("utf-8") for path in package.rglob("*.*") if path.suffix in (".py", ".json"))
-    for exercise in checking.sealed():
-        for value in numbers_of(solved, exercise):
-            forms = {value, f"{float(value):.6g}", f"{np.log(float(value)):.4g}", f"{1 / float(value):.4g}"}
-            for form in forms:
-                assert not re.search(rf"(?<![\w.]){re.escape(form)}(?![\w])", text), (exercise, form)
+    for value in numbers_of(solved, exercise):
+        for form in {value, f"{float(value):.6g}", f"{np.log(float(value)):.4g}", f"{1 / float(value):.4g}"}:
+            assert not re.search(rf"(?<![\w.]){re.escape(form)}(?![\w])", text + student_text(exercise)), form
+
+
+def given_away(text, answer):
+    """Sentences that say more than which words there are to choose from.
+
+    They name the members of a set and no others, put a ranking in its order, or name a question with its answer alone.
+    """
+    found = []
+    for sentence in re.split(r"(?<=[.?!:;])\s|\n", text):
+
+        def places(word, sentence=sentence):
+            return [match.start() for match in re.finditer(rf"(?<![\w-]){re.escape(word)}(?![\w-])", sentence)]
+
+        if isinstance(answer, (set, frozenset)):
+            named = {word for word in "ABCDEFGH" if places(word)}
+            gives = named == set(answer)
+        elif isinstance(answer, dict):
+            named = {value for value in answer.values() if places(value)}
+            gives = any(places(key) and named == {value} for key, value in answer.items())
+        else:
+            first = [places(word) for word in dict.fromkeys(answer)]
+            gives = all(first) and [at[0] for at in first] == sorted(at[0] for at in first)
+        if gives:
+            found.append(sentence)
+    return found
+
+
+WORDS = [exercise for exercise, entry in checking.sealed().items() if not entry["numbers"]]
+
+
+@pytest.mark.parametrize("exercise", WORDS)
+def test_words_that_are_sealed_are_only_among_those_to_choose_from(solved, exercise):
+    entry = checking.sealed()[exercise]
+    hints = [entry["hint"], *(mistake["hint"] for mistake in entry["mistakes"])]
+    answer = answer_of(solved, exercise)
+    assert given_away("\n".join([student_text(exercise), *hints]), answer) == []
+    if isinstance(answer, dict):
+        assert list(dict.fromkeys(answer.values())) != [
+            word for _, word in sorted((student_text(exercise).find(word), word) for word in set(answer.values()))
+        ], "the controls are listed in the order of the objections that they answer"
+
+
+def test_a_sentence_that_gives_words_away_is_noticed():
+    assert given_away("Of A, B, C and D only B and D cannot be.", {"B", "D"}) == []
+    assert given_away("Think of A.\nB and D cannot be.", {"B", "D"})
+    assert given_away("Choose from 'near', 'far' and 'middle'.", ["near", "middle", "far"]) == []
+    assert given_away("It is 'near', then 'middle', then 'far'.", ["near", "middle", "far"])
+    assert given_away("Time? Use the clock.\nFor time the clock.", {"time": "clock", "place": "map"})
+    assert given_away("For time or place: clock or map.", {"time": "clock", "place": "map"}) == []
+
+
+def test_nothing_but_hashes_and_hints_is_stored():
+    """So a word can be found by trying words only, each at the cost of one scrypt."""
+    for entry in json.loads(checking.SEALED_FILE.read_text("utf-8")).values():
+        assert set(entry) == {"numbers", "tolerance", "salt", "digests", "hint", "mistakes"}
+        assert all(set(mistake) == {"digests", "hint"} for mistake in entry["mistakes"])
 
 
 def test_a_seal_is_slow_and_salted():

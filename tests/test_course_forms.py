@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import subprocess
 import sys
+import tomllib
 import zipfile
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import papermill
@@ -14,6 +17,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 from nbformat.v4 import new_notebook, new_output
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from typer.testing import CliRunner
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -e '.[course]'")
@@ -21,7 +26,7 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -
 from fewerwells.chapters import chapters, project_root
 from fewerwells.cli import app
 from fewerwells.course import build as course
-from fewerwells.course import doctor, launch, lessons, times
+from fewerwells.course import doctor, launch, lessons, times, wheels
 from fewerwells.course.source import exercise_notebooks, exercises, read, set_up_cell, student, tags
 from fewerwells.parameters import CHAPTER_PARAMETERS
 
@@ -253,12 +258,107 @@ class TestDoctor:
         assert (False, "this folder cannot be written to") in list(doctor.findings(tmp_path))
 
 
+class TestWheels:
+    @pytest.fixture
+    def packages(self, monkeypatch):
+        """Three packages that are installed, with what they say they need."""
+        needs = {
+            "app": ['win-only>=2; sys_platform == "win32"', "core[fast]", "nvidia-x; platform_system == 'Linux'"],
+            "core": ["speed>=1; extra == 'fast'", "slow; extra == 'all'", 'old; python_version < "3.12"'],
+            "speed": [],
+        }
+
+        class Installed:
+            def __init__(self, name):
+                self.version, self.requires = "1.5+cpu", needs[name]
+
+        def distributions(name, path=None):
+            return iter([Installed(name)] if path is None and name in needs else [])
+
+        monkeypatch.setattr(wheels, "distributions", distributions)
+
+    @pytest.mark.parametrize(
+        ("laptop", "python", "more"),
+        [("windows", "3.12", {"win-only>=2"}), ("linux", "3.12", set()), ("macos", "3.11", {"old"})],
+    )
+    def test_are_those_that_the_other_system_needs(self, packages, tmp_path, laptop, python, more):
+        found = wheels.needed(["app==1.5"], wheels.environment(laptop, python), tmp_path)
+        assert set(found) == {"app==1.5", "core==1.5", "speed==1.5"} | more
+
+    def test_what_was_fetched_says_what_else_it_needs(self, tmp_path):
+        with zipfile.ZipFile(tmp_path / "far_away-3-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("far_away-3.dist-info/METADATA", "Name: far-away\nVersion: 3\nRequires-Dist: farther>=4\n")
+        found = wheels.needed(["far-away<9"], wheels.environment("linux", "3.12"), tmp_path)
+        assert found == ["far-away<9", "farther>=4"]
+
+    def test_leave_nothing_out_on_this_system(self, tmp_path):
+        """Whatever an installed package says it needs here is in the list, in a version that it accepts."""
+        python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        laptop = {"linux": "linux", "darwin": "macos", "win32": "windows"}[sys.platform]
+        asked = [line for line in course.student_requirements(ROOT).splitlines() if not line.startswith("-")]
+        found = {
+            line.name: line.specifier
+            for line in map(Requirement, wheels.needed(asked, wheels.environment(laptop, python), tmp_path))
+        }
+        for line in asked:
+            wanted = Requirement(line)
+            assert wanted.name in found
+            for need in map(Requirement, requires(wanted.name) or []):
+                if not need.name.startswith(("nvidia", "cuda", "triton")) and (
+                    need.marker is None or need.marker.evaluate({"extra": ""})
+                ):
+                    name = need.name.lower().replace("_", "-")
+                    assert any(need.specifier.contains(each.version) for each in found[name]) or not found[name]
+
+    def test_mistakes_end_with_status_2_and_one_sentence(self, tmp_path):
+        for arguments, words in (
+            (["amiga"], "the laptop is 'amiga'; choose one of linux, macos, windows"),
+            (["linux", "--python", "2.7"], "python is '2.7'"),
+            (["linux", "--folder", str(tmp_path)], "run `fewerwells course build` first"),
+        ):
+            result = CliRunner().invoke(app, ["course", "wheels", *arguments])
+            assert result.exit_code == 2
+            assert words in result.output
+
+
 class TestLaunchers:
     def test_all_come_from_one_address(self):
         table = launch.link_table(["exercises/1 a.ipynb"], "https://github.com/some/course.git")
         assert "https://mybinder.org/v2/gh/some/course/HEAD?urlpath=lab/tree/exercises/1%20a.ipynb" in table
         assert "https://colab.research.google.com/github/some/course/blob/HEAD/exercises/1%20a.ipynb" in table
-        assert "git-pull?repo=https%3A%2F%2Fgithub.com%2Fsome%2Fcourse.git&urlpath=lab/tree/course/" in table
+        assert "git-pull?repo=https%3A%2F%2Fgithub.com%2Fsome%2Fcourse&urlpath=lab/tree/course/" in table
+
+    @pytest.mark.parametrize("address", ["https://github.com/some/course", "https://github.com/some/course.git"])
+    def test_lead_to_the_notebook_as_the_services_read_them(self, address):
+        """By the documented formats: /v2/gh/OWNER/NAME/REF, /github/OWNER/NAME/blob/REF/PATH, git-pull?repo=&urlpath=."""
+        path = "exercises/1_biology_exercises.ipynb"
+        row = launch.link_table([path], address).splitlines()[-1]
+        binder, colab, hub = (urlsplit(link) for link in re.findall(r"\]\((.*?)\)", row))
+        assert binder.path == "/v2/gh/some/course/HEAD"
+        assert parse_qs(binder.query) == {"urlpath": [f"lab/tree/{path}"]}
+        assert colab.path == f"/github/some/course/blob/HEAD/{path}"
+        assert hub.path == "/hub/user-redirect/git-pull"
+        asked = parse_qs(hub.query)
+        folder = asked["repo"][0].split("/")[-1]  # so nbgitpuller names the copy
+        assert asked["urlpath"] == [f"lab/tree/{folder}/{path}"]
+
+    def test_binder_finds_its_python_and_installs_what_lies_in_the_folder(self, box, tmp_path):
+        """As repo2docker does: a Python from runtime.txt, then postBuild, run in the copy of the repository."""
+        wanted = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"])
+        stub = tmp_path / "python"
+        stub.write_text('#!/bin/sh\necho "$PIP_EXTRA_INDEX_URL"\nfor each in "$@"; do echo "$each"; done\n')
+        stub.chmod(0o755)
+        for folder in (ROOT, box / "student"):
+            name, number = (folder / ".binder" / "runtime.txt").read_text("utf-8").strip().split("-")
+            assert name == "python"
+            assert number in wanted
+            command = [folder / ".binder" / "postBuild"]
+            environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+            ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+            index, *arguments = ran.stdout.split()
+            assert index.endswith("/whl/cpu")
+            assert arguments[:4] == ["-m", "pip", "install", "--requirement"]
+            assert (folder / arguments[4]).is_file()
 
     def test_another_address_is_refused(self):
         with pytest.raises(ValueError, match=r"must be https://github\.com/OWNER/NAME"):

@@ -1,5 +1,7 @@
 """Sphinx extension: figures say what they show, and the theme's markup is put right for screen readers."""
 
+from pathlib import Path
+
 from docutils import nodes
 from sphinx.util import logging
 
@@ -39,7 +41,8 @@ def correct_markup(app, page, template, context, doctree) -> None:
 
 
 def setup(app) -> dict:
-    """Register both steps with Sphinx."""
+    """Register both steps with Sphinx, and the templates that stand in for the theme's."""
+    app.config.templates_path.append(str(Path(__file__).parent / "templates"))
     app.connect("doctree-read", check_alternatives)
     app.connect("html-page-context", correct_markup)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,3 +15,22 @@ function agree() {
 }
 agree();
 addEventListener("load", agree); // icons become SVG in between
+
+// Paper is white: the dark theme steps aside while a page is printed.
+const paper = matchMedia("print");
+let onScreen = document.documentElement.dataset.theme;
+paper.addEventListener("change", () => {
+  if (paper.matches) onScreen = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = paper.matches ? "light" : onScreen;
+});
+
+// A figure that scrolls on a phone can be scrolled by keyboard, too.
+function reachFigures() {
+  document.querySelectorAll(".cell_output:has(> figure)").forEach((box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  });
+}
+reachFigures();
+addEventListener("load", reachFigures);
+addEventListener("resize", reachFigures);

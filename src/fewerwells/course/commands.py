@@ -55,6 +55,31 @@ def build(
 
 
 @app.command()
+def wheels(
+    laptops: Annotated[list[str], typer.Argument(help="Kinds of laptop: linux, macos, windows.")],
+    python: Annotated[str, typer.Option(help="The laptops' Python.")] = "3.12",
+    folder: Annotated[Path | None, typer.Option(help="The student's folder; _build/course/student by default.")] = None,
+) -> None:
+    """Download what students install into the student's folder, for a room without internet.
+
+    Example: fewerwells course wheels windows macos linux --python 3.12
+    """
+    from fewerwells.course.wheels import LAPTOPS, PYTHONS, fetch
+
+    for value, known, name in (*((laptop, LAPTOPS, "the laptop") for laptop in laptops), (python, PYTHONS, "python")):
+        if value not in known:
+            raise _stop(f"Refused: {name} is {value!r}; choose one of {', '.join(known)}.", 2)
+    folder = folder or _root() / "_build" / "course" / "student"
+    if not (folder / "requirements.txt").is_file():
+        raise _stop(f"Refused: there is no requirements.txt in {folder}; run `fewerwells course build` first.", 2)
+    try:
+        for laptop in laptops:
+            fetch(folder, laptop, python, typer.echo)
+    except RuntimeError as error:
+        raise _stop(str(error), 1) from None
+
+
+@app.command()
 def grade(
     folder: Annotated[Path, typer.Argument(help="Submissions: FOLDER/STUDENT/3_experiment_1_exercises.ipynb.")],
     marks: Annotated[

@@ -48,7 +48,7 @@ def link_table(paths: list[str], url: str) -> str:
             "host": "gh",
             "name": name,
             "path": quote(path),
-            "url": quote(url, safe=""),
+            "url": quote(f"https://github.com/{name}", safe=""),  # nbgitpuller names the folder by the address's end
             "folder": name.split("/")[1],
         }
         links = [f"[open]({pattern.format(**words)})" for pattern in (BINDER, COLAB, HUB)]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from fewerwells.datasets import Pairs
-from fewerwells.plots.style import ARM_COLOURS, PALETTE, use_style
+from fewerwells.plots.style import ARM_COLOURS, PALETTE, plain_logarithmic, use_style
 
 MARKERS = {"transfer": "o", "scratch": "s", "oracle": "D"}
 NAMES = {"transfer": "transfer", "scratch": "from scratch", "oracle": "oracle"}
@@ -28,9 +28,7 @@ def _wells_axis(ax: Axes, volumes, label: str = "real pairs N (wells)") -> None:
 
 def _plain_log_y(ax: Axes) -> None:
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "25" else ""))
-    ax.tick_params(axis="y", which="minor", labelsize=8)
+    plain_logarithmic(ax.yaxis)
 
 
 def plot_learning_curves(summary: pd.DataFrame, ax: Axes, *, oracle: pd.DataFrame | None = None) -> None:
@@ -138,9 +136,7 @@ def plot_dots(summary: pd.DataFrame, ax: Axes, *, by: str) -> None:
     ax.set_yticks(range(len(groups)), groups)
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    ax.xaxis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "25" else ""))
-    ax.tick_params(axis="x", which="minor", labelsize=8)
+    plain_logarithmic(ax.xaxis)
     ax.set_xlabel("L1 error (nM)")
 
 
@@ -276,7 +272,13 @@ def plot_speeds(rows: list[dict], ax: Axes, *, limit: float) -> None:
     ax.barh(names, speeds, color=colours)
     for position, speed in enumerate(speeds):
         ax.annotate(
-            f"{speed:.3g}", (speed, position), xytext=(3, 0), textcoords="offset points", va="center", fontsize=9
+            f"{speed:.3g}",
+            (speed, position),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},  # where the peak's line passes
         )
     ax.axvline(limit, color=PALETTE["truth"], linestyle=":")
     ax.annotate("peak", (limit, len(names) - 0.6), ha="right", va="center", fontsize=9, rotation=90)

@@ -9,9 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter
 
-from fewerwells.plots.style import ARM_COLOURS, GROUP_COLOURS, PALETTE, WINNER_COLOURS
+from fewerwells.plots.style import ARM_COLOURS, GROUP_COLOURS, PALETTE, WINNER_COLOURS, plain_logarithmic
 from fewerwells.protocol import CONTROLS, REMEDIES, RIVALS
 
 
@@ -25,9 +24,7 @@ def arm_colour(arm: str) -> str:
 
 def _plain_log_x(ax: Axes) -> None:
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    ax.xaxis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "25" else ""))
-    ax.tick_params(axis="x", which="minor", labelsize=8)
+    plain_logarithmic(ax.xaxis)
 
 
 def plot_arms(summary: pd.DataFrame, ax: Axes, *, marked: tuple[str, ...] = ("transfer", "oracle")) -> None:

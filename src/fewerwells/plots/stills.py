@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from fewerwells.circuits import Circuit
 from fewerwells.plots.results import NAMES, plot_surface
-from fewerwells.plots.style import ARM_COLOURS
+from fewerwells.plots.style import ARM_COLOURS, plain_logarithmic
 
 SHARES = (0.25, 0.5, 0.75, 0.9)
 
@@ -47,7 +46,6 @@ def plot_race(paths: dict[str, list[tuple[int, float, float]]], ax: Axes) -> Non
         ax.plot(epochs, inside, color=ARM_COLOURS[arm], label=f"{NAMES[arm]}, inside")
         ax.plot(epochs, outside, color=ARM_COLOURS[arm], linestyle="--", label=f"{NAMES[arm]}, outside")
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    ax.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}" if f"{v:e}"[0] in "25" else ""))
+    plain_logarithmic(ax.yaxis)
     ax.set(xlabel="epoch", ylabel="L1 error (nM)")
     ax.legend()

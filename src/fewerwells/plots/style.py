@@ -6,6 +6,8 @@ import json
 from importlib.resources import files
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
+from matplotlib.ticker import Formatter, FuncFormatter
 
 PALETTE: dict = json.loads(files("fewerwells").joinpath("palette.json").read_text(encoding="utf-8"))
 ARM_COLOURS: dict[str, str] = PALETTE["arms"]
@@ -29,7 +31,8 @@ def use_style() -> None:
             "xtick.labelsize": 9,
             "ytick.labelsize": 9,
             "legend.fontsize": 9,
-            "legend.frameon": False,
+            "legend.edgecolor": "none",
+            "legend.framealpha": 0.75,  # legible where it has to stand on a band or a bar
             "font.size": 10,
             "lines.linewidth": 1.8,
             "svg.hashsalt": "fewerwells",
@@ -41,3 +44,18 @@ def use_style() -> None:
     except ImportError:  # outside Jupyter
         return
     set_matplotlib_formats("svg")
+
+
+class _BetweenPowers(Formatter):
+    """Numbers between the powers of ten: those with 2 and 5, and all of them where an axis spans little."""
+
+    def __call__(self, value, position=None) -> str:
+        low, high = sorted(self.axis.get_view_interval())
+        return f"{value:g}" if high < 5 * low or f"{value:e}"[0] in "25" else ""
+
+
+def plain_logarithmic(axis: Axis) -> None:
+    """A logarithmic axis with plain numbers on it; the axes' scale is set by the caller."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(_BetweenPowers())
+    axis.set_tick_params(which="minor", labelsize=8)
