@@ -20,6 +20,9 @@ CORRECTIONS = (
     (' role="doc-biblioentry"', ""),
 )
 
+# The theme's parts of the sidebar, with the logo inside a landmark.
+SIDEBAR = ["labelled-logo.html", "search-button-field.html", "sbt-sidebar-nav.html"]
+
 
 def check_alternatives(app, doctree) -> None:
     """Refuse a figure whose alt text is missing or a single word (a file's path is one, too)."""
@@ -41,8 +44,9 @@ def correct_markup(app, page, template, context, doctree) -> None:
 
 
 def setup(app) -> dict:
-    """Register both steps with Sphinx, and the templates that stand in for the theme's."""
+    """Register both steps with Sphinx, and the sidebar with the logo in a landmark of its own."""
     app.config.templates_path.append(str(Path(__file__).parent / "templates"))
+    app.config.html_sidebars = {"**": SIDEBAR}
     app.connect("doctree-read", check_alternatives)
     app.connect("html-page-context", correct_markup)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
