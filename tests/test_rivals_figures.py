@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fewerwells.parameters import CONTENDERS
 from fewerwells.plots.rivals import arm_colour, plot_against_oracle, plot_arms, plot_systems, plot_winner_map
-from fewerwells.plots.style import WINNER_COLOURS
+from fewerwells.plots.style import WINNER_COLOURS, plain_logarithmic
 from fewerwells.protocol import ARMS
 
 
@@ -69,3 +69,18 @@ def test_systems_are_ordered_by_their_ratio(ax):
     systems = pd.DataFrame({"system": ["a", "b"], "ratio": [1.5, 0.5], "low": [1.2, 0.4], "high": [1.9, 0.6]})
     plot_systems(systems, ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(14, 18), (0.35, 0.9), (2, 9), (0.3, 40), (20, 23)])
+def test_a_logarithmic_axis_has_numbers_however_little_it_spans(low, high):
+    figure = Figure()
+    axes = figure.subplots()
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    plain_logarithmic(axes.yaxis)
+    figure.canvas.draw()
+    labels = [*axes.get_yticklabels(), *axes.get_yticklabels(minor=True)]
+    shown = [float(label.get_text()) for label in labels if label.get_text()]
+    inside = [value for value in shown if low <= value <= high]
+    assert 2 <= len(inside) <= 12
+    assert len(set(inside)) == len(inside)
