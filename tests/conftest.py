@@ -1,6 +1,36 @@
-"""What all tests share: results go to a folder of their own."""
+"""What all tests share: results go to a folder of their own; tests that run side by side are shared out."""
 
 import pytest
+
+# What takes longest stands first, so that no process is left alone with it at the end; what is not named comes last.
+# The first part of the pages builds the book, which the other parts find built when their turn comes.
+LONGEST_FIRST = (
+    "pages 1",
+    "test_sweeps.py",
+    "test_book.py",
+    "test_course_forms.py",
+    "test_course_grading.py",
+    "test_chapters.py",
+    "test_claims.py",
+    "test_training.py",
+    "test_fused_kernel.py",
+    "pages 2",
+    "pages 3",
+    "figures",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep a file in one process, for its fixtures' sake, unless it says itself which of its tests belong together."""
+    groups = {}
+    for item in items:
+        mark = item.get_closest_marker("xdist_group")
+        groups[item] = mark.kwargs["name"] if mark else item.path.name
+        if not mark:
+            item.add_marker(pytest.mark.xdist_group(name=item.path.name))
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(groups[item], len(ranks)))
 
 
 @pytest.fixture(autouse=True)

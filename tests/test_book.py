@@ -14,21 +14,28 @@ from fewerwells.claims import CLAIMS
 ROOT = project_root()
 
 
+def write_book(folder, pages):
+    """A book of one chapter and some pages, given as name → text."""
+    (folder / "notebooks").mkdir()
+    shutil.copy(ROOT / "_config.yml", folder)
+    for name in ("_static", "_ext"):
+        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    shutil.copy(ROOT / "book" / "references.bib", folder / "book")
+    shutil.copy(ROOT / "CITATION.cff", folder)
+    files = "".join(f"      - file: book/{name}\n" for name in pages)
+    (folder / "_toc.yml").write_text(
+        f"format: jb-book\nroot: book/intro\nparts:\n  - caption: P\n    chapters:\n{files}"
+    )
+    for name, text in pages.items():
+        (folder / "book" / f"{name}.md").write_text(f"# A page\n\n{text}\n")
+    write_chapter(folder, "1 + 1")
+    return folder
+
+
 @pytest.fixture
 def small_book(tmp_path):
     """A book of one chapter and one page."""
-    (tmp_path / "notebooks").mkdir()
-    shutil.copy(ROOT / "_config.yml", tmp_path)
-    for folder in ("_static", "_ext"):
-        shutil.copytree(ROOT / "book" / folder, tmp_path / "book" / folder)
-    shutil.copy(ROOT / "book" / "references.bib", tmp_path / "book")
-    shutil.copy(ROOT / "CITATION.cff", tmp_path)
-    (tmp_path / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/intro\nparts:\n  - caption: P\n    chapters:\n      - file: book/page\n"
-    )
-    (tmp_path / "book" / "page.md").write_text("# A page\n\nSome words.\n")
-    write_chapter(tmp_path, "1 + 1")
-    return tmp_path
+    return write_book(tmp_path, {"page": "Some words."})
 
 
 def write_chapter(root, code, path="book/intro.ipynb"):
@@ -68,22 +75,40 @@ def test_a_raising_cell_stops_the_build(small_book):
     assert not (small_book / "_build" / "html").exists()
 
 
-FAULTS = [
-    "[nowhere](missing.md)",
-    "{cite:p}`nobody1999`",
-    "```{figure} missing.svg\n```",
-    "![](_static/logo.svg)",  # no alt text
-    "![plate](_static/logo.svg)",  # one word
-    "([Nobody 1999](references.md#nobody1999))",
-    "So it is {claim}`never-said`.",
-    "So it is ([tested](../notebooks/6_verdicts.ipynb#claim-never-said)).",
-    "So it is {claim}`cut-75-scratch`.",  # a claim, but this book has no page Verdicts
-]
+FAULTS = {  # what a page holds → what is said of it
+    "[nowhere](missing.md)": "target not found: 'missing.md'",
+    "{cite:p}`nobody1999`": 'could not find bibtex key "nobody1999"',
+    "```{figure} missing.svg\n```": "image file not readable",
+    "![](_static/logo.svg)": "it has none",  # no alt text
+    "![plate](_static/logo.svg)": "it has only 'plate'",  # one word
+    "([Nobody 1999](references.md#nobody1999))": 'could not find bibtex key "nobody1999"',
+    "So it is {claim}`never-said`.": "target not found: never-said",
+    "So it is ([tested](../notebooks/6_verdicts.ipynb#claim-never-said)).": "target not found: never-said",
+    "So it is {claim}`cut-75-scratch`.": "target not found: cut-75-scratch",  # this book has no page Verdicts
+}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_warning_stops_the_build(small_book, fault):
-    (small_book / "book" / "page.md").write_text(f"# A page\n\n{fault}\n")
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """What the build says of a book that has each fault on a page of its own, and of one page without."""
+    pages = {f"fault-{number}": fault for number, fault in enumerate(FAULTS)} | {"page": "Some words."}
+    root = write_book(tmp_path_factory.mktemp("faulty"), pages)
+    with pytest.raises(book.BuildError) as caught:
+        build(root)
+    return [line for line in str(caught.value).splitlines() if "WARNING" in line]
+
+
+@pytest.mark.parametrize(("number", "fault"), list(enumerate(FAULTS)))
+def test_a_fault_is_named_with_its_page(refused, number, fault):
+    assert [line for line in refused if f"/book/fault-{number}.md:" in line and FAULTS[fault] in line]
+
+
+def test_a_page_without_a_fault_is_not_named(refused):
+    assert not [line for line in refused if "/book/fault-" not in line]
+
+
+def test_a_single_warning_stops_the_build(small_book):
+    (small_book / "book" / "page.md").write_text(f"# A page\n\n{next(iter(FAULTS))}\n")
     with pytest.raises(book.BuildError, match="WARNING"):
         build(small_book)
 

@@ -24,6 +24,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 from fewerwells.chapters import project_root
 from fewerwells.circuits import reference_circuit
@@ -38,18 +39,35 @@ TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [entry for part in TOC["parts"] for entry in part["chapters"]]
 PAGES = [TOC["root"], *(page["file"] for entry in CHAPTERS for page in (entry, *entry.get("sections", [])))]
 FIGURES = "notebooks/11_train_it_yourself"
+PARTS = 3  # in which the pages are looked at, side by side
+SHARED_OUT = [
+    pytest.param(page, marks=pytest.mark.xdist_group(name=f"pages {number % PARTS + 1}"))
+    for number, page in enumerate(PAGES)
+]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NPM = shutil.which("npm")
 OWN_FILES = ("book.css", "labels.js", "logo.svg", "widgets.css", *(f"{name}.js" for name in _bundle.NAMES))
 SIZES = {"desktop": (1300, 900), "phone": (390, 844)}
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; on Debian: apt-get install chromium")
+figures = pytest.mark.xdist_group(name="figures")
 needs_npm = pytest.mark.skipif(NPM is None, reason="npm is missing; on Debian: apt-get install nodejs npm")
 
 
 @pytest.fixture(scope="session")
-def html() -> Path:
-    """The folder of the smoke-size book, built where `make test` builds it."""
+def html(tmp_path_factory, worker_id) -> Path:
+    """The folder of the smoke-size book, built once by whichever of the processes comes first."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    with FileLock(shared / "book.lock"):
+        if not (shared / "book.built").exists():
+            build_book()
+            (shared / "book.built").touch()
+    return ROOT / "_build" / "smoke" / "_build" / "html"
+
+
+def build_book() -> None:
+    """What `make book PROFILE=smoke` does, beside the book of the checkout."""
     environment = {name: value for name, value in os.environ.items() if name != "FEWERWELLS_RESULTS"}
     command = [
         sys.executable,
@@ -63,7 +81,6 @@ def html() -> Path:
     ]
     finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    return ROOT / "_build" / "smoke" / "_build" / "html"
 
 
 class _QuietServer(http.server.SimpleHTTPRequestHandler):
@@ -130,7 +147,7 @@ def show(tab, page: str) -> None:
 @needs_chromium
 class TestEveryPage:
     @needs_npm
-    @pytest.mark.parametrize("page", PAGES)
+    @pytest.mark.parametrize("page", SHARED_OUT)
     def test_is_sound_and_accessible_in_both_themes_at_both_sizes(self, tab, axe, page):
         show(tab, page)
         tab.add_script_tag(path=axe)
@@ -146,7 +163,7 @@ class TestEveryPage:
                 too_wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert too_wide <= 0, f"{page} is wider than {width} px"
 
-    @pytest.mark.parametrize("page", PAGES)
+    @pytest.mark.parametrize("page", SHARED_OUT)
     def test_weighs_less_than_500_kb_beyond_the_theme(self, tab, html, page):
         """What all pages share and the browser keeps (theme, MathJax) is not counted; text, figures and scripts are."""
         show(tab, page)
@@ -310,6 +327,7 @@ def assert_same(got: dict, expected: dict) -> None:
         assert got[name] == pytest.approx(values, rel=6e-3), name
 
 
+@figures
 @needs_chromium
 class TestTrainItYourself:
     @pytest.mark.parametrize("press", [by_keyboard, by_pointer])
@@ -382,6 +400,7 @@ def numbers_in(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"(?<![₁₂\w])\d+(?:\.\d+)?", text)]
 
 
+@figures
 @needs_chromium
 class TestCircuitExplorer:
     def said(self, box, x: tuple[float, float]):
@@ -417,6 +436,7 @@ class TestCircuitExplorer:
         assert box.get_by_label("Parts n").get_attribute("aria-valuetext") == "0.5"
 
 
+@figures
 @needs_chromium
 class TestResultsExplorer:
     def test_shows_the_numbers_of_the_table(self, tab, html):
@@ -503,6 +523,7 @@ def lab(tmp_path, html):
     server.wait(20)
 
 
+@figures
 @needs_chromium
 def test_figures_live_in_jupyterlab(browser, lab):
     """The same three figures with a kernel behind them: operated by keyboard, read and set from Python."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
+from scipy.stats import trim_mean
 
 from fewerwells import report
 from fewerwells.claims import verdict
@@ -43,6 +44,15 @@ def power_law_table(k: float, n_seeds=40, noise=0.05, exponent=-0.5, rng_seed=0)
 def test_iqm_lies_between_the_quartiles(values):
     low, high = np.sort(values)[[len(values) // 4, len(values) - 1 - len(values) // 4]]
     assert low - 1e-6 <= iqm(np.array(values)) <= high + 1e-6
+
+
+@given(
+    values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60),
+    axis=st.sampled_from([-1, 0, 1]),
+)
+def test_iqm_is_scipys_trimmed_mean(values, axis):
+    table = np.stack([values, values[::-1], np.square(values)])
+    np.testing.assert_allclose(iqm(table, axis), trim_mean(table, 0.25, axis), rtol=1e-12, atol=1e-8)
 
 
 def test_iqm_by_hand_and_with_missing_values():
@@ -114,8 +124,11 @@ def test_ambiguous_groups_are_refused():
         paired_ratio(power_law_table(2.0), "error", {"arm": "scratch"}, {"arm": "transfer"})
 
 
-def test_resampling_repeats():
-    np.testing.assert_array_equal(resampled_seeds(9, 50), resampled_seeds(9, 50))
+def test_resampling_repeats_and_nobody_can_change_what_is_kept():
+    once = resampled_seeds(9, 50)
+    resampled_seeds.cache_clear()
+    np.testing.assert_array_equal(resampled_seeds(9, 50), once)
+    assert not once.flags.writeable
 
 
 @pytest.mark.parametrize(

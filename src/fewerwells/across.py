@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fewerwells.statistics import Estimate, interval, iqm, paired_ratio, resampled_seeds
+from fewerwells.statistics import Estimate, by_seed, interval, iqm, paired_ratio, resampled_seeds
 
 SYSTEM = ["theta_1", "theta_2", "eta_1", "eta_2", "n"]  # the columns that tell systems apart
 
@@ -51,10 +51,7 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
         name = f"{number}: K {halves}, n {system['n']:.2g}, η {system['eta_1']:g}/{system['eta_2']:g}"
         bounds = {"ratio": estimate.value, "low": estimate.low, "high": estimate.high}
         rows.append({"system": name} | system | bounds)
-        top, bottom = (
-            part.loc[(part[list(pick)] == pd.Series(pick)).all(axis=1)].set_index("seed")[column].sort_index()
-            for pick in (numerator, denominator)
-        )
+        top, bottom = (by_seed(part, column, pick) for pick in (numerator, denominator))
         difference = np.log(top / bottom).to_numpy(float)
         differences.append(difference[np.isfinite(difference)])
     centres = np.array([iqm(values) for values in differences])

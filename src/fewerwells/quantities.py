@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fewerwells.across import across_systems
-from fewerwells.statistics import LEVEL, Estimate, data_equivalence, paired_ratio
+from fewerwells.statistics import LEVEL, Estimate, chosen, data_equivalence, paired_ratio
 
 ERROR = "sobol_all_mean"
 INSIDE_ERROR = "sobol_inside_mean"
@@ -58,7 +58,7 @@ def _rows(table: pd.DataFrame, group: Group) -> pd.DataFrame:
         ValueError: there are none.
     """
     fixed = {name: value for name, value in group.items() if not callable(value)}
-    rows = table.loc[(table[list(fixed)] == pd.Series(fixed)).all(axis=1)] if fixed else table
+    rows = table[chosen(table, fixed)]
     if rows.empty:
         raise ValueError(f"the table has no row with {', '.join(f'{k} = {v}' for k, v in fixed.items())}.")
     return rows

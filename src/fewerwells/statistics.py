@@ -8,10 +8,11 @@ is the seed with everything that belongs to it (all arms, volumes and targets at
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, reduce
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t, trim_mean
+from scipy.stats import norm, t
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -19,16 +20,20 @@ LEVEL = 0.95
 
 def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
     """Interquartile mean: the mean of the middle half (Agarwal et al. 2021). NaN if any value is NaN."""
-    values = np.asarray(values, float)
-    centre = trim_mean(values, 0.25, axis=axis)
-    return np.where(np.isnan(values).any(axis=axis), np.nan, centre)
+    ordered = np.sort(np.moveaxis(np.asarray(values, float), axis, -1), axis=-1)  # NaN comes last
+    n = ordered.shape[-1]
+    cut = n // 4
+    return np.where(np.isnan(ordered[..., -1]), np.nan, ordered[..., cut : n - cut].mean(axis=-1))
 
 
+@lru_cache(maxsize=16)  # one question after another resamples the same seeds
 def resampled_seeds(n_seeds: int, resamples: int = RESAMPLES, random_state: int = 0) -> np.ndarray:
     """Indices of whole seeds drawn with replacement, shape (resamples, n_seeds); the same for the same arguments."""
     if n_seeds < 1 or resamples < 1:
         raise ValueError(f"{n_seeds} seeds and {resamples} resamples were asked for; both must be at least 1.")
-    return np.random.default_rng(random_state).integers(0, n_seeds, (resamples, n_seeds))
+    drawn = np.random.default_rng(random_state).integers(0, n_seeds, (resamples, n_seeds))
+    drawn.flags.writeable = False  # callers share it
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,26 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+def chosen(table: pd.DataFrame, choice: dict) -> np.ndarray:
+    """Which rows hold these values of columns, (rows,) bool; all of them where nothing is chosen."""
+    return reduce(
+        np.logical_and,
+        ((table[name] == value).to_numpy(bool) for name, value in choice.items()),
+        np.ones(len(table), bool),
+    )
+
+
+def by_seed(table: pd.DataFrame, column: str, choice: dict) -> pd.Series:
+    """A column where the rows hold these values of columns, by seed in order."""
+    rows = chosen(table, choice)
+    return pd.Series(table[column].to_numpy(float)[rows], table["seed"].to_numpy()[rows], name=column).sort_index()
+
+
 def _paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> tuple[np.ndarray, np.ndarray]:
     """Logarithms of a column in two groups, one value a seed in the same order; seeds without an error are left out."""
     logs = []
     for choice in (first, second):
-        part = table.loc[(table[list(choice)] == pd.Series(choice)).all(axis=1)].set_index("seed")[column].sort_index()
+        part = by_seed(table, column, choice)
         if part.empty or part.index.has_duplicates:
             raise ValueError(f"{choice} picks {len(part)} rows, which are not one row a seed.")
         logs.append(np.log(part))
