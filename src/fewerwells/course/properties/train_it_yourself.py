@@ -1,18 +1,16 @@
-"""Chapter 11: one race or twenty, a race over the same number of steps, eight wells well placed."""
+"""Chapter 11: one race or twenty, three ways to be ahead, eight wells well placed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from math import ceil
 
 import numpy as np
 
 from fewerwells.circuits import reference_circuit
-from fewerwells.course.properties import NotYet, checks, function, pair
+from fewerwells.course.properties import NotYet, checks, function, number, pair
 from fewerwells.course.small_study import errors
 from fewerwells.datasets import SMALL, Pairs, random_stream, real_pairs
-from fewerwells.protocol import ARMS, FINE_TUNING, PRETRAINING, Protocol
 from fewerwells.training import Schedule, train
 from fewerwells.widgets import pretrained
 from fewerwells.widgets.race import race
@@ -57,44 +55,69 @@ def races_won(answer) -> None:
     )
 
 
+# paths of two networks, pre-trained and from scratch: (epoch, error) at the epochs that were looked at
+PATHS = (
+    ([(0, 2.0), (100, 1.0), (200, 0.8)], [(0, 9.0), (100, 4.0), (200, 1.1), (500, 0.7), (1000, 0.9), (2000, 0.6)]),
+    ([(0, 3.0), (50, 2.5), (200, 1.5)], [(0, 6.0), (50, 4.5), (200, 2.8), (2000, 2.4)]),
+    ([(0, 2.0), (200, 0.9), (400, 1.2)], [(0, 5.0), (400, 1.2), (600, 1.1), (1000, 0.8)]),
+)
+
+
+def _ahead(transfer, scratch, goal=lambda path: path[-1][1], pick=min, never=np.inf, end=lambda path: path[-1][1]):
+    """Start, pace and end, or a near miss of them."""
+    reached = [epoch for epoch, error in scratch if error <= goal(transfer)]
+    return scratch[0][1] / transfer[0][1], pick(reached, default=never), end(scratch) / end(transfer)
+
+
+def _smallest(path) -> float:
+    return min(error for _, error in path)
+
+
 @checks("11.2")
-def epochs_of_a_fair_race(answer) -> None:
-    epochs, protocol = function(answer), Protocol()
-    volumes = [8, 96, 256, 257, 384, 1000, 2000]
-    said = [epochs(wells) for wells in volumes]
-    if any(value is None or value is ... for value in said):
-        raise NotYet("The function is still blank: let it return a number of epochs.")
-    fair = ARMS["step-matched scratch"].phases[0]
-    truth = [fair.n_epochs(protocol, wells) for wells in volumes]
-    if np.array_equal(said, truth):
+def ways_to_be_ahead(answer) -> None:
+    ahead, said = function(answer), []
+    for transfer, scratch in PATHS:
+        three = ahead(list(transfer), list(scratch))
+        if three is None or three is ...:
+            raise NotYet("The function is still blank: let it return three numbers.")
+        try:
+            start, pace, end = three
+        except (TypeError, ValueError):
+            raise NotYet("Three numbers are asked for: start, pace and end.") from None
+        if pace is None:
+            raise NotYet(
+                "Where scratch never gets there, the pace is `np.inf`: a number that compares as later than any."
+            )
+        said.append([number(start), number(pace), number(end)])
+    said = np.array(said)
+
+    def near(column: int, **changes) -> bool:
+        return np.allclose(said[:, column], [_ahead(*paths, **changes)[column] for paths in PATHS], rtol=1e-6)
+
+    right = [near(column) for column in range(3)]
+    if all(right):
         return
-    batches = [ceil(wells / protocol.batch_size) for wells in volumes]
-    before, after = PRETRAINING.n_steps(protocol, 0), [FINE_TUNING.n_steps(protocol, wells) for wells in volumes]
-    pairs = protocol.pretraining_epochs * protocol.synthetic_volume
+    truth = np.array([_ahead(*paths) for paths in PATHS])
+    if not right[0] or not right[2]:
+        if np.allclose(said[:, [0, 2]], 1 / truth[:, [0, 2]]):
+            raise NotYet("Start and end stand on their heads: how many times *larger* is the error from scratch?")
+        if near(2, end=_smallest):
+            raise NotYet(
+                "The end is the last pair of each path, not its best: nobody knows the best one without the truth."
+            )
+        raise NotYet("Look at start and end again: each divides two errors, of the first pairs and of the last.")
     hints = {
-        "Fine-tuning makes steps, too.": [ceil(before / n) for n in batches],
-        "That is the number of steps. How many of them does one epoch over the wells make?": [
-            before + n for n in after
-        ],
-        "The last batch of an epoch is smaller than the others, but it is a step like any other.": [
-            ceil((protocol.pretraining_epochs * (protocol.synthetic_volume // 256) + n) / b)
-            for n, b in zip(after, batches, strict=True)
-        ],
-        "You matched the pairs that are seen. Asked is for optimiser steps, one a batch.": [
-            pairs / wells + 200 for wells in volumes
-        ],
-        "Some races are one step short: round up, so that scratch gets at least as many.": [
-            (before + n) // b for n, b in zip(after, batches, strict=True)
-        ],
+        "Where scratch never gets there, the last epoch of its path is not the answer.": {"never": 2000},
+        "Scratch may get there, get worse again, and come back; the *first* time counts.": {"pick": max},
+        "Scratch has to get to where the pre-trained network *ends*.": {"goal": lambda path: path[0][1]},
+        "The pre-trained network's last error is the goal; you took its smallest.": {"goal": _smallest},
     }
-    for hint, wrong in hints.items():
-        if np.allclose(said, wrong, rtol=0, atol=1):
+    for hint, change in hints.items():
+        if near(1, **change):
             raise NotYet(hint)
-    if said[:3] == truth[:3]:
-        raise NotYet("Up to 256 wells it is right. How many batches do 257 wells make?")
     raise NotYet(
-        "Count the batches of 256 in 40,000 pairs, times their epochs; add those of fine-tuning; divide by the batches that "
-        "the wells make in one epoch."
+        "Start and end are right. For the pace, go through the path from scratch and stop at the first error that is no "
+        "larger than the other network's last one; *no larger* includes as large."
     )
 
 
