@@ -91,7 +91,6 @@ class TestStudent:
         for path, text in given.items():
             lines = {line.strip() for line in text.splitlines()}
             assert not lines & hidden, (path, lines & hidden)
-            assert "{dropdown} Answers" not in text
 
     def test_holds_no_tag_or_seal_in_the_metadata(self, box):
         for path in (box / "student" / "exercises").glob("*.ipynb"):

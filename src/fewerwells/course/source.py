@@ -31,7 +31,6 @@ HIDDEN_TEST = "### BEGIN HIDDEN TESTS\n{}.require()\n### END HIDDEN TESTS"
 _FOLDED = re.compile(r"<details>(<summary>.*?</summary>)\n\n(.*)\n\n</details>", re.DOTALL)
 _KIND = re.compile(r"^\*(?P<kind>[^*]+) · (?P<minutes>\d+) minutes\*$", re.MULTILINE)
 _TITLE = re.compile(r"^## (?P<number>\d+\.\d+) (?P<title>.+)$", re.MULTILINE)
-_ANSWERS = re.compile(r"\n*^(:{3,})\{dropdown\} Answers\n.*?^\1$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -145,13 +144,8 @@ def student(source: NotebookNode, repository: str = "") -> NotebookNode:
 
 
 def student_chapter(chapter: NotebookNode, repository: str = "") -> NotebookNode:
-    """A chapter to read and run in class: without the answers that some chapters fold away at their end."""
-    cells = []
-    for cell in chapter.cells:
-        cell = copy.deepcopy(cell)
-        if cell.cell_type == "markdown":
-            cell.source = _ANSWERS.sub("", cell.source)
-        cells.append(cell)
+    """A chapter to read and run in class."""
+    cells = copy.deepcopy(chapter.cells)
     first_code = next(index for index, cell in enumerate(cells) if cell.cell_type == "code")
     return _notebook(chapter, [*cells[:first_code], set_up_cell(repository), *cells[first_code:]])
 
