@@ -20,17 +20,16 @@ LONGEST_FIRST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item):
     """Keep a file in one process, for its fixtures' sake, unless it says itself which of its tests belong together."""
-    groups = {}
-    for item in items:
-        mark = item.get_closest_marker("xdist_group")
-        groups[item] = mark.kwargs["name"] if mark else item.path.name
-        if not mark:
-            item.add_marker(pytest.mark.xdist_group(name=item.path.name))
+    if not item.get_closest_marker("xdist_group"):
+        item.add_marker(pytest.mark.xdist_group(name=item.path.name))
+
+
+def pytest_collection_modifyitems(items):
+    """Longest first. Groups are marked before, since xdist reads the marks before this is called."""
     ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: ranks.get(groups[item], len(ranks)))
+    items.sort(key=lambda item: ranks.get(item.get_closest_marker("xdist_group").kwargs["name"], len(ranks)))
 
 
 @pytest.fixture(autouse=True)
