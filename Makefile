@@ -11,8 +11,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONUTF8 = 1
+# modules are compiled when first imported: most of what is installed never is
+unexport PYTHONDONTWRITEBYTECODE
 # three processes keep two cores busy: tests wait for kernels, browsers and clusters
-SIDE_BY_SIDE := --numprocesses 3
+SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: book test course links bench publish clean
 
@@ -22,8 +24,7 @@ book: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest tests $(SIDE_BY_SIDE) --dist loadgroup --no-loadscope-reorder
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks book $(SIDE_BY_SIDE) -p no:cacheprovider
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests --nbmake --nbmake-timeout=600 notebooks book
 
 course: $(READY)
 	@$(BIN)/fewerwells course build
@@ -42,7 +43,7 @@ publish: $(READY)
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python {v[0]}.{v[1]} was found; 3.11, 3.12 or 3.13 is needed. Name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt
 	@touch $(READY)
 
 clean:

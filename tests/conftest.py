@@ -27,9 +27,14 @@ def pytest_itemcollected(item):
 
 
 def pytest_collection_modifyitems(items):
-    """Longest first. Groups are marked before, since xdist reads the marks before this is called."""
+    """Longest first, and the notebooks last. Groups are marked before, since xdist reads them before this is called."""
     ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: ranks.get(item.get_closest_marker("xdist_group").kwargs["name"], len(ranks)))
+
+    def rank(item):
+        mark = item.get_closest_marker("xdist_group")
+        return ranks.get(mark.kwargs["name"], len(ranks)) if mark else len(ranks) + 1
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True)

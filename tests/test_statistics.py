@@ -159,10 +159,12 @@ def test_interval_format():
 
 
 def test_networks_that_failed_are_named():
-    table = power_law_table(2.0, n_seeds=4).assign(status="ok", target="n = 2", sample_steps=1)
+    table = power_law_table(2.0, n_seeds=4).assign(status="ok", target="n = 2", sample_steps=1, noise=1.0)
     assert report.outcomes(table).data == f"The table holds **{len(table)} networks**: {len(table)} ok."
     table.loc[(table["seed"] == 3) & (table["arm"] == "scratch") & (table["N"] <= 20), "status"] = "dead"
-    assert "- dead: seed 3, scratch, n = 2, N = 10, 20" in report.outcomes(table).data
+    assert report.outcomes(table).data.endswith("- dead: seed 3, scratch, n = 2, N = 10, 20")
+    noisier = pd.concat([table.assign(noise=3.0), table])
+    assert report.outcomes(noisier).data.endswith("- dead: seed 3, scratch, n = 2, N = 10, 20, noise 1, 3 nM")
 
 
 def test_probability_of_improvement_by_hand():

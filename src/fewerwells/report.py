@@ -109,8 +109,11 @@ def outcomes(results: pd.DataFrame) -> Markdown:
             " has a weight that is not a number and no error. Those that did not end well:\n"
         )
     for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):
-        volumes = ", ".join(f"{n:,}" for n in group["N"])
-        lines.append(f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}")
+        volumes = ", ".join(f"{n:,}" for n in sorted(group["N"].unique()))
+        line = f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}"
+        if results["noise"].nunique() > 1:
+            line += f", noise {', '.join(f'{noise:g}' for noise in sorted(group['noise'].unique()))} nM"
+        lines.append(line)
     return Markdown("\n".join(lines))
 
 
