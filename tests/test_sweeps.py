@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from fewerwells import cli, points, sweeps
 from fewerwells.chapters import project_root
 from fewerwells.cores import _try_to_lease, leased_cores, usable_cores
+from fewerwells.parameters import ParameterError
 from fewerwells.points import make_points, read_record, run_point, states, survey
 from fewerwells.sweep_files import check_sweep
 
@@ -300,6 +301,20 @@ class TestEngine:
             for process in started:
                 process.wait(30)
         assert untimed(by_hand) == here
+
+    def test_several_sweeps_at_once_give_each_its_table_and_run_a_shared_point_once(self, quick_book, own_results):
+        grids = {"noise": {"noise": [1.0, 2.0]}, "n": {"hill_coefficient": [2.0, 3.0]}, "both": GRID}
+        tables = sweeps.sweep_each(CHAPTER, grids, SMOKE)
+        assert len(list((own_results / "tried").iterdir())) == 4, "noise = 1 stands in all three grids"
+        assert list(tables) == list(grids)
+        for name, grid in grids.items():
+            pd.testing.assert_frame_equal(tables[name], sweeps.sweep(CHAPTER, grid, SMOKE))
+        assert len(list((own_results / "tried").iterdir())) == 4, "everything was there"
+
+    def test_several_sweeps_are_all_checked_before_one_runs(self, quick_book, own_results):
+        with pytest.raises(ParameterError, match="noise"):
+            sweeps.sweep_each(CHAPTER, {"good": GRID, "bad": {"noise": [-1.0, 2.0]}}, SMOKE)
+        assert not (own_results / "tried").exists()
 
     def test_a_scheduler_that_is_not_there_is_told(self, quick_book, own_results):
         result = invoke("sweep", str(write_sweep(quick_book)), "--scheduler", "nonsense://x")

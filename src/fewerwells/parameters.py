@@ -33,6 +33,8 @@ PROFILES: dict[str, dict] = {
         "volume": 200,
         "coverage_repeats": 4,
         "sweep_seeds": 2,
+        "sweep_synthetic_volume": 400,
+        "sweep_oracle_volume": 400,
         "sweep_volumes": [10, 100],
         "sweep_hill_coefficients": [2.0],
         "sweep_noises": [0.5, 1.0],
@@ -51,7 +53,7 @@ PROFILES: dict[str, dict] = {
         "system_volumes": [10, 50, 200],
     },
     "lecture": {
-        "n_seeds": 5,
+        "n_seeds": 4,
         "epochs": 2000,
         "synthetic_volume": 40_000,
         "oracle_volume": 10_000,
@@ -59,9 +61,11 @@ PROFILES: dict[str, dict] = {
         "volume": 1000,
         "coverage_repeats": 40,
         "sweep_seeds": 3,
-        "sweep_volumes": [10, 50, 200, 1000],
+        "sweep_synthetic_volume": 10_000,
+        "sweep_oracle_volume": 4000,
+        "sweep_volumes": [10, 50, 96, 500],
         "sweep_hill_coefficients": [1.0, 2.0],
-        "sweep_noises": [0.3, 3.0],
+        "sweep_noises": [1.0, 3.0],
         "sweep_batch_sizes": [64, 256],
         "sweep_learning_rates": [3e-4, 1e-3],
         "sweep_losses": ["l1", "l2"],
@@ -69,9 +73,9 @@ PROFILES: dict[str, dict] = {
         "sweep_mismatches": [0.0, 0.3],
         "arm_volumes": [96],
         "map_circuits": ["n_part_complex", "goldbeter_koshland"],
-        "map_volumes": [20, 96, 500],
+        "map_volumes": [20, 96, 200],
         "map_noises": [0.3, 1.0, 3.0],
-        "map_seeds": 3,
+        "map_seeds": 4,
         "n_systems": 3,
         "system_seeds": 2,
         "system_volumes": [20, 96, 200],
@@ -86,6 +90,8 @@ PROFILES: dict[str, dict] = {
         "volume": 1000,  # 5 % of the oracle's 20,000
         "coverage_repeats": 1000,
         "sweep_seeds": 10,
+        "sweep_synthetic_volume": 40_000,
+        "sweep_oracle_volume": 20_000,
         "sweep_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000],
         "sweep_hill_coefficients": [1.0, 1.5, 2.0, 3.0, 4.0],
         "sweep_noises": [0.3, 1.0, 3.0],
@@ -470,6 +476,8 @@ class Sweeps(ProfileParameters):
     """
 
     sweep_seeds: int = Field(default=None, ge=1, le=10_000)
+    sweep_synthetic_volume: Volume = None
+    sweep_oracle_volume: Volume = None
     sweep_volumes: list[Volume] = Field(default=None, min_length=1)
     sweep_hill_coefficients: list[HillCoefficient] = Field(default=None, min_length=1)
     sweep_noises: list[Noise] = Field(default=None, min_length=1)

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
@@ -220,20 +221,23 @@ def collect(plan: SweepPlan, points: list[Point]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def run_plan(
-    plan: SweepPlan, workers: int | None = None, threads: int | None = None, scheduler: str | None = None
-) -> pd.DataFrame:
-    """The rows of every point of a checked sweep; what is missing is run first.
+def run_plans(
+    plans: list[SweepPlan], workers: int | None = None, threads: int | None = None, scheduler: str | None = None
+) -> list[pd.DataFrame]:
+    """The rows of every point of some checked sweeps, a table each; what is missing is run first, all side by side.
 
     Raises:
         SweepFailed: some points failed twice; all others are stored.
         ParameterError, StorageError: as `run_points`.
     """
-    points = make_points(plan.chapter, plan.points)
-    failures = run_points(points, workers, threads, scheduler)
+    points = [make_points(plan.chapter, plan.points) for plan in plans]
+    # In turns, since neighbours of a grid often share a pre-training, for which the second would wait with its core.
+    in_turns = [point for turn in zip_longest(*points) for point in turn if point]
+    different = list({point.key: point for point in in_turns}.values())
+    failures = run_points(different, workers, threads, scheduler)
     if failures:
-        raise SweepFailed(failures, len(points))
-    return collect(plan, points)
+        raise SweepFailed(failures, len(different))
+    return [collect(plan, part) for plan, part in zip(plans, points, strict=True)]
 
 
 def sweep(
@@ -266,7 +270,35 @@ def sweep(
         SweepFailed: some points failed twice; all others are stored.
         StorageError: the results folder cannot be written.
     """
-    return run_plan(check_sweep(chapter, grid, fixed, root or project_root()), workers, threads, scheduler)
+    plan = check_sweep(chapter, grid, fixed, root or project_root())
+    return run_plans([plan], workers, threads, scheduler)[0]
+
+
+def sweep_each(
+    chapter: str,
+    grids: dict[str, dict[str, list]],
+    fixed: dict | None = None,
+    root: Path | None = None,
+    *,
+    workers: int | None = None,
+    threads: int | None = None,
+    scheduler: str | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Several sweeps of one chapter at once: all their points side by side, and a point that they share only once.
+
+    Args:
+        chapter, fixed, root: as in `sweep`.
+        grids: name of a sweep → its grid.
+        workers, threads, scheduler: as in `run_points`.
+
+    Returns:
+        Name of a sweep → its table, as `sweep` returns it.
+
+    Raises:
+        ParameterError, SweepFailed, StorageError: as `sweep`; every grid is checked before the first point starts.
+    """
+    plans = [check_sweep(chapter, grid, fixed, root or project_root()) for grid in grids.values()]
+    return dict(zip(grids, run_plans(plans, workers, threads, scheduler), strict=True))
 
 
 def run_sweep_file(
@@ -280,11 +312,11 @@ def run_sweep_file(
     """Run a checked sweep and write the collected rows to `<name>.csv` beside its points; returns that path.
 
     Raises:
-        ParameterError, SweepFailed, StorageError: as `run_plan`; an earlier table stays as it is.
+        ParameterError, SweepFailed, StorageError: as `run_plans`; an earlier table stays as it is.
     """
     found = states(make_points(plan.chapter, plan.points))
     say(f"{plan.chapter.stem}: {len(found)} points, {found.count('done')} done before")
-    table = run_plan(plan, workers, threads, scheduler)
+    (table,) = run_plans([plan], workers, threads, scheduler)
     output = sweeps_folder() / f"{name}.csv"
     write_whole(output, table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode())
     return output
