@@ -55,8 +55,8 @@ PROFILES: dict[str, dict] = {
     "lecture": {
         "n_seeds": 4,
         "epochs": 2000,
-        "synthetic_volume": 40_000,
-        "oracle_volume": 10_000,
+        "synthetic_volume": 20_000,
+        "oracle_volume": 5000,
         "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
         "volume": 1000,
         "coverage_repeats": 40,
