@@ -1,6 +1,11 @@
 """What all tests share: results go to a folder of their own; tests that run side by side are shared out."""
 
+import signal
+
 import pytest
+
+# A shell starts what it runs in the background deaf to Ctrl-C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What takes longest stands first, so that no process is left alone with it at the end; what is not named comes last.
 # The first part of the pages builds the book, which the other parts find built when their turn comes.
