@@ -167,6 +167,18 @@ def test_networks_that_failed_are_named():
     assert report.outcomes(noisier).data.endswith("- dead: seed 3, scratch, n = 2, N = 10, 20, noise 1, 3 nM")
 
 
+def test_many_networks_that_failed_are_counted_by_seed_and_named_in_a_fold():
+    table = power_law_table(2.0, n_seeds=4).assign(status="ok", target="n = 2", sample_steps=1, noise=1.0)
+    table = pd.concat([table, table.assign(target="n = 3"), table.assign(target="n = 4")], ignore_index=True)
+    table.loc[table["seed"] == 3, "status"] = "dead"
+    dead = table[table["status"] == "dead"]
+    summary, folded = report.outcomes(table).data.split("<details", 1)
+    assert summary.strip().endswith(f"Those that did not end well are of seed 3 ({len(dead)} dead).")
+    for arm, target in set(zip(dead["arm"], dead["target"], strict=True)):
+        assert f"\n- dead: seed 3, {arm}, {target}, N = 10, " in folded
+    assert folded.endswith("</details>")
+
+
 def test_probability_of_improvement_by_hand():
     rows = [
         {"arm": arm, "seed": seed, "error": error}

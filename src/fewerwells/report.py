@@ -94,27 +94,35 @@ def outcomes(results: pd.DataFrame) -> Markdown:
     """How many rows of a results table ended well, and which did not: arm, target and seed of each network."""
     rows = "rows" if (results["sample_steps"] == 0).any() else "networks"
     counts = ", ".join(f"{n:,} {status}" for status, n in results["status"].value_counts().items())
-    lines = [f"The table holds **{len(results):,} {rows}**: {counts}."]
+    told = f"The table holds **{len(results):,} {rows}**: {counts}."
     fitted = results[results["status"].isin(["at bound", "not converged"])]
     if len(fitted):
-        arms = ", ".join(f"{arm} {n:,}" for arm, n in fitted["arm"].value_counts().items())
-        lines[0] += (
+        arms = ", ".join(f"{n:,} of *{arm}*" for arm, n in fitted["arm"].value_counts().items())
+        told += (
             f" A fit or a Gaussian process *at bound* has wells that do not hold all of its parameters; one that is "
             f"*not converged* stopped early. Both count as they are ({arms})."
         )
     failed = results[results["status"].isin(["dead", "diverged"])]
-    if len(failed):
-        lines[0] += (
-            " A *dead* network says the same everywhere and counts with the error that it makes; a *diverged* one"
-            " has a weight that is not a number and no error. Those that did not end well:\n"
-        )
+    if failed.empty:
+        return Markdown(told)
+    told += (
+        " A *dead* network says the same everywhere and counts with the error that it makes; a *diverged* one"
+        " has a weight that is not a number and no error."
+    )
+    seeds = failed.groupby(["status", "seed"], sort=False).size()
+    told += " Those that did not end well are of "
+    told += ", ".join(f"seed {seed} ({n:,} {status})" for (status, seed), n in seeds.items()) + "."
+    each = []
     for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):
         volumes = ", ".join(f"{n:,}" for n in sorted(group["N"].unique()))
         line = f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}"
         if results["noise"].nunique() > 1:
             line += f", noise {', '.join(f'{noise:g}' for noise in sorted(group['noise'].unique()))} nM"
-        lines.append(line)
-    return Markdown("\n".join(lines))
+        each.append(line)
+    if len(each) <= 3:
+        return Markdown("\n".join([f"{told}\n", *each]))
+    folded = _fold("Which ones", "\n".join(each))
+    return Markdown(f"{told}\n\n{folded.data}")
 
 
 def direction(ratio: Estimate) -> str:

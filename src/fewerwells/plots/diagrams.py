@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon
 
-from fewerwells.plots.style import PALETTE
+from fewerwells.plots.style import PALE, PALETTE
 
 WIDTH = 108.0  # units across
 UNIT = 0.05  # inches
@@ -211,8 +211,8 @@ def _cycle(ax: Axes, title: str) -> list[tuple[float, float]]:
     _output(ax, (left, level), 1)
     _output(ax, (right, level), 2)
     phosphate = (right + BOX[0] / 2, level + BOX[1] / 2)
-    ax.add_patch(Circle(phosphate, 3.1, facecolor=COLOURS[1], edgecolor="white", linewidth=1, zorder=5))
-    _label(ax, phosphate, "P", 9.5, color="white", fontweight="bold", zorder=6)
+    ax.add_patch(Circle(phosphate, 3.1, facecolor=COLOURS[1], edgecolor=PALE, linewidth=1, zorder=5))
+    _label(ax, phosphate, "P", 9.5, color=PALE, fontweight="bold", zorder=6)
     _arrow(ax, (left + half, level + 3.5), (right - half, level + 3.5), bend=-0.22)
     _arrow(ax, (right - half, level - 3.5), (left + half, level - 3.5), bend=-0.22)
     middle = (left + right) / 2

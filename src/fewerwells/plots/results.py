@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from fewerwells.datasets import Pairs
-from fewerwells.plots.style import ARM_COLOURS, PALETTE, plain_logarithmic, use_style
+from fewerwells.plots.style import ARM_COLOURS, DARK, PALE, PALETTE, plain_logarithmic, use_style
 
 MARKERS = {"transfer": "o", "scratch": "s", "oracle": "D"}
 NAMES = {"transfer": "transfer", "scratch": "from scratch", "oracle": "oracle"}
@@ -214,7 +214,7 @@ def plot_surface(
         cmap=PALETTE["difference" if difference else "surface"],
         interpolation="bilinear",
     )
-    outline = "black" if difference else "white"
+    outline = DARK if difference else PALE
     ax.plot([0, 10, 10], [10, 10, 0], color=outline, linewidth=1.2, linestyle="--")
     ax.set_xlabel("x₁ (nM)")
     ax.set_ylabel("x₂ (nM)")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
-from fewerwells.plots.style import ARM_COLOURS, GROUP_COLOURS, PALETTE, WINNER_COLOURS, plain_logarithmic
+from fewerwells.plots.style import ARM_COLOURS, DARK, GROUP_COLOURS, PALE, PALETTE, WINNER_COLOURS, plain_logarithmic
 from fewerwells.protocol import CONTROLS, REMEDIES, RIVALS
 
 
@@ -51,7 +51,7 @@ def plot_arms(summary: pd.DataFrame, ax: Axes, *, marked: tuple[str, ...] = ("tr
 def plot_winner_map(found: pd.DataFrame, harm: pd.DataFrame, ax: Axes) -> None:
     """Who predicts best at every noise and number of wells, and where pre-training does harm.
 
-    A field shows the winner's name and how often it beats the runner-up; it is pale where that interval holds one
+    A field shows the winner's name and how often it beats the runner-up; it is faint where that interval holds one
     half. Lines across a field: transfer's error over 0–20 nM is larger than that of training from scratch. Dots: it is
     so inside 0–10 nM only.
 
@@ -118,7 +118,7 @@ def plot_against_oracle(ratios: pd.DataFrame, ax: Axes, *, limit: float = 10.0):
     image = ax.imshow(values, cmap=PALETTE["difference"], vmin=-np.log(limit), vmax=np.log(limit), aspect="auto")
     for (row, column), ratio in np.ndenumerate(ratios.to_numpy(float)):
         dark = abs(np.log(ratio)) > 0.6 * np.log(limit)
-        ax.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=7.5, color="white" if dark else "black")
+        ax.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=8, color=PALE if dark else DARK)
     names = [
         "\n".join(wrap(name.replace("–", "– "), 12, break_long_words=False)).replace("– ", "–")
         for name in ratios.columns

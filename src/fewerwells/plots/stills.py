@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from fewerwells.circuits import Circuit
 from fewerwells.plots.results import NAMES, plot_surface
-from fewerwells.plots.style import ARM_COLOURS, plain_logarithmic
+from fewerwells.plots.style import ARM_COLOURS, PALE, plain_logarithmic
 
 SHARES = (0.25, 0.5, 0.75, 0.9)
 
@@ -29,7 +29,7 @@ def plot_circuit(circuit: Circuit, both: Sequence[Axes]) -> None:
     for index, axes in enumerate(both):
         image = plot_surface(y[..., index], axes, limits=(0, circuit.largest_output))
         if circuit.b > 0:
-            axes.contour(middles, middles, share, levels=SHARES, colors="white", linewidths=0.7)
+            axes.contour(middles, middles, share, levels=SHARES, colors=PALE, linewidths=0.7)
         axes.set_title(f"y{'₁₂'[index]}")
     plt.colorbar(image, ax=list(both), label="nM", shrink=0.85)
 

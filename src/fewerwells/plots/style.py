@@ -13,6 +13,8 @@ PALETTE: dict = json.loads(files("fewerwells").joinpath("palette.json").read_tex
 ARM_COLOURS: dict[str, str] = PALETTE["arms"]
 GROUP_COLOURS: dict[str, str] = PALETTE["groups"]
 WINNER_COLOURS: dict[str, str] = PALETTE["winners"]
+# Pale and dark, on a picture or a filled shape; pages in the dark theme turn plain white and black round, and not these.
+ON_PICTURE = PALE, DARK = "#fefefe", "#010101"
 
 
 def use_style() -> None:
