@@ -187,12 +187,48 @@ def test_paper_gets_text_and_stills_on_white(tab, scheme):
     for kept_away in (".fw", ".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article", ".bd-footer"):
         found = tab.locator(kept_away)
         assert not any(found.nth(index).is_visible() for index in range(found.count())), kept_away
-    stills = tab.locator("figure img")
+    stills = tab.locator("figure img.on-light")
     assert stills.count() == 3
     assert all(stills.nth(index).is_visible() for index in range(3))
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     tab.emulate_media(media="screen", color_scheme=scheme)
     tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=scheme)
+
+
+@needs_chromium
+def test_figures_are_as_dark_as_the_page(tab):
+    """Of each pair the theme's one is seen, it has loaded, and its paper is the page's background."""
+    for scheme, other_scheme in (("dark", "light"), ("light", "dark")):
+        tab.emulate_media(color_scheme=scheme)
+        show(tab, FIGURES)
+        tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=scheme)
+        pairs = tab.locator("figure:has(img.on-light)")
+        assert pairs.count() >= 3
+        for index in range(pairs.count()):
+            seen, other = (pairs.nth(index).locator(f".on-{name}") for name in (scheme, other_scheme))
+            seen.scroll_into_view_if_needed()
+            sync_api.expect(seen).to_be_visible()
+            sync_api.expect(other).to_be_hidden()
+            corner, page = seen.evaluate(
+                """async image => {
+                    await image.decode();
+                    const canvas = Object.assign(document.createElement("canvas"), {width: 9, height: 9});
+                    const context = canvas.getContext("2d");
+                    context.drawImage(image, 0, 0);
+                    const rgb = Array.from(context.getImageData(2, 2, 1, 1).data).slice(0, 3);
+                    return [`rgb(${rgb.join(", ")})`, getComputedStyle(document.body).backgroundColor];
+                }"""
+            )
+            assert corner == page
+
+
+def test_a_figure_and_its_dark_twin_differ_in_colour_alone(html):
+    twins = sorted((html / "_images").glob("*-dark.svg"))
+    assert len(twins) == len(list((html / "_images").glob("*.svg"))) / 2 > 20
+    colour = re.compile(r"(fill|stroke): (#[0-9a-f]{6}|color-mix\([^)]*\))| fill=\"#[0-9a-f]{6}\"")
+    for twin in twins:
+        original = twin.with_name(twin.name.replace("-dark.svg", ".svg")).read_text(encoding="utf-8")
+        assert colour.sub("", twin.read_text(encoding="utf-8")) == colour.sub("", original)
 
 
 class _Links(HTMLParser):

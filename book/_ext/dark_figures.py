@@ -23,7 +23,7 @@ DARKENED = (
 NEUTRAL = {
     "#000000": INK,
     PALETTE["truth"].lower(): "#cfd4da",
-    PALETTE["muted"].lower(): PALETTE["muted"],
+    PALETTE["muted"].lower(): PALETTE["muted"].lower(),
     "#ffffff": PAPER,
 }
 MEANING = {
