@@ -177,4 +177,5 @@ def remake_sweep(command: str, chapter: str, table: pd.DataFrame, grid: list[str
         notebook = sweeps_folder() / chapter / key / NOTEBOOK
         inside = notebook.is_relative_to(root)  # else a page cannot carry it
         links.append(f"[{label}](../{notebook.relative_to(root).as_posix()})" if inside else label)
-    return _fold("Remake this figure", f"```sh\n{command}\n```", f"Executed notebooks: {'; '.join(links)}.")
+    varied = ", ".join(name.replace("_", " ") for name in grid)
+    return _fold(f"Remake this figure ({varied})", f"```sh\n{command}\n```", f"Executed notebooks: {'; '.join(links)}.")
