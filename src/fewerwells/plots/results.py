@@ -163,7 +163,12 @@ def plot_equivalence(equivalence: pd.DataFrame, ax: Axes) -> None:
     for level, text in ((1, "no gain"), (4, "75 % cut"), (10, "order of magnitude")):
         ax.axhline(level, color=PALETTE["truth"], linewidth=0.8, linestyle=":" if level > 1 else "-")
         ax.annotate(
-            text, (volumes.max(), level), xytext=(0, 2), textcoords="offset points", ha="right", va="bottom", fontsize=8
+            text,
+            (0.02, level),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            fontsize=8,
         )
     _wells_axis(ax, volumes, "real pairs with pre-training, N (wells)")
     _plain_log_y(ax)
