@@ -3,9 +3,14 @@
 import signal
 
 import pytest
+from hypothesis import settings
 
 # A shell starts what it runs in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No example is timed: how long one takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # What takes longest stands first, so that no process is left alone with it at the end; what is not named comes last.
 # The first part of the pages builds the book, which the other parts find built when their turn comes.

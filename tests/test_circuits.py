@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fewerwells import circuits, reactions
@@ -114,7 +114,6 @@ def depleted_complexes(x, theta, n: int, resource: float) -> list[float]:
         return [float(c) for c in complexes(high)]
 
 
-@settings(deadline=None)
 @given(
     st.tuples(st.floats(0, 1e3), st.floats(0, 1e3)), st.tuples(strength, strength), st.sampled_from([1, 2]), strength
 )

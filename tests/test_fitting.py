@@ -45,7 +45,7 @@ affinity = st.floats(0.05, 1.0)
 output = st.floats(10.0, 100.0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.tuples(affinity, affinity), st.tuples(output, output), st.floats(1.0, 4.0), st.integers(0, 1000))
 def test_noise_free_members_of_the_family_are_recovered(theta, eta, n, seed):
     circuit = Circuit("n_part_complex", theta, eta, n)
@@ -159,7 +159,7 @@ def test_fewer_observations_than_parameters_are_fitted_and_reported(form, wells)
     assert np.isfinite(fit.predict(EVERYWHERE)).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_whatever_is_measured_the_parameters_stay_within_their_bounds(data):
     wells = data.draw(st.integers(1, 6))

@@ -74,7 +74,7 @@ def torch_train(parameters, sizes, x, y, *, keys, epochs, batch_size, learning_r
     return np.stack(result)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.sampled_from([*SHAPES, REFERENCE]),
     n_samples=st.sampled_from([1, 7, 8, 9, 16, 130, 300]),
@@ -99,7 +99,7 @@ def test_gradients_are_those_of_torch(sizes, n_samples, shared, loss, seed):
         np.testing.assert_allclose(predictions[e], outputs, rtol=1e-10, atol=1e-12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     sizes=st.sampled_from(SHAPES),
     n_samples=st.integers(1, 40),
@@ -213,7 +213,7 @@ def python_order(key, epoch, n):
     return order
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(key=st.integers(0, 2**64 - 1), epoch=st.integers(0, 2**32 - 1), n=st.integers(0, 100))
 def test_order_is_the_documented_permutation(key, epoch, n):
     order = batch_order(key, epoch, n)

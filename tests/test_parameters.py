@@ -116,7 +116,7 @@ anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.te
 
 @pytest.mark.parametrize("model", dict.fromkeys(CHAPTER_PARAMETERS.values()))
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_values_are_accepted_or_refused_in_words(model, data):
     """Whatever is thrown at a model, the answer is a valid object or a ParameterError, never another exception."""
     names = st.sampled_from([*model.model_fields, "stranger"])

@@ -154,13 +154,13 @@ plain = st.recursive(
 
 
 @given(plain)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_value_written_on_a_command_line_reads_back(value):
     assert read_value(write_value(value)) == value
 
 
 @given(st.one_of(st.text(max_size=80), st.binary(max_size=80)))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_as_a_sweep_file_are_refused_in_words(tmp_path, content):
     path = tmp_path / "s.yml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
@@ -177,7 +177,7 @@ good = st.sampled_from([1.0, 2, "smoke", "l1", "auto", [10, 20]])
     st.dictionaries(names, st.one_of(plain, st.lists(st.one_of(plain, good), max_size=3)), max_size=3),
     st.dictionaries(names, st.one_of(plain, good), max_size=2),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_grid_is_accepted_or_refused_in_words(chapter, grid, fixed):
     """Whatever is thrown at a sweep, the answer is a checked plan or sentences, never another exception."""
     try:

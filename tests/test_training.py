@@ -85,7 +85,7 @@ def trained_alone(schedule):
 
 
 @given(n=st.integers(1, 70), batch=st.integers(1, 80), loss=st.sampled_from(["l1", "l2"]), epochs=st.integers(0, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_engines_agree(n, batch, loss, epochs):
     ensemble, data = ensemble_and_data(n)
     schedule = Schedule(epochs, batch_size=batch, loss=loss)
