@@ -198,9 +198,9 @@ def test_paper_gets_text_and_stills_on_white(tab, scheme):
 @needs_chromium
 def test_figures_are_as_dark_as_the_page(tab):
     """Of each pair the theme's one is seen, it has loaded, and its paper is the page's background."""
+    show(tab, FIGURES)
     for scheme, other_scheme in (("dark", "light"), ("light", "dark")):
         tab.emulate_media(color_scheme=scheme)
-        show(tab, FIGURES)
         tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=scheme)
         pairs = tab.locator("figure:has(img.on-light)")
         assert pairs.count() >= 3
