@@ -167,12 +167,19 @@ class TestEveryPage:
     def test_weighs_less_than_500_kb_beyond_the_theme(self, tab, html, page):
         """What all pages share and the browser keeps (theme, MathJax) is not counted; text, figures and scripts are."""
         show(tab, page)
-        own = 0
-        for url in {urldefrag(url).url for url in tab.asked if url.startswith("http")}:
-            path = html / unquote(urlparse(url).path).lstrip("/")
-            if path.name.startswith(OWN_FILES) or "_static" not in path.relative_to(html).parts:
-                own += len(gzip.compress(path.read_bytes()))
-        assert own < 500_000
+        figures = {
+            scheme: set(tab.locator(f"img.on-{scheme}").evaluate_all("all => all.map(image => image.src)"))
+            for scheme in ("light", "dark")
+        }
+        asked = {urldefrag(url).url for url in tab.asked if url.startswith("http")}
+        assert not asked & figures["dark"], "a light page fetches dark figures"
+        for scheme, shown in figures.items():
+            own = 0
+            for url in asked - figures["light"] | shown:
+                path = html / unquote(urlparse(url).path).lstrip("/")
+                if path.name.startswith(OWN_FILES) or "_static" not in path.relative_to(html).parts:
+                    own += len(gzip.compress(path.read_bytes()))
+            assert own < 500_000, f"{page} in the {scheme} theme"
 
 
 @needs_chromium

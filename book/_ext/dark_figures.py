@@ -66,7 +66,7 @@ def _size(figure: Path) -> str:
 
 
 def pair_images(app, page, template, context, doctree) -> None:
-    """Put the twin beside each figure of a page; the style sheet shows one of them."""
+    """Put the twin beside each figure of a page; the style sheet shows one of them, and the browser fetches no other."""
     source = {
         copied: Path(app.srcdir, original)
         for original, copied in app.builder.images.items()
@@ -76,7 +76,7 @@ def pair_images(app, page, template, context, doctree) -> None:
         before, path, after = found.groups()
         size = _size(source[f"{path.rsplit('/', 1)[-1]}.svg"])
         return (
-            f'<img class="dark-light on-light" {size} {before}src="{path}.svg"{after}>'
+            f'<img class="dark-light on-light" loading="lazy" {size} {before}src="{path}.svg"{after}>'
             f'<img class="dark-light on-dark" loading="lazy" {size} {before}src="{path}{TWIN}"{after}>'
         )
 
