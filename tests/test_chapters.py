@@ -1,5 +1,6 @@
 """What a re-runner was promised: one chapter, one sweep, the command line; mistakes refused, nothing lost."""
 
+import os
 import re
 import subprocess
 import sys
@@ -251,6 +252,14 @@ def test_plain_papermill_runs_a_chapter_with_parameters(tmp_path):
     assert set(table["seed"]) == {0, 1}
     outputs = [output for cell in nbformat.read(out, as_version=4).cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "stream"], "a progress bar was stored"
+
+
+def test_published_results_are_read_where_own_ones_are_kept_elsewhere(tmp_path, own_results):
+    """FEWERWELLS_RESULTS names a folder without the benchmark that git keeps."""
+    assert os.environ["FEWERWELLS_RESULTS"] == str(own_results)
+    words = [str(NOTEBOOKS["10_engine"]), str(tmp_path / "out.ipynb"), "-p", "profile", "smoke", "--no-progress-bar"]
+    finished = subprocess.run([sys.executable, "-m", "papermill", *words], cwd=ROOT, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
 
 
 @pytest.mark.parametrize(
