@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -53,6 +55,33 @@ def plot_learning_curves(summary: pd.DataFrame, ax: Axes, *, oracle: pd.DataFram
     _wells_axis(ax, sorted(summary["N"].unique()))
     _plain_log_y(ax)
     ax.set_ylabel("L1 error (nM)")
+
+
+def plot_small_multiples(rows: Sequence[Sequence[tuple[str, pd.DataFrame]]]) -> Figure:
+    """A grid of learning curves on common axes with one key below; rows may differ in length.
+
+    Args:
+        rows: for each row its panels: a title and `statistics.geometric_summary` by arm and N (errors in nM).
+    """
+    figure, panels = plt.subplots(
+        len(rows), max(map(len, rows)), figsize=(9.6, 2.3 * len(rows) + 0.8), sharex=True, sharey=True, squeeze=False
+    )
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for height, row in enumerate(rows):
+        for column, (axes, (title, summary)) in enumerate(zip(panels[height], row, strict=False)):
+            axes.set_axis_on()
+            is_oracle = summary["arm"] == "oracle"
+            plot_learning_curves(summary[~is_oracle], axes, oracle=summary[is_oracle])
+            axes.set_title(title, fontsize=9)
+            if column > 0:
+                axes.set_ylabel("")
+            is_lowest = all(len(lower) <= column for lower in rows[height + 1 :])
+            axes.tick_params(labelbottom=is_lowest)
+            if not is_lowest:
+                axes.set_xlabel("")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
 
 
 def plot_answer(summary: pd.DataFrame, ax: Axes) -> None:
