@@ -110,8 +110,9 @@ def results_folder() -> Path:
     return here / "results"
 
 
+@lru_cache
 def provenance() -> dict:
-    """What ran this: versions, platform, digest of the code."""
+    """What ran this: versions, platform, digest of the code; found out once, since every stored piece names it."""
     packages = ("fewerwells", "numpy", "scipy", "torch", "numba")
     return {
         "source": source_digest(),
