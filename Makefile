@@ -13,8 +13,8 @@ READY := $(VENV)/.ready
 export PYTHONUTF8 = 1
 # modules are compiled when first imported: most of what is installed never is
 unexport PYTHONDONTWRITEBYTECODE
-# three processes keep two cores busy: tests wait for kernels, browsers and clusters
-SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+# four processes keep two cores busy: tests wait for kernels, browsers and clusters
+SIDE_BY_SIDE := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: book test course links bench publish clean
 
@@ -24,7 +24,8 @@ book: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests --nbmake --nbmake-timeout=600 notebooks book
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timed" tests --nbmake --nbmake-timeout=600 notebooks book
+	$(BIN)/python -m pytest -m timed tests
 
 course: $(READY)
 	@$(BIN)/fewerwells course build

@@ -12,8 +12,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# What takes longest stands first, so that no process is left alone with it at the end; what is not named comes last.
-# The first part of the pages builds the book, which the other parts find built when their turn comes.
+# What takes longest stands first, so that no process is left alone with it at the end. The first part of the pages
+# builds the book; what else reads the book stands last, so that nobody waits for it.
 LONGEST_FIRST = (
     "pages 1",
     "test_sweeps.py",
@@ -24,10 +24,8 @@ LONGEST_FIRST = (
     "test_claims.py",
     "test_training.py",
     "test_fused_kernel.py",
-    "pages 2",
-    "pages 3",
-    "figures",
 )
+AFTER_THE_BOOK = ("figures", "pages 2", "pages 3", "test_pages.py")
 
 
 def pytest_itemcollected(item):
@@ -37,12 +35,12 @@ def pytest_itemcollected(item):
 
 
 def pytest_collection_modifyitems(items):
-    """Longest first, and the notebooks last. Groups are marked before, since xdist reads them before this is called."""
-    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    """Longest first, readers of the book last. Groups are marked before, since xdist reads them before this is called."""
+    order = [*LONGEST_FIRST, "all others", *AFTER_THE_BOOK]
 
     def rank(item):
-        mark = item.get_closest_marker("xdist_group")
-        return ranks.get(mark.kwargs["name"], len(ranks)) if mark else len(ranks) + 1
+        mark = item.get_closest_marker("xdist_group")  # notebooks have none: each is shared out by itself
+        return order.index(mark.kwargs["name"] if mark and mark.kwargs["name"] in order else "all others")
 
     items.sort(key=rank)
 

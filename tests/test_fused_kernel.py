@@ -300,6 +300,7 @@ def test_progress_counts_every_sample_step():
     assert len(calls) > 1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("how", ["Ctrl-C", "an error in progress"])
 def test_training_can_be_interrupted(how):
     parameters, x, y, keys = make_problem(REFERENCE, 3, 1, 1000, np.float32)
