@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from fewerwells.plots.results import plot_small_multiples
+from fewerwells.plots.style import use_style
 
 ERRORS = {"error": 1.0, "low": 0.9, "high": 1.1, "spread_low": 0.5, "spread_high": 2.0}
 SUMMARY = pd.DataFrame(
@@ -15,19 +16,20 @@ SUMMARY = pd.DataFrame(
 
 @pytest.fixture
 def figure():
-    figure = plot_small_multiples(
-        [[(f"{row}{column}", SUMMARY) for column in range(n)] for row, n in enumerate((3, 1, 2))]
-    )
-    yield figure
+    rows = [[(f"{row}{column}", SUMMARY) for column in range(length)] for row, length in enumerate((3, 1, 2))]
+    with plt.rc_context():
+        use_style()
+        figure = plot_small_multiples(rows)
+        yield figure
     plt.close(figure)
 
 
 def test_each_column_is_labelled_below_its_lowest_panel_and_each_row_at_its_left(figure):
     shown = [axes for axes in figure.axes if axes.axison]
-    assert [axes.get_title() for axes in shown] == ["00", "01", "02", "10", "20", "21"]
-    labelled = [axes.get_title() for axes in shown if axes.xaxis.get_tick_params()["labelbottom"]]
-    assert labelled == [axes.get_title() for axes in shown if axes.get_xlabel()] == ["02", "20", "21"]
-    assert [axes.get_title() for axes in shown if axes.get_ylabel()] == ["00", "10", "20"]
+    assert [axes.get_title("left") for axes in shown] == ["00", "01", "02", "10", "20", "21"]
+    labelled = [axes.get_title("left") for axes in shown if axes.xaxis.get_tick_params()["labelbottom"]]
+    assert labelled == [axes.get_title("left") for axes in shown if axes.get_xlabel()] == ["02", "20", "21"]
+    assert [axes.get_title("left") for axes in shown if axes.get_ylabel()] == ["00", "10", "20"]
 
 
 def test_axes_are_common_and_there_is_one_key(figure):
