@@ -46,7 +46,14 @@ SHARED_OUT = [
 ]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NPM = shutil.which("npm")
-OWN_FILES = ("book.css", "labels.js", "logo.svg", "widgets.css", *(f"{name}.js" for name in _bundle.NAMES))
+OWN_FILES = (
+    "book.css",
+    "first-visit.js",
+    "labels.js",
+    "logo.svg",
+    "widgets.css",
+    *(f"{name}.js" for name in _bundle.NAMES),
+)
 SIZES = {"desktop": (1300, 900), "phone": (390, 844)}
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; on Debian: apt-get install chromium")
@@ -251,6 +258,21 @@ def test_figures_are_as_dark_as_the_page(tab):
                 }"""
             )
             assert corner == page
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_first_visit_is_in_the_readers_theme_from_the_start(browser, address, scheme):
+    with browser.new_context(base_url=address, color_scheme=scheme) as context:
+        tab, asked = context.new_page(), set()
+        tab.on("request", lambda request: asked.add(request.url))
+        tab.goto("/notebooks/2_problem.html", wait_until="networkidle")
+        seen, other = (
+            set(tab.locator(f"img.on-{name}").evaluate_all("all => all.map(image => image.src)"))
+            for name in (scheme, "dark" if scheme == "light" else "light")
+        )
+        assert asked & seen
+        assert not asked & other
 
 
 def test_a_figure_and_its_dark_twin_differ_in_colour_alone(html):
