@@ -177,6 +177,7 @@ class TestMaths:
         expected = torch_training(STUDY_SIZES, parameters, x, y, 40.0, key, epochs=20)
         np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
 
+    @pytest.mark.timed
     def test_a_plate_for_200_epochs_takes_less_than_a_second(self):
         rng = np.random.default_rng(6)
         x, y = rng.uniform(0, 10, 192).tolist(), rng.uniform(0, 40, 192).tolist()
