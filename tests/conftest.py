@@ -1,9 +1,14 @@
 """What all tests share: results go to a folder of their own; tests that run side by side are shared out."""
 
+import contextlib
+import itertools
+import os
 import signal
+import socket
 
 import pytest
 from hypothesis import settings
+from jupyter_client.connect import LocalPortCache
 
 # A shell starts what it runs in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -11,6 +16,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No example is timed: how long one takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Tests that run side by side start many kernels, each on ports that were free a second before. Every process of tests
+# takes them from a range of its own, below those that the system gives to whoever asks.
+FIRST_PORT = 20_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.cycle(range(FIRST_PORT, FIRST_PORT + 1000))
+
+
+def _own_port(cache, ip):
+    for port in _ports:
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind((ip, port))
+            return port
+
+
+LocalPortCache.find_available_port = _own_port
 
 # What takes longest stands first, so that no process is left alone with it at the end. The first part of the pages
 # builds the book; what else reads the book stands last, so that nobody waits for it.

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ import nbformat
 import papermill
 import pytest
 from IPython.display import Markdown
+from jupyter_client.connect import LocalPortCache
 from pybtex.database import parse_file
 from typer.testing import CliRunner
 
 from fewerwells import claims
-from fewerwells.chapters import chapters, project_root, run_chapter
+from fewerwells.chapters import chapters, execute, project_root, run_chapter
 from fewerwells.claims import CLAIMS
 from fewerwells.cli import app
 from fewerwells.course.source import exercise_notebooks
@@ -252,6 +254,22 @@ def test_plain_papermill_runs_a_chapter_with_parameters(tmp_path):
     assert set(table["seed"]) == {0, 1}
     outputs = [output for cell in nbformat.read(out, as_version=4).cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "stream"], "a progress bar was stored"
+
+
+def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path, monkeypatch):
+    free, calls = LocalPortCache.find_available_port, []
+
+    def first_a_taken_one(cache, ip):
+        calls.append(ip)
+        return taken.getsockname()[1] if len(calls) == 1 else free(cache, ip)
+
+    monkeypatch.setattr(LocalPortCache, "find_available_port", first_a_taken_one)
+    cells = [nbformat.v4.new_code_cell("1 + 1")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "in.ipynb")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        execute(tmp_path / "in.ipynb", tmp_path / "out.ipynb", {})
+    assert len(calls) > 5, "one kernel takes five ports"
+    assert nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs[0].data["text/plain"] == "2"
 
 
 def test_published_results_are_read_where_own_ones_are_kept_elsewhere(tmp_path, own_results):

@@ -16,6 +16,10 @@ from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.progress import TERMINAL
 from fewerwells.results import digest, write_whole
 
+# A kernel is told ports that were free, and dies at its start if another process has taken one in between
+# (jupyter_client, issue 487); no cell has run then.
+STARTS = 3
+
 
 def project_root(start: Path | None = None) -> Path:
     """The folder of the book: the nearest one, from `start` upwards, that holds `_toc.yml` and `notebooks`.
@@ -119,16 +123,22 @@ def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool =
     if show_progress and sys.stderr.isatty() and hasattr(os, "ttyname"):  # not on Windows
         os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
     try:
-        notebook = papermill.execute_notebook(
-            str(path),
-            str(unfinished),
-            parameters=parameters,
-            cwd=str(path.parent),
-            kernel_name="python3",
-            progress_bar=False,
-            # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
-            extra_arguments=["--log-level=CRITICAL"],
-        )
+        for starts_left in reversed(range(STARTS)):
+            try:
+                notebook = papermill.execute_notebook(
+                    str(path),
+                    str(unfinished),
+                    parameters=parameters,
+                    cwd=str(path.parent),
+                    kernel_name="python3",
+                    progress_bar=False,
+                    # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
+                    extra_arguments=["--log-level=CRITICAL"],
+                )
+                break
+            except RuntimeError as error:
+                if starts_left == 0 or "died before replying to kernel_info" not in str(error):
+                    raise
         del notebook.metadata["papermill"]  # paths of this machine
         for cell in notebook.cells:
             cell.metadata.pop("papermill", None)
