@@ -15,6 +15,8 @@ export PYTHONUTF8 = 1
 unexport PYTHONDONTWRITEBYTECODE
 # four processes keep two cores busy: tests wait for kernels, browsers and clusters
 SIDE_BY_SIDE := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+# together they have more threads than there are cores: who waits for another thread sleeps instead of keeping a core
+SLEEPY := OMP_WAIT_POLICY=passive OPENBLAS_THREAD_TIMEOUT=8
 
 .PHONY: book test course links bench publish clean
 
@@ -24,7 +26,7 @@ book: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timed" tests --nbmake --nbmake-timeout=600 notebooks book
+	$(SLEEPY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timed" tests --nbmake --nbmake-timeout=600 notebooks book
 	$(BIN)/python -m pytest -m timed tests
 
 course: $(READY)
