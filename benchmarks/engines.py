@@ -29,8 +29,8 @@ from peers import (
     torch_vmap,
 )
 
-from fewerwells.networks import initialise, parameter_count
-from fewerwells.training import fused, reference
+from fewerwells.science.networks import initialise, parameter_count
+from fewerwells.science.training import fused, reference
 
 OUTPUT = Path(__file__).parents[1] / "results" / "benchmark.json"
 MAIN = Work(networks=30, pairs=1000, batch=250)

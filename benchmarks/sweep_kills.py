@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.test_sweeps import CHAPTER, SMOKE, command, find_kernels, untimed, write_book, write_sweep
 
-from fewerwells import points, sweeps
+from fewerwells.running import points, sweeps
 
 
 def descendants(pid: int) -> list[int]:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.test_sweeps import CHAPTER, SMOKE, write_book
 
-from fewerwells import points, sweeps
+from fewerwells.running import points, sweeps
 
 
 def cells_seconds(path: Path) -> float:

@@ -1,6 +1,6 @@
-// Reads cases as JSON from standard input, one object a case, and answers each with what src/fewerwells/widgets/maths.js gives.
+// Reads cases as JSON from standard input, one object a case, and answers each with what src/fewerwells/book/widgets/maths.js gives.
 import { readFileSync } from "node:fs";
-import * as maths from "../src/fewerwells/widgets/maths.js";
+import * as maths from "../src/fewerwells/book/widgets/maths.js";
 
 const answer = {
   circuit: ({ x, circuit }) => maths.circuitOutputs(x, circuit),

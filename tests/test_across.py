@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.across import SYSTEM, across_systems
+from fewerwells.study.across import SYSTEM, across_systems
 
 
 def simulated(rng, n_systems=12, n_seeds=5, centre=-0.5, between=0.4, within=0.2) -> pd.DataFrame:

@@ -7,9 +7,9 @@ import nbformat
 import papermill
 import pytest
 
-from fewerwells import book
-from fewerwells.chapters import project_root
-from fewerwells.claims import CLAIMS
+from fewerwells.book import build as book
+from fewerwells.running.chapters import project_root
+from fewerwells.study.claims import CLAIMS
 
 ROOT = project_root()
 
@@ -83,7 +83,7 @@ FAULTS = {  # what a page holds → what is said of it
     "![plate](_static/logo.svg)": "it has only 'plate'",  # one word
     "([Nobody 1999](references.md#nobody1999))": 'could not find bibtex key "nobody1999"',
     "So it is {claim}`never-said`.": "target not found: never-said",
-    "So it is ([tested](../notebooks/6_verdicts.ipynb#claim-never-said)).": "target not found: never-said",
+    "So it is ([tested](../notebooks/06_verdicts.ipynb#claim-never-said)).": "target not found: never-said",
     "So it is {claim}`cut-75-scratch`.": "target not found: cut-75-scratch",  # this book has no page Verdicts
 }
 
@@ -127,23 +127,23 @@ def test_results_that_a_page_links_to_travel_with_it(small_book):
 
 def test_a_sentence_leads_to_its_claim_and_shows_the_verdict(small_book):
     toc = (small_book / "_toc.yml").read_text()
-    (small_book / "_toc.yml").write_text(toc + "      - file: notebooks/6_verdicts\n")
-    write_chapter(small_book, "'verdicts'", "notebooks/6_verdicts.ipynb")
+    (small_book / "_toc.yml").write_text(toc + "      - file: notebooks/06_verdicts\n")
+    write_chapter(small_book, "'verdicts'", "notebooks/06_verdicts.ipynb")
     (small_book / "book" / "page.md").write_text(
-        "# A page\n\nFewer wells will do ([tested](../notebooks/6_verdicts.ipynb#claim-cut-75-scratch)).\n"
+        "# A page\n\nFewer wells will do ([tested](../notebooks/06_verdicts.ipynb#claim-cut-75-scratch)).\n"
     )
     write_chapter(
         small_book,
         "from IPython.display import Markdown\n"
-        "Markdown('[there](../notebooks/6_verdicts.ipynb#claim-x) [elsewhere](../other.ipynb)')",
+        "Markdown('[there](../notebooks/06_verdicts.ipynb#claim-x) [elsewhere](../other.ipynb)')",
     )
     page, _ = build(small_book)
     text = (page.parent / "book" / "page.html").read_text()
     claim = next(claim for claim in CLAIMS if claim.name == "cut-75-scratch")
     link = re.search(r'<a class="[^"]*claim-verdict[^"]*" href="([^"]+)" title="([^"]+)">(.*?)</a>', text)
-    assert link[1] == "../notebooks/6_verdicts.html#claim-cut-75-scratch"
+    assert link[1] == "../notebooks/06_verdicts.html#claim-cut-75-scratch"
     assert link[2] == f"Tested: {claim.words} It depends on where one looks."
     assert re.sub("<[^>]+>", "", link[3]) == "study: it depends"
     chapter = (page.parent / "book" / "intro.html").read_text()
-    assert 'href="../notebooks/6_verdicts.html#claim-x"' in chapter
+    assert 'href="../notebooks/06_verdicts.html#claim-x"' in chapter
     assert 'href="../other.ipynb"' in chapter, "what is no page of the book is left alone"

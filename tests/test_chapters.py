@@ -15,18 +15,18 @@ from jupyter_client.connect import LocalPortCache
 from pybtex.database import parse_file
 from typer.testing import CliRunner
 
-from fewerwells import claims
-from fewerwells.chapters import chapters, execute, project_root, run_chapter
-from fewerwells.claims import CLAIMS
 from fewerwells.cli import app
 from fewerwells.course.source import exercise_notebooks
-from fewerwells.experiments import check_complete
-from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError, Verdicts
-from fewerwells.results import read_table, row_checksums
+from fewerwells.running.chapters import chapters, execute, project_root, run_chapter
+from fewerwells.running.experiments import check_complete
+from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, Verdicts
+from fewerwells.study import claims
+from fewerwells.study.claims import CLAIMS
+from fewerwells.study.results import read_table, row_checksums
 
 ROOT = project_root(Path(__file__).parent)
 NOTEBOOKS = chapters(ROOT)
-EXPERIMENT = NOTEBOOKS["3_experiment_1"]
+EXPERIMENT = NOTEBOOKS["03_experiment_1"]
 QUICK = {"profile": "smoke", "volumes": [10], "n_seeds": 1}
 
 
@@ -73,12 +73,12 @@ class TestEveryChapter:
 
 RESULT_CHAPTERS = [
     "intro",
-    "3_experiment_1",
-    "4_experiment_2",
-    "5_findings",
-    "6_verdicts",
-    "7_who_else",
-    "8_why_it_works",
+    "03_experiment_1",
+    "04_experiment_2",
+    "05_findings",
+    "06_verdicts",
+    "07_who_else",
+    "08_why_it_works",
 ]
 # Numbers that prose may hold because they define something; every result comes from a cell that computes it.
 DEFINITIONS = {
@@ -216,7 +216,7 @@ class TestVerdictsGate:
     """The cell of the page Verdicts that holds prose to results, run on its own."""
 
     def held(self, settings, judged):
-        cells = nbformat.read(NOTEBOOKS["6_verdicts"], as_version=4).cells
+        cells = nbformat.read(NOTEBOOKS["06_verdicts"], as_version=4).cells
         (gate,) = [cell.source for cell in cells if "check_stated" in cell.source]
         names = {"settings": settings, "tables": self.tables(), "judged": judged, "Verdicts": Verdicts}
         names |= {"claims": claims, "check_complete": check_complete, "Markdown": Markdown}
@@ -328,13 +328,13 @@ class TestCommandLine:
         [
             ("book --profile enormous", "profile is 'enormous'; choose one of smoke, lecture, paper"),
             ("run 9_nothing out.ipynb", "there is no chapter '9_nothing'; choose one of"),
-            ("run 3_experiment_1 out.ipynb -p n_seeds=many", "n_seeds is 'many'"),
-            ("run 3_experiment_1 out.ipynb -p n_seeds", "'n_seeds' is not of the form name=value"),
-            ("run 3_experiment_1 out.ipynb -p noise=1 -p noise=2", "noise was given twice"),
-            ("run 3_experiment_1 out.ipynb -p volumes=[10,", "cannot be read"),
+            ("run 03_experiment_1 out.ipynb -p n_seeds=many", "n_seeds is 'many'"),
+            ("run 03_experiment_1 out.ipynb -p n_seeds", "'n_seeds' is not of the form name=value"),
+            ("run 03_experiment_1 out.ipynb -p noise=1 -p noise=2", "noise was given twice"),
+            ("run 03_experiment_1 out.ipynb -p volumes=[10,", "cannot be read"),
             ("sweep nowhere.yml", "cannot be read as a sweep file"),
             ("status nowhere.yml", "cannot be read as a sweep file"),
-            ("run 3_experiment_1 -p sweep_seeds=3", "there is no parameter sweep_seeds"),
+            ("run 03_experiment_1 -p sweep_seeds=3", "there is no parameter sweep_seeds"),
         ],
     )
     def test_mistakes_end_with_status_2_and_one_sentence(self, words, said, monkeypatch):

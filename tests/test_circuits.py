@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fewerwells import circuits, reactions
+from fewerwells.science import circuits, reactions
 
 concentration = st.floats(0.0, 50.0, allow_subnormal=False)
 positive = st.floats(0.05, 20.0)

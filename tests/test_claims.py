@@ -7,9 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells import experiments, protocol, statistics
-from fewerwells.chapters import project_root
-from fewerwells.claims import (
+from fewerwells.running import experiments
+from fewerwells.running.chapters import project_root
+from fewerwells.running.experiments import check_complete, expected_rows
+from fewerwells.running.parameters import Verdicts
+from fewerwells.science import statistics
+from fewerwells.science.statistics import Estimate
+from fewerwells.study import protocol
+from fewerwells.study.claims import (
     CLAIMS,
     Claim,
     ClaimError,
@@ -24,10 +29,8 @@ from fewerwells.claims import (
     turned_sentences,
     verdict,
 )
-from fewerwells.evaluation import ERROR_COLUMNS
-from fewerwells.experiments import check_complete, expected_rows
-from fewerwells.parameters import Verdicts
-from fewerwells.quantities import (
+from fewerwells.study.evaluation import ERROR_COLUMNS
+from fewerwells.study.quantities import (
     ErrorRatio,
     LargestEquivalence,
     RatioChange,
@@ -37,8 +40,7 @@ from fewerwells.quantities import (
     share_of_oracle,
     smallest,
 )
-from fewerwells.results import InconsistentTables, check_tables, read_table, row_checksums
-from fewerwells.statistics import Estimate
+from fewerwells.study.results import InconsistentTables, check_tables, read_table, row_checksums
 
 ERRORS = list(ERROR_COLUMNS)
 RESULTS = project_root() / "results"

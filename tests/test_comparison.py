@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fewerwells import cli
-from fewerwells.comparison import ESTIMATES, compare, verdict
-from fewerwells.parameters import PUBLISHED, ParameterError
-from fewerwells.results import COLUMNS, write_table
+from fewerwells.running.comparison import ESTIMATES, compare, verdict
+from fewerwells.running.parameters import PUBLISHED, ParameterError
+from fewerwells.study.results import COLUMNS, write_table
 
 CELLS = [(arm, n) for arm in ("transfer", "scratch") for n in (10, 100, 1000)]
 

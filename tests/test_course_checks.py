@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from fewerwells.chapters import project_root
-from fewerwells.circuits import Circuit, reference_circuit, simple_activation
 from fewerwells.course import check, checking, sealing
 from fewerwells.course.small_study import SEEDS
 from fewerwells.course.source import exercise_notebooks, exercises, read, student, tags
-from fewerwells.datasets import BIG, SMALL, Pairs, outside_pairs, synthetic_pairs
-from fewerwells.fitting import fit_many
-from fewerwells.protocol import ARMS, SIMPLE_MODEL, Phase
-from fewerwells.statistics import iqm, resampled_seeds
-from fewerwells.training import Schedule, train
+from fewerwells.running.chapters import project_root
+from fewerwells.science.circuits import Circuit, reference_circuit, simple_activation
+from fewerwells.science.datasets import BIG, SMALL, Pairs, outside_pairs, synthetic_pairs
+from fewerwells.science.fitting import fit_many
+from fewerwells.science.statistics import iqm, resampled_seeds
+from fewerwells.science.training import Schedule, train
+from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Phase
 
 ROOT = project_root(Path(__file__).parent)
 SOURCES = exercise_notebooks(ROOT)
@@ -140,7 +140,7 @@ def half(errors, choosing, judging):
 NAMES = ("batch size", "learning rate", "input scaling")
 
 
-def sweep_file(chapter="3_experiment_1", fixed=(), grid=(), drop=()):
+def sweep_file(chapter="03_experiment_1", fixed=(), grid=(), drop=()):
     """A fair sweep of batch size and learning rate, but for what is said here."""
     fixed = {"profile": "paper", "n_seeds": 10, "volumes": [96, 200, 350, 500]} | dict(fixed)
     grid = {"batch_size": [64, 256], "learning_rate": [3e-4, 1e-3]} | dict(grid)
@@ -440,7 +440,7 @@ WRONG = [
     ("9.2", 1.0, "too wrong"),
     ("9.2", -1.0, "too wrong"),
     ("9.2", 4, "decades"),
-    ("9.3", sweep_file(chapter="4_experiment_2"), "learning curves"),
+    ("9.3", sweep_file(chapter="04_experiment_2"), "learning curves"),
     ("9.3", sweep_file(grid={"loss": ["l1", "l2"]}), "nothing else"),
     ("9.3", sweep_file(drop=["batch_size"]), "meets every value"),
     ("9.3", sweep_file(grid={"batch_size": [256]}), "two values"),
@@ -455,7 +455,7 @@ WRONG = [
     ("9.3", sweep_file(drop=["volumes"], fixed={"n_seeds": 50}), "1000 is the most"),
     ("9.3", "chapter: [", "not YAML"),
     ("9.3", "a sweep", "three parts"),
-    ("9.3", {"chapter": "3_experiment_1"}, "text"),
+    ("9.3", {"chapter": "03_experiment_1"}, "text"),
     ("10.1", {"alone", "one core", "in two halves"}, "remembers"),
     ("10.1", {"alone", "one core", "wells turned round"}, "places"),
     ("10.1", {"alone"}, "not all"),
@@ -564,7 +564,7 @@ def test_another_right_answer_passes(exercise, answer):
 
 
 def test_near_misses_of_two_numbers_are_told_apart(solved):
-    inside, outside = (solved["1_biology"][name] for name in ("error_inside", "error_outside"))
+    inside, outside = (solved["01_biology"][name] for name in ("error_inside", "error_outside"))
     assert "swapped" in check("1.5", [outside, inside]).words
     assert "number 1 is right" in check("1.5", [inside, 9.0]).words
     assert "2 values" in check("1.5", inside).words
@@ -581,7 +581,7 @@ def test_near_misses_of_counted_races_are_told_apart(solved):
 
 
 def test_near_misses_of_rankings_are_told_apart(solved):
-    right = solved["9_sweeps"]["rankings"]
+    right = solved["09_sweeps"]["rankings"]
     inside, outside = right["inside"], right["outside"]
     assert check("9.1", {region: tuple(names) for region, names in right.items()}).right
     assert "Smallest change first" in check("9.1", {"inside": inside[::-1], "outside": outside[::-1]}).words

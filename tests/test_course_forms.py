@@ -23,12 +23,12 @@ from typer.testing import CliRunner
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -e '.[course]'")
 
-from fewerwells.chapters import chapters, project_root
 from fewerwells.cli import app
 from fewerwells.course import build as course
 from fewerwells.course import doctor, launch, lessons, times, wheels
 from fewerwells.course.source import exercise_notebooks, exercises, read, set_up_cell, student, tags
-from fewerwells.parameters import CHAPTER_PARAMETERS
+from fewerwells.running.chapters import chapters, project_root
+from fewerwells.running.parameters import CHAPTER_PARAMETERS
 
 ROOT = project_root(Path(__file__).parent)
 SOURCES = exercise_notebooks(ROOT)
@@ -115,7 +115,7 @@ class TestStudent:
 
     def test_a_chapter_runs_from_the_students_folder(self, box, tmp_path):
         papermill.execute_notebook(
-            str(box / "student" / "notebooks" / "1_biology.ipynb"),
+            str(box / "student" / "notebooks" / "01_biology.ipynb"),
             str(tmp_path / "out.ipynb"),
             parameters={"n_checks": 2, "theta_1": 0.1},
             cwd=str(box / "student" / "notebooks"),
@@ -330,7 +330,7 @@ class TestLaunchers:
     @pytest.mark.parametrize("address", ["https://github.com/some/course", "https://github.com/some/course.git"])
     def test_lead_to_the_notebook_as_the_services_read_them(self, address):
         """By the documented formats: /v2/gh/OWNER/NAME/REF, /github/OWNER/NAME/blob/REF/PATH, git-pull?repo=&urlpath=."""
-        path = "exercises/1_biology_exercises.ipynb"
+        path = "exercises/01_biology_exercises.ipynb"
         row = launch.link_table([path], address).splitlines()[-1]
         binder, colab, hub = (urlsplit(link) for link in re.findall(r"\]\((.*?)\)", row))
         assert binder.path == "/v2/gh/some/course/HEAD"

@@ -10,17 +10,17 @@ from typer.testing import CliRunner
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -e '.[course]'")
 
-from fewerwells.chapters import project_root
 from fewerwells.cli import app
 from fewerwells.course import sandbox
 from fewerwells.course.execution import run_bounded
 from fewerwells.course.grading import grade
 from fewerwells.course.source import exercise_notebooks
-from fewerwells.parameters import ParameterError
+from fewerwells.running.chapters import project_root
+from fewerwells.running.parameters import ParameterError
 from tests.course_samples import hand_in, solutions
 
 ROOT = project_root(Path(__file__).parent)
-CHAPTER = "5_findings"
+CHAPTER = "05_findings"
 RIGHT = solutions(ROOT, CHAPTER)
 needs_landlock = pytest.mark.skipif(sandbox.landlock_version() == 0, reason="this system has no Landlock")
 pytestmark = [
@@ -168,7 +168,7 @@ class TestCommand:
     def test_writes_a_table_of_marks(self, tmp_path, monkeypatch):
         """On a chapter whose answers and checks train networks, inside the sandbox."""
         monkeypatch.chdir(ROOT)
-        hand_in(tmp_path / "in", "ada", ROOT, "2_problem", solutions(ROOT, "2_problem"))
+        hand_in(tmp_path / "in", "ada", ROOT, "02_problem", solutions(ROOT, "02_problem"))
         words = ["course", "grade", str(tmp_path / "in"), "--course", str(tmp_path / "course")]
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, result.output

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fewerwells import coverage
-from fewerwells.statistics import data_equivalence, iqm, paired_ratio
+from fewerwells.science.statistics import data_equivalence, iqm, paired_ratio
+from fewerwells.study import coverage
 
 REPEATS = 120
 # 4 standard errors of a share of 95 % in so many repeats: the test fails by luck once in 30,000 times

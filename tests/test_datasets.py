@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fewerwells.circuits import reference_circuit
-from fewerwells.datasets import (
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import (
     BIG,
     SMALL,
     Pairs,

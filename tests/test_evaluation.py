@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fewerwells.circuits import reference_circuit
-from fewerwells.evaluation import ERROR_COLUMNS, evaluate, l1_errors, sobol_test_points, study_test_points
-from fewerwells.networks import initialise
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.networks import initialise
+from fewerwells.study.evaluation import ERROR_COLUMNS, evaluate, l1_errors, sobol_test_points, study_test_points
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 

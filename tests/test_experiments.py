@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells import experiments
-from fewerwells.circuits import OUTSIDE_FAMILY, reference_circuit
-from fewerwells.experiments import run, runs_folder
-from fewerwells.parameters import Experiment1, Experiment2, validate
-from fewerwells.results import KEY
+from fewerwells.running import experiments
+from fewerwells.running.experiments import run, runs_folder
+from fewerwells.running.parameters import Experiment1, Experiment2, validate
+from fewerwells.science.circuits import OUTSIDE_FAMILY, reference_circuit
+from fewerwells.study.results import KEY
 
 
 def without_timing(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import curve_fit, nnls
 
-from fewerwells import cores, fitting
-from fewerwells.circuits import CIRCUITS, Circuit, hill_family, reference_circuit, simple_activation
-from fewerwells.datasets import BIG, SMALL, Pairs, real_pairs, sobol_inputs, uniform_inputs
-from fewerwells.fitting import FORM_NAMES, FORMS, fit_many, lack_of_fit
+from fewerwells.science import cores, fitting
+from fewerwells.science.circuits import CIRCUITS, Circuit, hill_family, reference_circuit, simple_activation
+from fewerwells.science.datasets import BIG, SMALL, Pairs, real_pairs, sobol_inputs, uniform_inputs
+from fewerwells.science.fitting import FORM_NAMES, FORMS, fit_many, lack_of_fit
 
 SIMPLE = reference_circuit("simple_activation")
 COMPLEX = reference_circuit("n_part_complex", 2.0)

@@ -15,8 +15,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from fewerwells.training import fused
-from fewerwells.training._order import batch_order
+from fewerwells.science.training import fused
+from fewerwells.science.training._order import batch_order
 
 REFERENCE = (2, 10, 10, 10, 10, 10, 2)
 # no hidden layer; rows and columns that do not fill blocks; several blocks of each kind
@@ -326,7 +326,7 @@ def test_training_can_be_interrupted(how):
 SCRIPT = """
 import hashlib, logging, sys
 import numpy as np
-from fewerwells.training import fused
+from fewerwells.science.training import fused
 
 logging.basicConfig(level=logging.INFO, stream=sys.stdout)
 rng = np.random.default_rng(0)

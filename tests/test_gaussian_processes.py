@@ -5,10 +5,10 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
 
-from fewerwells import cores, gaussian_processes
-from fewerwells.circuits import reference_circuit
-from fewerwells.datasets import BIG, Pairs, real_pairs, sobol_inputs
-from fewerwells.gaussian_processes import SMOOTHNESS, fit_gaussian_processes
+from fewerwells.science import cores, gaussian_processes
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import BIG, Pairs, real_pairs, sobol_inputs
+from fewerwells.science.gaussian_processes import SMOOTHNESS, fit_gaussian_processes
 
 COMPLEX = reference_circuit("n_part_complex", 2.0)
 EVERYWHERE = sobol_inputs(BIG, 256)

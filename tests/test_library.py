@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fewerwells.circuits import CIRCUITS, reference_circuit
-from fewerwells.datasets import BIG, real_pairs, sobol_inputs
-from fewerwells.library import MECHANISMS, akaike_weights, average, fit_mechanisms, mechanism_of
+from fewerwells.science.circuits import CIRCUITS, reference_circuit
+from fewerwells.science.datasets import BIG, real_pairs, sobol_inputs
+from fewerwells.science.library import MECHANISMS, akaike_weights, average, fit_mechanisms, mechanism_of
 
 X = sobol_inputs(BIG, 64)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewerwells.networks import STUDY_SIZES, Ensemble, initialise, parameter_count
+from fewerwells.science.networks import STUDY_SIZES, Ensemble, initialise, parameter_count
 
 
 def torch_twin(ensemble: Ensemble, index: int) -> torch.nn.Sequential:

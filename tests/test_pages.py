@@ -26,10 +26,10 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from fewerwells.chapters import project_root
-from fewerwells.circuits import reference_circuit
-from fewerwells.networks import STUDY_SIZES, Ensemble
-from fewerwells.widgets import _bundle, pretrained
+from fewerwells.book.widgets import _bundle, pretrained
+from fewerwells.running.chapters import project_root
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.networks import STUDY_SIZES, Ensemble
 from tests.test_widgets import fresh_network, torch_training, wells
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
@@ -266,7 +266,7 @@ def test_a_first_visit_is_in_the_readers_theme_from_the_start(browser, address, 
     with browser.new_context(base_url=address, color_scheme=scheme) as context:
         tab, asked = context.new_page(), set()
         tab.on("request", lambda request: asked.add(request.url))
-        tab.goto("/notebooks/2_problem.html", wait_until="networkidle")
+        tab.goto("/notebooks/02_problem.html", wait_until="networkidle")
         seen, other = (
             set(tab.locator(f"img.on-{name}").evaluate_all("all => all.map(image => image.src)"))
             for name in (scheme, "dark" if scheme == "light" else "light")
@@ -531,8 +531,8 @@ class TestCircuitExplorer:
 @needs_chromium
 class TestResultsExplorer:
     def test_shows_the_numbers_of_the_table(self, tab, html):
-        from fewerwells.parameters import Experiment1
-        from fewerwells.statistics import geometric_summary
+        from fewerwells.running.parameters import Experiment1
+        from fewerwells.science.statistics import geometric_summary
 
         table = published(Experiment1(profile="smoke"))
         box = figure(tab, "Results explorer")
@@ -573,7 +573,7 @@ class TestResultsExplorer:
 
 def published(parameters):
     """The table that the smoke-size book shows, as its chapters stored it."""
-    from fewerwells.experiments import run
+    from fewerwells.running.experiments import run
 
     before = os.environ.pop("FEWERWELLS_RESULTS", None)
     try:
@@ -586,9 +586,9 @@ def published(parameters):
 
 
 CELLS = (
-    "from fewerwells.widgets import CircuitExplorer, ResultsExplorer, TrainItYourself\ncircuit = CircuitExplorer(); circuit",
+    "from fewerwells.book.widgets import CircuitExplorer, ResultsExplorer, TrainItYourself\ncircuit = CircuitExplorer(); circuit",
     "training = TrainItYourself(wells=48); training",
-    "from fewerwells.experiments import run\nfrom fewerwells.parameters import Experiment1, Experiment2\n"
+    "from fewerwells.running.experiments import run\nfrom fewerwells.running.parameters import Experiment1, Experiment2\n"
     "results = ResultsExplorer.from_tables(*(run(E(profile='smoke')) for E in (Experiment1, Experiment2))); results",
     "print('read:', circuit.point, training.result['epoch'], results.arm)\ntraining.wells = 200",
 )

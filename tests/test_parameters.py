@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewerwells.circuits import CIRCUITS, OUTSIDE_FAMILY
-from fewerwells.parameters import (
+from fewerwells.running.parameters import (
     CHAPTER_PARAMETERS,
     PROFILES,
     Experiment1,
@@ -14,6 +13,7 @@ from fewerwells.parameters import (
     read_parameters,
     validate,
 )
+from fewerwells.science.circuits import CIRCUITS, OUTSIDE_FAMILY
 
 
 def test_paper_is_the_study_at_full_size():

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from fewerwells.circuits import reference_circuit
-from fewerwells.datasets import BIG, SMALL
-from fewerwells.protocol import ARMS, PRETRAINING, Cell, Protocol
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import BIG, SMALL
+from fewerwells.study.protocol import ARMS, PRETRAINING, Cell, Protocol
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 SHORT = Protocol(epochs=10, synthetic_volume=100, oracle_volume=100, sizes=(2, 6, 2))

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewerwells import parameters as models
-from fewerwells.chapters import project_root
-from fewerwells.experiments import check_complete, expected_rows
-from fewerwells.protocol import STUDY_ARMS
-from fewerwells.results import CHECKSUM, COLUMNS, KEY, digest, read_table
+from fewerwells.running import parameters as models
+from fewerwells.running.chapters import project_root
+from fewerwells.running.experiments import check_complete, expected_rows
+from fewerwells.study.protocol import STUDY_ARMS
+from fewerwells.study.results import CHECKSUM, COLUMNS, KEY, digest, read_table
 
 RESULTS = project_root(Path(__file__).parent) / "results"
 PUBLISHED = {name: model() for name, model in models.PUBLISHED.items()}

@@ -4,9 +4,9 @@ import shlex
 
 import pytest
 
-from fewerwells import report
+from fewerwells.book import report
 from fewerwells.cli import _parse
-from fewerwells.parameters import Experiment1, Experiment2, validate
+from fewerwells.running.parameters import Experiment1, Experiment2, validate
 
 
 def command(markdown) -> str:
@@ -25,13 +25,13 @@ def command(markdown) -> str:
 )
 def test_the_command_repeats_the_page(model, chosen):
     settings = validate(chosen, model)
-    shown = report.remake("3_experiment_1", settings, "../results/experiment_1.csv")
+    shown = report.remake("03_experiment_1", settings, "../results/experiment_1.csv")
     words = shlex.split(command(shown))
-    assert words[:3] == ["fewerwells", "run", "3_experiment_1"]
+    assert words[:3] == ["fewerwells", "run", "03_experiment_1"]
     repeated = validate(_parse([word for word in words[3:] if word != "-p"]), model)
     assert repeated == settings.model_copy(update={"table_file": ""})
     assert "[experiment_1.csv](../results/experiment_1.csv)" in shown.data
 
 
 def test_the_published_page_needs_no_parameter():
-    assert command(report.remake("4_experiment_2", Experiment2(), "x.csv")) == "fewerwells run 4_experiment_2"
+    assert command(report.remake("04_experiment_2", Experiment2(), "x.csv")) == "fewerwells run 04_experiment_2"

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from fewerwells.results import (
+from fewerwells.study.results import (
     COLUMNS,
     DamagedTable,
     _statements,

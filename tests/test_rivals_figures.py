@@ -6,10 +6,10 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from fewerwells.parameters import CONTENDERS
-from fewerwells.plots.rivals import arm_colour, plot_against_oracle, plot_arms, plot_systems, plot_winner_map
-from fewerwells.plots.style import WINNER_COLOURS, plain_logarithmic
-from fewerwells.protocol import ARMS
+from fewerwells.book.plots.rivals import arm_colour, plot_against_oracle, plot_arms, plot_systems, plot_winner_map
+from fewerwells.book.plots.style import WINNER_COLOURS, plain_logarithmic
+from fewerwells.running.parameters import CONTENDERS
+from fewerwells.study.protocol import ARMS
 
 
 @pytest.fixture

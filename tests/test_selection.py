@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.selection import harmful, winners, worst_case
+from fewerwells.study.selection import harmful, winners, worst_case
 
 
 def table(errors: dict, n_seeds: int = 20) -> pd.DataFrame:

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from fewerwells.plots.results import plot_small_multiples
-from fewerwells.plots.style import use_style
+from fewerwells.book.plots.results import plot_small_multiples
+from fewerwells.book.plots.style import use_style
 
 ERRORS = {"error": 1.0, "low": 0.9, "high": 1.1, "spread_low": 0.5, "spread_high": 2.0}
 SUMMARY = pd.DataFrame(

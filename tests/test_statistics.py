@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 from scipy.stats import trim_mean
 
-from fewerwells import report
-from fewerwells.claims import verdict
-from fewerwells.report import equivalence_text, number, with_interval
-from fewerwells.statistics import (
+from fewerwells.book import report
+from fewerwells.book.report import equivalence_text, number, with_interval
+from fewerwells.science.statistics import (
     Estimate,
     data_equivalence,
     geometric_summary,
@@ -23,6 +22,7 @@ from fewerwells.statistics import (
     resampled_seeds,
     tail_share,
 )
+from fewerwells.study.claims import verdict
 
 VOLUMES = [10, 20, 50, 100, 200, 500, 1000, 2000]
 

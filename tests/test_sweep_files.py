@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fewerwells import cli
-from fewerwells.chapters import project_root
-from fewerwells.forecast import forecast
-from fewerwells.parameters import CHAPTER_PARAMETERS, ParameterError
-from fewerwells.plain import read_value, write_value
-from fewerwells.points import make_points, states
-from fewerwells.sweep_files import check_sweep, read_sweep
+from fewerwells.running.chapters import project_root
+from fewerwells.running.forecast import forecast
+from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError
+from fewerwells.running.plain import read_value, write_value
+from fewerwells.running.points import make_points, states
+from fewerwells.running.sweep_files import check_sweep, read_sweep
 
 ROOT = project_root(Path(__file__).parent)
-GOOD = "chapter: 3_experiment_1\n"
+GOOD = "chapter: 03_experiment_1\n"
 
 BAD_FILES = [
     ("", 1, "a sweep file holds lines of the form name: value"),
@@ -44,11 +44,11 @@ BAD_FILES = [
     (GOOD + GOOD + "grid: {noise: [1.0]}\n", 2, "'chapter' stands there twice."),
     (GOOD + "grid:\n  noise: [1.0]\n  noise: [2.0]\n", 4, "'noise' stands there twice."),
     ("chapter: 7\ngrid: {noise: [1.0]}\n", 1, "chapter is 7; it must be the name of a chapter."),
-    ("chapter: 3_experiment\ngrid: {noise: [1.0]}\n", 1, "did you mean 3_experiment_1?"),
-    ("chapter: ../3_experiment_1\ngrid: {noise: [1.0]}\n", 1, "there is no chapter '../3_experiment_1'"),
+    ("chapter: 3_experiment\ngrid: {noise: [1.0]}\n", 1, "did you mean 03_experiment_1?"),
+    ("chapter: ../03_experiment_1\ngrid: {noise: [1.0]}\n", 1, "there is no chapter '../03_experiment_1'"),
     ("chapter: /etc/passwd\ngrid: {noise: [1.0]}\n", 1, "there is no chapter '/etc/passwd'"),
-    ("chapter: notebooks/3_experiment_1.ipynb\ngrid: {noise: [1.0]}\n", 1, "there is no chapter"),
-    ("chapter: 9_sweeps\ngrid: {profile: [smoke]}\n", 1, "makes no table of rows; choose one of 3_experiment_1"),
+    ("chapter: notebooks/03_experiment_1.ipynb\ngrid: {noise: [1.0]}\n", 1, "there is no chapter"),
+    ("chapter: 09_sweeps\ngrid: {profile: [smoke]}\n", 1, "makes no table of rows; choose one of 03_experiment_1"),
     (GOOD + "grid:\n  nois: [1.0]\n", 3, "there is no parameter nois; did you mean noise?"),
     (GOOD + "fixed:\n  n_seed: 3\ngrid: {noise: [1.0]}\n", 3, "did you mean n_seeds?"),
     (GOOD + "fixed:\n  volume: 3\ngrid: {noise: [1.0]}\n", 3, "did you mean volumes?"),
@@ -75,7 +75,7 @@ BAD_FILES = [
     (GOOD + "grid:\n  noise: [1.0, 1]\n", 2, "the same point twice: noise = 1 and noise = 1.0."),
     (GOOD + "grid:\n  n_seeds: [50, null]\n", 2, "the same point twice: n_seeds = null and n_seeds = 50."),
     (GOOD + f"grid:\n  noise: {list(range(1000))}\n  first_seed: {list(range(1000))}\n", 2, "has 1,000,000 points"),
-    ("chapter: 4_experiment_2\nfixed: {phosphorylation: false}\ngrid:\n  hill_coefficients: [[1.0], []]\n", 3, "at least one target"),
+    ("chapter: 04_experiment_2\nfixed: {phosphorylation: false}\ngrid:\n  hill_coefficients: [[1.0], []]\n", 3, "at least one target"),
 ]  # fmt: skip
 
 
@@ -131,7 +131,7 @@ words = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=8
 
 def test_the_sweeps_page_shows_the_published_sweep_files():
     """At paper size the page runs what the files say, so that either finds the other's points done."""
-    paper = CHAPTER_PARAMETERS["9_sweeps"]()
+    paper = CHAPTER_PARAMETERS["09_sweeps"]()
     files = {path.stem: read_sweep(path, ROOT) for path in (ROOT / "sweeps").glob("*.yml")}
     assert {name: plan.grid for name, plan in files.items()} == {
         "n_by_noise": {"hill_coefficient": paper.sweep_hill_coefficients, "noise": paper.sweep_noises},
@@ -168,12 +168,12 @@ def test_any_bytes_as_a_sweep_file_are_refused_in_words(tmp_path, content):
         read_sweep(path, ROOT)
 
 
-names = st.sampled_from([*CHAPTER_PARAMETERS["3_experiment_1"].model_fields, "nois", "", "../x"])
+names = st.sampled_from([*CHAPTER_PARAMETERS["03_experiment_1"].model_fields, "nois", "", "../x"])
 good = st.sampled_from([1.0, 2, "smoke", "l1", "auto", [10, 20]])
 
 
 @given(
-    st.sampled_from(["3_experiment_1", "4_experiment_2", "5_findings", "x"]),
+    st.sampled_from(["03_experiment_1", "04_experiment_2", "05_findings", "x"]),
     st.dictionaries(names, st.one_of(plain, st.lists(st.one_of(plain, good), max_size=3)), max_size=3),
     st.dictionaries(names, st.one_of(plain, good), max_size=2),
 )
@@ -202,7 +202,7 @@ def test_a_dry_run_counts_what_would_be_trained_and_runs_nothing(own_results, mo
     path = own_results.with_name("one.yml")
     path.write_text(GOOD + "fixed: {profile: smoke}\ngrid: {noise: [1.0, 2.0]}\n")
     said = CliRunner().invoke(cli.app, ["sweep", str(path), "--dry-run"]).output
-    assert "3_experiment_1: 2 points, 0 of them done" in said
+    assert "03_experiment_1: 2 points, 0 of them done" in said
     assert "missing  noise = 2.0: " in said
     assert re.search("This machine trains .* million sample-steps a second: about ", said)
     assert not own_results.exists()
@@ -210,16 +210,16 @@ def test_a_dry_run_counts_what_would_be_trained_and_runs_nothing(own_results, mo
 
 BAD_COMMANDS = [
     ("run 9_nothing", "there is no chapter '9_nothing'"),
-    ("run 3_experiment_1 -p n_seeds", "'n_seeds' is not of the form name=value"),
-    ("run 3_experiment_1 -p =3", "'=3' is not of the form name=value"),
-    ("run 3_experiment_1 -p n_seeds=many", "n_seeds is 'many'; it must be a valid integer"),
-    ("run 3_experiment_1 -p n_seeds=0", "n_seeds is 0"),
-    ("run 3_experiment_1 -p n_seed=3", "did you mean n_seeds?"),
-    ("run 3_experiment_1 -p noise=1 -p noise=2", "noise was given twice"),
-    ("run 3_experiment_1 -p volumes=[10,", "cannot be read"),
-    ("run 3_experiment_1 -p volumes=*a", "cannot be read"),
-    ("run 3_experiment_1 -p engine=!!python/name:os.system", "cannot be read"),
-    ("run 2_problem -p volumes=[10]", "there is no parameter volumes"),
+    ("run 03_experiment_1 -p n_seeds", "'n_seeds' is not of the form name=value"),
+    ("run 03_experiment_1 -p =3", "'=3' is not of the form name=value"),
+    ("run 03_experiment_1 -p n_seeds=many", "n_seeds is 'many'; it must be a valid integer"),
+    ("run 03_experiment_1 -p n_seeds=0", "n_seeds is 0"),
+    ("run 03_experiment_1 -p n_seed=3", "did you mean n_seeds?"),
+    ("run 03_experiment_1 -p noise=1 -p noise=2", "noise was given twice"),
+    ("run 03_experiment_1 -p volumes=[10,", "cannot be read"),
+    ("run 03_experiment_1 -p volumes=*a", "cannot be read"),
+    ("run 03_experiment_1 -p engine=!!python/name:os.system", "cannot be read"),
+    ("run 02_problem -p volumes=[10]", "there is no parameter volumes"),
     ("status nowhere.yml", "cannot be read as a sweep file: No such file"),
     ("sweep .", "cannot be read as a sweep file: Is a directory"),
     ("sweep sweeps/n_by_noise.yml --workers 0", "workers is 0; it must be at least 1"),

@@ -17,16 +17,17 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fewerwells import cli, points, sweeps
-from fewerwells.chapters import project_root
-from fewerwells.cores import _try_to_lease, leased_cores, usable_cores
-from fewerwells.parameters import ParameterError
-from fewerwells.points import make_points, read_record, run_point, states, survey
-from fewerwells.results import COLUMNS
-from fewerwells.sweep_files import check_sweep
+from fewerwells import cli
+from fewerwells.running import points, sweeps
+from fewerwells.running.chapters import project_root
+from fewerwells.running.parameters import ParameterError
+from fewerwells.running.points import make_points, read_record, run_point, states, survey
+from fewerwells.running.sweep_files import check_sweep
+from fewerwells.science.cores import _try_to_lease, leased_cores, usable_cores
+from fewerwells.study.results import COLUMNS
 
 ROOT = project_root(Path(__file__).parent)
-CHAPTER = "3_experiment_1"
+CHAPTER = "03_experiment_1"
 
 # A stand-in for a chapter: it writes a table that depends on its parameters alone, except for the column of seconds, and
 # does what a test asks for through files in its folder. It takes a second instead of many, most of which would go into
@@ -228,7 +229,7 @@ class TestCores:
     @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
     def test_a_lease_waits_for_a_free_core_and_ends_with_its_holder(self):
         all_cores = usable_cores()
-        code = "import time\nfrom fewerwells.cores import *\nwith leased_cores(999): print('in', flush=True); time.sleep(60)"
+        code = "import time\nfrom fewerwells.science.cores import *\nwith leased_cores(999): print('in', flush=True); time.sleep(60)"
         holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         try:
             assert holder.stdout.readline() == "in\n"

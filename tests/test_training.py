@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewerwells.circuits import reference_circuit
-from fewerwells.datasets import Pairs, real_pairs
-from fewerwells.networks import Ensemble, initialise
-from fewerwells.training import Schedule, choose_engine, reference, train
-from fewerwells.training._order import batch_order
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import Pairs, real_pairs
+from fewerwells.science.networks import Ensemble, initialise
+from fewerwells.science.training import Schedule, choose_engine, reference, train
+from fewerwells.science.training._order import batch_order
 from tests.test_networks import torch_twin
 
 ENGINES = ("reference", "fused")

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fewerwells import evaluation, trials
-from fewerwells.circuits import reference_circuit
-from fewerwells.datasets import (
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import (
     BIG,
     SMALL,
     outside_pairs,
@@ -18,10 +17,11 @@ from fewerwells.datasets import (
     swapped_pairs,
     synthetic_pairs,
 )
-from fewerwells.networks import initialise
-from fewerwells.protocol import ARMS, SIMPLE_MODEL, Cell, Protocol
-from fewerwells.training import Schedule, train
-from fewerwells.trials import batch_order_keys, pretrain, run_cell
+from fewerwells.science.networks import initialise
+from fewerwells.science.training import Schedule, train
+from fewerwells.study import evaluation, trials
+from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Cell, Protocol
+from fewerwells.study.trials import batch_order_keys, pretrain, run_cell
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 SHORT = Protocol(epochs=10, synthetic_volume=100, oracle_volume=100)

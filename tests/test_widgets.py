@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 import torch
 
-from fewerwells.circuits import hill_family, simple_activation
-from fewerwells.datasets import BIG, sobol_inputs
-from fewerwells.evaluation import REGIONS
-from fewerwells.networks import STUDY_SIZES, Ensemble, parameter_count
-from fewerwells.plots.style import PALETTE
-from fewerwells.protocol import Protocol
-from fewerwells.statistics import geometric_summary
-from fewerwells.training import reference
-from fewerwells.training._order import batch_order
-from fewerwells.widgets import TrainItYourself, _bundle, pretrained
-from fewerwells.widgets.summary import summarise
+from fewerwells.book.plots.style import PALETTE
+from fewerwells.book.widgets import TrainItYourself, _bundle, pretrained
+from fewerwells.book.widgets.summary import summarise
+from fewerwells.science.circuits import hill_family, simple_activation
+from fewerwells.science.datasets import BIG, sobol_inputs
+from fewerwells.science.networks import STUDY_SIZES, Ensemble, parameter_count
+from fewerwells.science.statistics import geometric_summary
+from fewerwells.science.training import reference
+from fewerwells.science.training._order import batch_order
+from fewerwells.study.evaluation import REGIONS
+from fewerwells.study.protocol import Protocol
 
 RUNNER = Path(__file__).parent / "maths_cases.mjs"
 NODE = shutil.which("node")

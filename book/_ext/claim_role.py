@@ -12,9 +12,9 @@ import re
 from docutils import nodes
 from sphinx.roles import XRefRole
 
-from fewerwells.claims import CLAIMS, VERDICTS
+from fewerwells.study.claims import CLAIMS, VERDICTS
 
-PAGE = "notebooks/6_verdicts"
+PAGE = "notebooks/06_verdicts"
 CHAPTER_LINK = re.compile(r'href="(?P<path>[\w./-]+)\.ipynb(?P<anchor>#[\w-]+)?"')
 _CLAIMS = {claim.name: claim for claim in CLAIMS}
 

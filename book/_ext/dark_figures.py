@@ -8,7 +8,7 @@ in a heat map, has colours of its own (`plots.style.ON_PICTURE`) and stays as it
 import re
 from pathlib import Path
 
-from fewerwells.plots.style import ON_PICTURE, PALETTE
+from fewerwells.book.plots.style import ON_PICTURE, PALETTE
 
 IMAGE = re.compile(r'<img ((?:[^>]*? )?)src="([^"]*_images/[^"/]+)\.svg"([^>]*)>')
 COLOUR = re.compile(r"\b(fill|stroke): (#[0-9a-f]{6})\b")

@@ -1,14 +1,14 @@
 """Sphinx extension: what a chapter writes as plain Markdown links becomes the book's own citations and claims.
 
 In JupyterLab and on GitHub a chapter is read as it is written, so it says ([Sobol' 1967](../book/references.md#sobol1967)),
-and ([tested](6_verdicts.ipynb#claim-cut-75-scratch)) where a sentence is tied to its test. Here these turn into the roles
+and ([tested](06_verdicts.ipynb#claim-cut-75-scratch)) where a sentence is tied to its test. Here these turn into the roles
 cite:p (cite:t without parentheses) and claim, which refuse a reference or a claim that does not exist and name the verdict.
 """
 
 import re
 
 _TESTED = re.compile(
-    r"\(\[tested\]\((?:\.\./notebooks/)?6_verdicts\.ipynb#claim-(?P<name>[\w-]+)\)\)"
+    r"\(\[tested\]\((?:\.\./notebooks/)?06_verdicts\.ipynb#claim-(?P<name>[\w-]+)\)\)"
 )
 _SOURCE = r"\[[^\[\]]+\]\((?:\.\./book/)?references\.md#(?P<key>[\w-]+)\)"
 _CITED = re.compile(

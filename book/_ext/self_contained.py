@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sphinx.util.fileutil import copy_asset
 
-from fewerwells.widgets import _bundle
+from fewerwells.book.widgets import _bundle
 
 RENDERER = "tex-chtml.js"
 FONTS = "output/chtml/fonts/woff-v2"

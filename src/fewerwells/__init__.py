@@ -1,8 +1,16 @@
 """Fewer Wells: how many wells of a plate can a simulation replace?
 
-The rooms of the house, in the order in which they import one another: `circuits`, `reactions`, `datasets`,
-`networks`, `training`, `protocol`, `evaluation`, `results`, `parameters`, `experiments`, `statistics`, `plots`; the
-rivals `fitting` and `gaussian_processes`; and for reruns `chapters`, `points`, `sweeps`, `comparison`.
+Five rooms; each imports only those below it:
+
+    course    exercises, checks, forms, slides, grading
+    book      sentences, plots, widgets, the build
+    running   profiles, chapters, stored pieces, sweeps, comparison
+    study     protocol, trials, the table, quantities, claims
+    science   circuits, wells, networks, fits, statistics
+
+`fewerwells.cli` is the command. A number's way: `science` (system, wells, learner) → `study.trials` and
+`study.evaluation` → the table (`running.experiments` stores it) → `science.statistics` → `study.claims` or
+`book.plots` → the chapter.
 """
 
 from importlib.metadata import version

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from fewerwells.course.commands import app as course
-from fewerwells.parameters import PROFILES, ParameterError
-from fewerwells.plain import read_value
+from fewerwells.running.parameters import PROFILES, ParameterError
+from fewerwells.running.plain import read_value
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,8 +56,8 @@ def book(
     """
     from papermill.exceptions import PapermillExecutionError
 
-    from fewerwells.book import BuildError, build
-    from fewerwells.chapters import project_root
+    from fewerwells.book.build import BuildError, build
+    from fewerwells.running.chapters import project_root
 
     try:
         if profile not in PROFILES:
@@ -79,12 +79,12 @@ def publish() -> None:
 
     What `fewerwells book` has computed before is read back; what is missing is trained.
     """
-    from fewerwells.chapters import project_root
-    from fewerwells.experiments import run as run_design
-    from fewerwells.parameters import PUBLISHED, Experiment1
-    from fewerwells.plots.results import save_answer
-    from fewerwells.results import write_table
-    from fewerwells.statistics import geometric_summary
+    from fewerwells.book.plots.results import save_answer
+    from fewerwells.running.chapters import project_root
+    from fewerwells.running.experiments import run as run_design
+    from fewerwells.running.parameters import PUBLISHED, Experiment1
+    from fewerwells.science.statistics import geometric_summary
+    from fewerwells.study.results import write_table
 
     folder = project_root() / "results"
     for name, model in PUBLISHED.items():
@@ -124,7 +124,7 @@ def _parse(assignments: list[str]) -> dict:
 
 @app.command()
 def run(
-    chapter: Annotated[str, typer.Argument(help="The chapter, for example 3_experiment_1.")],
+    chapter: Annotated[str, typer.Argument(help="The chapter, for example 03_experiment_1.")],
     output: Annotated[Path | None, typer.Argument(help="Also put the executed notebook here.")] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="name=value, as often as needed.")
@@ -135,14 +135,14 @@ def run(
     The executed notebook, its rows and a record of what made them are kept under results/runs; the same run is not
     run twice.
 
-    Example: fewerwells run 3_experiment_1 -p hill_coefficient=3 -p n_seeds=5
+    Example: fewerwells run 03_experiment_1 -p hill_coefficient=3 -p n_seeds=5
     """
     from papermill.exceptions import PapermillExecutionError
 
-    from fewerwells.chapters import chapter_path, check_parameters, project_root
-    from fewerwells.points import NOTEBOOK, ROWS, make_points, run_point
-    from fewerwells.results import read_table, write_table, write_whole
-    from fewerwells.sweeps import StorageError, check_storage
+    from fewerwells.running.chapters import chapter_path, check_parameters, project_root
+    from fewerwells.running.points import NOTEBOOK, ROWS, make_points, run_point
+    from fewerwells.running.sweeps import StorageError, check_storage
+    from fewerwells.study.results import read_table, write_table, write_whole
 
     try:
         parameters = _parse(parameter or [])
@@ -189,8 +189,8 @@ def sweep(
 
     Example: fewerwells sweep sweeps/n_by_noise.yml --dry-run
     """
-    from fewerwells.sweep_files import read_sweep
-    from fewerwells.sweeps import StorageError, SweepFailed, check_workers, run_sweep_file
+    from fewerwells.running.sweep_files import read_sweep
+    from fewerwells.running.sweeps import StorageError, SweepFailed, check_workers, run_sweep_file
 
     try:
         plan = read_sweep(file)
@@ -212,10 +212,10 @@ def sweep(
 
 
 def _tell_cost(plan, workers: int | None, threads: int | None, scheduler: str | None) -> None:
-    from fewerwells.forecast import forecast
-    from fewerwells.plain import write_value
-    from fewerwells.points import make_points, states
-    from fewerwells.sweeps import check_workers
+    from fewerwells.running.forecast import forecast
+    from fewerwells.running.plain import write_value
+    from fewerwells.running.points import make_points, states
+    from fewerwells.running.sweeps import check_workers
 
     points = make_points(plan.chapter, plan.points)
     missing = [(point, state) for point, state in zip(points, states(points), strict=True) if state != "done"]
@@ -247,10 +247,10 @@ def status(
 
     Example: fewerwells status sweeps/n_by_noise.yml
     """
-    from fewerwells.chapters import chapters, project_root
-    from fewerwells.plain import write_value
-    from fewerwells.points import make_points, states, survey
-    from fewerwells.sweep_files import read_sweep
+    from fewerwells.running.chapters import chapters, project_root
+    from fewerwells.running.plain import write_value
+    from fewerwells.running.points import make_points, states, survey
+    from fewerwells.running.sweep_files import read_sweep
 
     try:
         if file is None:
@@ -282,10 +282,10 @@ def compare(
 
     Example: fewerwells compare results/runs/sweeps/n_by_noise.csv
     """
-    from fewerwells.chapters import project_root
-    from fewerwells.comparison import compare as judge
-    from fewerwells.comparison import read_published, read_rerun, verdict
-    from fewerwells.report import number
+    from fewerwells.book.report import number
+    from fewerwells.running.chapters import project_root
+    from fewerwells.running.comparison import compare as judge
+    from fewerwells.running.comparison import read_published, read_rerun, verdict
 
     try:
         judged = judge(read_rerun(table), read_published(project_root() / "results"))
@@ -313,8 +313,8 @@ def clean(
 
     Example: fewerwells clean --dry-run
     """
-    from fewerwells.chapters import chapters, project_root
-    from fewerwells.points import remove, survey
+    from fewerwells.running.chapters import chapters, project_root
+    from fewerwells.running.points import remove, survey
 
     try:
         known = chapters(project_root())

@@ -11,10 +11,10 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from fewerwells.book import run_chapters
-from fewerwells.chapters import chapters
+from fewerwells.book.build import run_chapters
 from fewerwells.course import launch, lessons, slides
 from fewerwells.course.source import FOLDER, exercise_notebooks, read, student, student_chapter, teacher
+from fewerwells.running.chapters import chapters
 
 ROLES = ("student", "teacher")
 _PAGES = ("glossary.md", "notation.md", "students.md", "rerun.md", "cite.md", "references.md", "references.bib")

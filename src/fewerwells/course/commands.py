@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fewerwells.parameters import PROFILES, ParameterError
+from fewerwells.running.parameters import PROFILES, ParameterError
 
 app = typer.Typer(no_args_is_help=True, help="Make the course from the book, and grade what comes back.")
 
@@ -20,7 +20,7 @@ def _stop(sentence: str, status: int) -> typer.Exit:
 
 
 def _root() -> Path:
-    from fewerwells.chapters import project_root
+    from fewerwells.running.chapters import project_root
 
     try:
         return project_root()
@@ -81,7 +81,7 @@ def wheels(
 
 @app.command()
 def grade(
-    folder: Annotated[Path, typer.Argument(help="Submissions: FOLDER/STUDENT/3_experiment_1_exercises.ipynb.")],
+    folder: Annotated[Path, typer.Argument(help="Submissions: FOLDER/STUDENT/03_experiment_1_exercises.ipynb.")],
     marks: Annotated[
         Path | None, typer.Option(help="The table of marks to write; FOLDER/marks.csv by default.")
     ] = None,

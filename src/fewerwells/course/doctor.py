@@ -70,10 +70,10 @@ def _trains() -> tuple[bool, str]:
     """Whether a network can be trained; the first time this compiles the engine."""
     started = time.perf_counter()
     try:
-        from fewerwells.circuits import reference_circuit
-        from fewerwells.datasets import real_pairs
-        from fewerwells.networks import STUDY_SIZES, initialise
-        from fewerwells.training import Schedule, train
+        from fewerwells.science.circuits import reference_circuit
+        from fewerwells.science.datasets import real_pairs
+        from fewerwells.science.networks import STUDY_SIZES, initialise
+        from fewerwells.science.training import Schedule, train
 
         data = [real_pairs(reference_circuit("n_part_complex"), 96, 0)]
         train(initialise(STUDY_SIZES, [0], output_scale=40.0), data, Schedule(10), keys=[0])

@@ -29,7 +29,7 @@ from traitlets.config import Config
 
 from fewerwells.course.execution import CELL_SECONDS, NOTEBOOK_SECONDS, run_bounded
 from fewerwells.course.source import SUFFIX, assignment, exercise_notebooks, read
-from fewerwells.parameters import ParameterError
+from fewerwells.running.parameters import ParameterError
 
 
 class SandboxedExecute(NbGraderPreprocessor):

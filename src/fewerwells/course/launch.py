@@ -7,8 +7,8 @@ from urllib.parse import quote, urlsplit
 
 import yaml
 
-from fewerwells.chapters import chapters
 from fewerwells.course.source import exercise_notebooks
+from fewerwells.running.chapters import chapters
 
 BINDER = "https://mybinder.org/v2/{host}/{name}/HEAD?urlpath=lab/tree/{path}"
 COLAB = "https://colab.research.google.com/github/{name}/blob/HEAD/{path}"

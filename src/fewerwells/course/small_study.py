@@ -10,12 +10,12 @@ from functools import cache
 
 import numpy as np
 
-from fewerwells.circuits import Circuit
-from fewerwells.datasets import BIG, SMALL, sobol_inputs
-from fewerwells.evaluation import l1_errors
-from fewerwells.networks import Ensemble
-from fewerwells.protocol import Cell, Protocol
-from fewerwells.trials import pretrain, run_cell
+from fewerwells.science.circuits import Circuit
+from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
+from fewerwells.science.networks import Ensemble
+from fewerwells.study.evaluation import l1_errors
+from fewerwells.study.protocol import Cell, Protocol
+from fewerwells.study.trials import pretrain, run_cell
 
 PROTOCOL = Protocol(epochs=1000, synthetic_volume=4000)
 SEEDS = [0, 1, 2, 3, 4]

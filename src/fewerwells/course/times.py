@@ -7,10 +7,10 @@ import math
 import re
 from pathlib import Path
 
-from fewerwells.chapters import chapters
+from fewerwells.book.report import number
 from fewerwells.course.source import read
-from fewerwells.parameters import PROFILES
-from fewerwells.report import number
+from fewerwells.running.chapters import chapters
+from fewerwells.running.parameters import PROFILES
 
 WORDS_A_MINUTE = 200
 # the sentence of a chapter's opening that the build replaces; in the file of a notebook a line ends with \n or a quote

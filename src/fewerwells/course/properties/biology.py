@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewerwells.circuits import (
+from fewerwells.course.properties import NotYet, checks, function, number, pair
+from fewerwells.science.circuits import (
     REFERENCE_ETA,
     REFERENCE_THETA,
     hill_family,
@@ -12,9 +13,8 @@ from fewerwells.circuits import (
     phosphorylation_cycle,
     simple_activation,
 )
-from fewerwells.course.properties import NotYet, checks, function, number, pair
-from fewerwells.datasets import BIG, SMALL, sobol_inputs
-from fewerwells.evaluation import l1_errors
+from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
+from fewerwells.study.evaluation import l1_errors
 
 
 @checks("1.1")

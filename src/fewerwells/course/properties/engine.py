@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from fewerwells.circuits import reference_circuit
 from fewerwells.course.properties import NotYet, checks, function
-from fewerwells.datasets import Pairs, real_pairs
-from fewerwells.networks import STUDY_SIZES, initialise
-from fewerwells.training import Schedule, train
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import Pairs, real_pairs
+from fewerwells.science.networks import STUDY_SIZES, initialise
+from fewerwells.science.training import Schedule, train
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 SEEDS = list(range(6))

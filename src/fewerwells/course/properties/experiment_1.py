@@ -6,13 +6,13 @@ from functools import cache
 
 import numpy as np
 
-from fewerwells.circuits import reference_circuit
 from fewerwells.course.properties import NotYet, checks, function, number
 from fewerwells.course.small_study import SEEDS, errors, pretrained_networks
-from fewerwells.datasets import real_pairs
-from fewerwells.networks import Ensemble
-from fewerwells.protocol import SIMPLE_MODEL
-from fewerwells.training import Schedule, train
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import real_pairs
+from fewerwells.science.networks import Ensemble
+from fewerwells.science.training import Schedule, train
+from fewerwells.study.protocol import SIMPLE_MODEL
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 WELLS = 96

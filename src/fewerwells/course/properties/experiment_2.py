@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewerwells.circuits import (
+from fewerwells.course.properties import NotYet, checks, function, number
+from fewerwells.course.small_study import errors, train_arm
+from fewerwells.science.circuits import (
     REFERENCE_ETA,
     REFERENCE_THETA,
     REFERENCE_Y_TOT,
@@ -12,11 +14,9 @@ from fewerwells.circuits import (
     hill_family,
     phosphorylation_cycle,
 )
-from fewerwells.course.properties import NotYet, checks, function, number
-from fewerwells.course.small_study import errors, train_arm
-from fewerwells.datasets import BIG, SMALL, sobol_inputs
-from fewerwells.evaluation import l1_errors
-from fewerwells.protocol import ARMS, SIMPLE_MODEL, Phase
+from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
+from fewerwells.study.evaluation import l1_errors
+from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Phase
 
 
 @checks("4.2")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from fewerwells.claims import verdict as published
 from fewerwells.course.properties import NotYet, checks, function
-from fewerwells.statistics import Estimate
+from fewerwells.science.statistics import Estimate
+from fewerwells.study.claims import verdict as published
 
 # interval, range in which the sentence is true
 CASES = [

@@ -6,12 +6,12 @@ from functools import cache
 
 import numpy as np
 
-from fewerwells.circuits import reference_circuit
 from fewerwells.course.properties import NotYet, checks, function, pair
 from fewerwells.course.small_study import errors, train_arm
-from fewerwells.datasets import SMALL, Pairs, random_stream
-from fewerwells.networks import STUDY_SIZES, initialise
-from fewerwells.training import Schedule, train
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import SMALL, Pairs, random_stream
+from fewerwells.science.networks import STUDY_SIZES, initialise
+from fewerwells.science.training import Schedule, train
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 

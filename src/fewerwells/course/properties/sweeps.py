@@ -9,13 +9,13 @@ from functools import cache
 import numpy as np
 import yaml
 
-from fewerwells.circuits import reference_circuit
 from fewerwells.course.properties import NotYet, checks, number
 from fewerwells.course.small_study import PROTOCOL, SEEDS, errors, train_arm
-from fewerwells.parameters import Experiment1, problems
-from fewerwells.plain import PlainLoader
-from fewerwells.protocol import SIMPLE_MODEL, Cell, Protocol
-from fewerwells.trials import pretrain, run_cell
+from fewerwells.running.parameters import Experiment1, problems
+from fewerwells.running.plain import PlainLoader
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.study.protocol import SIMPLE_MODEL, Cell, Protocol
+from fewerwells.study.trials import pretrain, run_cell
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 PLATE = 96
@@ -107,7 +107,7 @@ def fair_sweep(answer) -> None:
     if not isinstance(content, dict) or set(content) != {"chapter", "fixed", "grid"}:
         raise NotYet("A sweep file has three parts: chapter, fixed and grid. Compare with the one in the chapter.")
     fixed, grid = content["fixed"], content["grid"]
-    if content["chapter"] != "3_experiment_1":
+    if content["chapter"] != "03_experiment_1":
         raise NotYet("Which chapter trains the learning curves from which k is read? Its name has a number in front.")
     if not isinstance(fixed, dict) or not isinstance(grid, dict):
         raise NotYet("Under fixed and grid stand lines of the form name: value, moved in by two spaces.")

@@ -7,13 +7,13 @@ from functools import cache
 
 import numpy as np
 
-from fewerwells.circuits import reference_circuit
+from fewerwells.book.widgets import pretrained
+from fewerwells.book.widgets.race import race
 from fewerwells.course.properties import NotYet, checks, function, number, pair
 from fewerwells.course.small_study import errors
-from fewerwells.datasets import SMALL, Pairs, random_stream, real_pairs
-from fewerwells.training import Schedule, train
-from fewerwells.widgets import pretrained
-from fewerwells.widgets.race import race
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import SMALL, Pairs, random_stream, real_pairs
+from fewerwells.science.training import Schedule, train
 
 TARGET = reference_circuit("n_part_complex", 4.0)
 RACES = 20

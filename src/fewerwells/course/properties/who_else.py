@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from fewerwells.circuits import reference_circuit
 from fewerwells.course.properties import NotYet, checks, function, number
-from fewerwells.datasets import BIG, SMALL, Pairs, random_stream, real_pairs
-from fewerwells.fitting import fit_many, lack_of_fit
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import BIG, SMALL, Pairs, random_stream, real_pairs
+from fewerwells.science.fitting import fit_many, lack_of_fit
 
 
 def _errors_with_luck() -> np.ndarray:

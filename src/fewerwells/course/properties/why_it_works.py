@@ -7,13 +7,13 @@ from math import ceil
 
 import numpy as np
 
-from fewerwells.circuits import Circuit, reference_circuit
 from fewerwells.course.properties import NotYet, checks, function, number
 from fewerwells.course.small_study import SEEDS, errors, pretrained_networks
-from fewerwells.datasets import Pairs, outside_pairs, real_pairs
-from fewerwells.networks import Ensemble
-from fewerwells.protocol import ARMS, SIMPLE_MODEL, Protocol
-from fewerwells.training import Schedule, train
+from fewerwells.science.circuits import Circuit, reference_circuit
+from fewerwells.science.datasets import Pairs, outside_pairs, real_pairs
+from fewerwells.science.networks import Ensemble
+from fewerwells.science.training import Schedule, train
+from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Protocol
 
 # wells, the protocol that transfer keeps to
 PLANS = [

@@ -1,0 +1,160 @@
+"""Build the book: run the chapters that are missing or stale, then let Jupyter Book render them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Collection
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from fewerwells.course.launch import BUTTONS
+from fewerwells.course.source import exercise_notebooks
+from fewerwells.running.chapters import chapter_digest, chapters, execute, run_chapter
+from fewerwells.study.results import digest
+
+# Jupyter Book of this environment, whatever is first on the PATH.
+_JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+
+
+class BuildError(RuntimeError):
+    """Jupyter Book refused to render; the message says where to look."""
+
+
+def run_chapters(
+    root: Path, profile: str, say: Callable[[str], None], only: Collection[str] | None = None
+) -> dict[Path, Path]:
+    """Execute every chapter whose stored run is missing or stale.
+
+    A stored run is known by the digest of its notebook, the package and its parameters, and so is a run whose
+    notebook was damaged: it no longer parses and is run again.
+
+    Args:
+        root: the project's folder.
+        profile: "smoke", "lecture" or "paper".
+        say: called with one line at a time.
+        only: names of the chapters to run; all by default.
+
+    Returns:
+        The executed notebook of each chapter, by the chapter's path inside the book.
+    """
+    parameters = {} if profile == "paper" else {"profile": profile}
+    executed = {}
+    for name, path in chapters(root).items():
+        if only is None or name in only:
+            wanted = chapter_digest(path, parameters)
+            run = partial(run_chapter, parameters=parameters)
+            executed[path.relative_to(root)] = _run_if_stale(root, profile, path, wanted, run, say)
+    return executed
+
+
+def run_exercises(root: Path, profile: str, say: Callable[[str], None]) -> dict[Path, Path]:
+    """Execute the exercises with their solutions, as `run_chapters` does the chapters; they have a size of their own."""
+    executed = {}
+    course = Path(__file__).parents[1] / "course"
+    checks = sorted(path for ending in ("*.py", "*.json") for path in course.rglob(ending))
+    for path in exercise_notebooks(root).values():
+        wanted = digest([chapter_digest(path, {}), [check.read_text("utf-8") for check in checks]])
+        run = partial(execute, parameters={})
+        executed[path.relative_to(root)] = _run_if_stale(root, profile, path, wanted, run, say)
+    return executed
+
+
+def _run_if_stale(
+    root: Path, profile: str, path: Path, wanted: str, run: Callable[[Path, Path], float], say: Callable[[str], None]
+) -> Path:
+    output = root / "_build" / "chapters" / profile / path.relative_to(root)
+    record = output.with_suffix(".json")
+    if _is_current(output, record, wanted):
+        say(f"{path.stem}: up to date")
+    else:
+        record.unlink(missing_ok=True)
+        say(f"{path.stem}: running …")
+        seconds = run(path, output)
+        record.write_text(json.dumps({"digest": wanted, "seconds": round(seconds, 1)}), encoding="utf-8")
+        say(f"{path.stem}: done in {seconds:.0f} s")
+    return output
+
+
+def _is_current(output: Path, record: Path, wanted: str) -> bool:
+    try:
+        json.loads(output.read_text(encoding="utf-8"))
+        return json.loads(record.read_text(encoding="utf-8"))["digest"] == wanted
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _copy_if_different(source: Path, target: Path) -> None:
+    """Copy a file unless the same bytes are there, so that Sphinx sees what has really changed."""
+    if not target.exists() or source.read_bytes() != target.read_bytes():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def stage(root: Path, executed: dict[Path, Path], folder: Path) -> None:
+    """Lay out a copy of the book's sources in which the chapters are the executed ones.
+
+    Rendering from a copy keeps the committed notebooks free of outputs and lets several profiles live side by side.
+    """
+    wanted = {Path("_toc.yml"): root / "_toc.yml", Path("CITATION.cff"): root / "CITATION.cff"}
+    for pattern in (
+        "book/**/*",
+        "exercises/lessons.yml",
+        "results/*.csv",
+        "results/*.json",
+        "results/runs/sweeps/*/*/notebook.ipynb",
+    ):
+        wanted |= {path.relative_to(root): path for path in root.glob(pattern) if path.is_file()}
+    wanted |= executed
+    for relative, source in wanted.items():
+        _copy_if_different(source, folder / relative)
+    for stray in [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder) not in wanted]:
+        if stray.name != "_config.yml":
+            stray.unlink()
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    config["execute"] = {"execute_notebooks": "off"}
+    if config["repository"]["url"]:
+        config["sphinx"]["config"]["html_theme_options"] |= {
+            "launch_buttons": BUTTONS,
+            "repository_url": config["repository"]["url"],
+        }
+    text = yaml.safe_dump(config, allow_unicode=True)
+    target = folder / "_config.yml"
+    if not target.exists() or target.read_text(encoding="utf-8") != text:
+        target.write_text(text, encoding="utf-8")
+
+
+def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) -> Path:
+    """The whole road: run what is missing, stage, render with warnings as errors.
+
+    Args:
+        root: the project's folder.
+        profile: "smoke", "lecture" or "paper".
+        output: the pages go to `output`/_build/html.
+        say: called with one line at a time.
+
+    Returns:
+        The path of the book's first page.
+
+    Raises:
+        BuildError: Jupyter Book reported an error or a warning.
+    """
+    executed = run_chapters(root, profile, say) | run_exercises(root, profile, say)
+    folder = root / "_build" / "source" / profile
+    stage(root, executed, folder)
+    say("rendering …")
+    command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(folder), "--path-output", str(output)]
+    finished = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)
+    page = output / "_build" / "html" / "index.html"
+    if finished.returncode != 0 or not page.exists():
+        report, log = finished.stdout + finished.stderr, root / "_build" / "jupyter-book.log"
+        log.write_text(report, encoding="utf-8")
+        lines = [line for line in report.splitlines() if "WARNING" in line or "ERROR" in line]
+        raise BuildError(
+            "\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines])
+        )
+    return page

@@ -1,0 +1,181 @@
+"""Numbers in sentences and tables: one number format, intervals in square brackets."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable
+
+import pandas as pd
+from IPython.display import Markdown
+from pydantic import BaseModel
+
+from fewerwells.running.plain import write_value
+from fewerwells.science.statistics import Estimate, paired_ratio, probability_of_improvement
+from fewerwells.study.protocol import ARMS
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands separated, a true minus sign; ∞ and "unknown" spelt out."""
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def with_interval(estimate: Estimate | pd.Series | dict, unit: str = "") -> str:
+    """A value with its 95 % interval, "2.5 [2.1, 3.0]", from an `Estimate` or a row of a summary.
+
+    Where value and upper end are infinite all that is known is the lower end: "more than 2.1". What could not be
+    estimated is "unknown".
+    """
+    if isinstance(estimate, Estimate):
+        value, low, high = estimate.value, estimate.low, estimate.high
+    else:
+        value, low, high = estimate["error"], estimate["low"], estimate["high"]
+    if math.isnan(value):
+        return number(value)
+    if value == high == math.inf:
+        return f"more than {number(low)}{unit and ' ' + unit}"
+    return f"{number(value)}{unit and ' ' + unit} [{number(low)}, {number(high)}]"
+
+
+def equivalence_text(row: pd.Series) -> str:
+    """A row of `statistics.data_equivalence` in words; "more than" and "less than" where the grid ends."""
+
+    def bounded(k: float) -> str:
+        if k == math.inf:
+            return f"more than {number(row['limit_high'])}"
+        return f"less than {number(row['limit_low'])}" if k == 0 else number(k)
+
+    value, low, high = (bounded(row[name]) for name in ("k", "low", "high"))
+    return value if value == low == high else f"{value} [{low}, {high}]"
+
+
+def table(rows: list[dict]) -> Markdown:
+    """Rows as a Markdown table, the keys of the first row as its head; text columns left, numbers right."""
+    names = list(rows[0])
+    right = {name: all(isinstance(row[name], (int, float)) for row in rows) for name in names}
+
+    def cell(value) -> str:
+        return number(value) if isinstance(value, (int, float)) else str(value).replace("|", "\\|")
+
+    lines = [names, ["---:" if right[name] else "---" for name in names]]
+    lines += [[cell(row[name]) for name in names] for row in rows]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def against(table: pd.DataFrame, arms: Iterable[str], reference: str) -> list[dict]:
+    """Rows for `table`: each arm's error over a reference arm's on the same seeds, with its 95 % interval.
+
+    Args:
+        table: tidy rows in which each arm stands once a seed: one target, one noise, one number of wells.
+        arms: what to compare, in this order.
+        reference: with what.
+
+    Returns:
+        One row an arm: `arm`, `it asks`, the ratio over all test points, inside and outside the small domain, and
+        the share of seeds on which the arm has the lower error.
+    """
+    rows = []
+    for arm in arms:
+        row = {"arm": arm, "it asks": ARMS[arm].asks}
+        for region, place in (("all", "0–20 nM"), ("inside", "inside"), ("outside", "outside")):
+            ratio = paired_ratio(table, f"sobol_{region}_mean", {"arm": arm}, {"arm": reference})
+            row[f"error / {reference}, {place}"] = with_interval(ratio)
+        wins = probability_of_improvement(table, "sobol_all_mean", {"arm": arm}, {"arm": reference})
+        rows.append(row | {"better on": f"{100 * wins.value:.0f} % of seeds"})
+    return rows
+
+
+def outcomes(results: pd.DataFrame) -> Markdown:
+    """How many rows of a results table ended well, and which did not: arm, target and seed of each network."""
+    rows = "rows" if (results["sample_steps"] == 0).any() else "networks"
+    counts = ", ".join(f"{n:,} {status}" for status, n in results["status"].value_counts().items())
+    told = f"The table holds **{len(results):,} {rows}**: {counts}."
+    fitted = results[results["status"].isin(["at bound", "not converged"])]
+    if len(fitted):
+        arms = ", ".join(f"{n:,} of *{arm}*" for arm, n in fitted["arm"].value_counts().items())
+        told += (
+            f" A fit or a Gaussian process *at bound* has wells that do not hold all of its parameters; one that is "
+            f"*not converged* stopped early. Both count as they are ({arms})."
+        )
+    failed = results[results["status"].isin(["dead", "diverged"])]
+    if failed.empty:
+        return Markdown(told)
+    told += (
+        " A *dead* network says the same everywhere and counts with the error that it makes; a *diverged* one"
+        " has a weight that is not a number and no error."
+    )
+    seeds = failed.groupby(["status", "seed"], sort=False).size()
+    told += " Those that did not end well are of "
+    told += ", ".join(f"seed {seed} ({n:,} {status})" for (status, seed), n in seeds.items()) + "."
+    each = []
+    for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):
+        volumes = ", ".join(f"{n:,}" for n in sorted(group["N"].unique()))
+        line = f"- {status}: seed {seed}, {arm}, {target}, N = {volumes}"
+        if results["noise"].nunique() > 1:
+            line += f", noise {', '.join(f'{noise:g}' for noise in sorted(group['noise'].unique()))} nM"
+        each.append(line)
+    if len(each) <= 3:
+        return Markdown("\n".join([f"{told}\n", *each]))
+    folded = _fold("Which ones", "\n".join(each))
+    return Markdown(f"{told}\n\n{folded.data}")
+
+
+def direction(ratio: Estimate) -> str:
+    """What an interval of a ratio says about 1, in words."""
+    if ratio.low > 1:
+        return "larger"
+    return "smaller" if ratio.high < 1 else "not clearly different"
+
+
+def _fold(title: str, *blocks: str) -> Markdown:
+    """Markdown that is folded away until the reader opens it."""
+    return Markdown("\n\n".join([f"<details class='remake'><summary>{title}</summary>", *blocks, "</details>"]))
+
+
+def remake(chapter: str, settings: BaseModel, rows: str) -> Markdown:
+    """A fold-out with the command that remakes a chapter's figures with these settings, and a link to their rows.
+
+    Args:
+        chapter: its name, for example "03_experiment_1".
+        settings: its checked parameters; only those that differ from the published run are spelt out.
+        rows: the published table, as a path from the chapter; linked where the settings are the published ones.
+    """
+    published = type(settings)()
+    same_profile = type(settings)(profile=settings.profile)
+    changed = {
+        name: value
+        for name, value in settings.model_dump(exclude={"table_file"}).items()
+        if (name == "profile" and value != published.profile) or value != getattr(same_profile, name)
+    }
+    words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
+    command = " ".join(["fewerwells run", chapter, *words])
+    name = rows.rsplit("/", 1)[-1]
+    where = f"The command says where it keeps them. Published: [{name}]({rows})." if changed else f"[{name}]({rows})"
+    return _fold("Remake this figure", f"```sh\n{command}\n```", f"Its rows: {where}")
+
+
+def remake_sweep(command: str, chapter: str, table: pd.DataFrame, grid: list[str]) -> Markdown:
+    """A fold-out with the command of a sweep and a link to the executed notebook of each of its points.
+
+    Args:
+        command: what a shell takes.
+        chapter: the chapter that was swept.
+        table: what `sweeps.sweep` returned.
+        grid: the columns of the table that name a point.
+    """
+    from fewerwells.running.chapters import project_root
+    from fewerwells.running.points import NOTEBOOK, sweeps_folder
+
+    root, links = project_root(), []
+    for (key, *values), _ in table.groupby(["point", *grid], sort=False):
+        label = ", ".join(f"{name} = {write_value(value)}" for name, value in zip(grid, values, strict=True))
+        notebook = sweeps_folder() / chapter / key / NOTEBOOK
+        inside = notebook.is_relative_to(root)  # else a page cannot carry it
+        links.append(f"[{label}](../{notebook.relative_to(root).as_posix()})" if inside else label)
+    varied = ", ".join(name.replace("_", " ") for name in grid)
+    return _fold(f"Remake this figure ({varied})", f"```sh\n{command}\n```", f"Executed notebooks: {'; '.join(links)}.")

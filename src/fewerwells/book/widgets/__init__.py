@@ -1,0 +1,160 @@
+"""Interactive figures that compute in the reader's browser.
+
+Each is an anywidget: in JupyterLab its values are traits that Python can read and set; on the static page the same
+script runs without a kernel. The mathematics is in `maths.js`, tested against this package.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+import anywidget
+import numpy as np
+import pandas as pd
+import traitlets
+from matplotlib import colormaps
+
+from fewerwells.book.plots.style import PALETTE
+from fewerwells.book.widgets import pretrained
+from fewerwells.book.widgets._bundle import module, styles
+from fewerwells.book.widgets.summary import summarise
+from fewerwells.science.circuits import REFERENCE_ETA, REFERENCE_THETA, Circuit, reference_circuit
+
+__all__ = ["CircuitExplorer", "ResultsExplorer", "TrainItYourself"]
+
+_NOT_ALIVE = "This figure is alive where JavaScript runs. A still version stands below."
+
+
+def _surface_colours(steps: int = 17) -> list[list[int]]:
+    """The palette's colour map for surfaces as `steps` colours [red, green, blue], 0 to 255."""
+    colours = colormaps[PALETTE["surface"]](np.linspace(0, 1, steps))[:, :3]
+    return np.round(255 * colours).astype(int).tolist()
+
+
+def _circuit(circuit: Circuit) -> dict:
+    """A circuit as the scripts want it: its label and its place in the family (θ in nM⁻¹, η in nM)."""
+    return {"label": circuit.label, "theta": circuit.theta, "eta": circuit.eta, "n": circuit.n, "b": circuit.b}
+
+
+def _targets() -> list[dict]:
+    complexes = [reference_circuit("n_part_complex", n) for n in (1.5, 2.0, 3.0, 4.0)]
+    return [
+        _circuit(c)
+        for c in (reference_circuit("simple_activation"), *complexes, reference_circuit("phosphorylation_cycle"))
+    ]
+
+
+class _Figure(anywidget.AnyWidget):
+    """What the figures share: the traits tagged `page` are also written into the static page.
+
+    Attributes:
+        data: what the script needs and the reader cannot change.
+    """
+
+    script: ClassVar[str]
+    _css = styles()
+    data = traitlets.Dict().tag(sync=True, page=True)
+
+    def _repr_mimebundle_(self, **kwargs):
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        values = {name: getattr(self, name) for name in sorted(self.trait_names(page=True))}
+        text = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        data["text/html"] = (
+            f'<div data-fewerwells="{self.script}"><p class="fw-still">{_NOT_ALIVE}</p>'
+            f'<script type="application/json">{text}</script></div>'
+        )
+        data["text/plain"] = f"{type(self).__name__}()"
+        return data, metadata
+
+
+class TrainItYourself(_Figure):
+    """A pre-trained network and a fresh one learn from the same wells, in the browser.
+
+    Attributes:
+        circuit: label of the real circuit.
+        wells: real pairs, measured on 0–10 nM; 8 to 384.
+        noise: standard deviation of the measurement noise, nM.
+        epochs: passes over the wells, the same for both networks.
+        seed: fixes wells, noise and the fresh network.
+        result: written by the figure: the epoch, and for `pretrained` and `scratch` the mean absolute error (nM)
+            `inside` and `outside` the small domain.
+    """
+
+    script = "train_it_yourself"
+    _esm = module(script)
+    circuit = traitlets.Unicode("n = 2").tag(sync=True, page=True)
+    wells = traitlets.Int(96).tag(sync=True, page=True)
+    noise = traitlets.Float(1.0).tag(sync=True, page=True)
+    epochs = traitlets.Int(200).tag(sync=True, page=True)
+    seed = traitlets.Int(0).tag(sync=True, page=True)
+    result = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **values):
+        _, record = pretrained.load()
+        data = {
+            "palette": PALETTE,
+            "surface": _surface_colours(),
+            "circuits": _targets(),
+            "pretrained": {name: record[name] for name in ("sizes", "parameters", "seed")},
+        }
+        super().__init__(data=data, **values)
+
+
+class CircuitExplorer(_Figure):
+    """The family of circuits as maps, slices and isocost lines.
+
+    Attributes:
+        n: parts of a complex (Hill coefficient), 0.5 to 4.
+        b: weight of the empty state, 0 to 1.
+        theta: affinities (θ₁, θ₂), nM⁻¹.
+        eta: largest outputs (η₁, η₂), nM.
+        point: where the cross stands, (x₁, x₂), nM.
+    """
+
+    script = "circuit_explorer"
+    _esm = module(script)
+    n = traitlets.Float(2.0).tag(sync=True, page=True)
+    b = traitlets.Float(1.0).tag(sync=True, page=True)
+    theta = traitlets.List(traitlets.Float(), list(REFERENCE_THETA)).tag(sync=True, page=True)
+    eta = traitlets.List(traitlets.Float(), list(REFERENCE_ETA)).tag(sync=True, page=True)
+    point = traitlets.List(traitlets.Float(), [5.0, 5.0]).tag(sync=True, page=True)
+
+    def __init__(self, **values):
+        data = {"palette": PALETTE, "surface": _surface_colours(), "circuits": _targets()}
+        super().__init__(data=data, **values)
+
+
+class ResultsExplorer(_Figure):
+    """The tables of both experiments, one point at a time; made by `from_tables`.
+
+    Attributes:
+        target: label of the real circuit.
+        arm: "transfer", "scratch" or "oracle".
+        wells: number of real pairs N.
+        region: where the error is measured, "all", "inside" or "outside" (of 0–10 nM).
+        seed: a seed to look at alone; −1 for all.
+    """
+
+    script = "results_explorer"
+    _esm = module(script)
+    target = traitlets.Unicode("n = 2").tag(sync=True, page=True)
+    arm = traitlets.Unicode("transfer").tag(sync=True, page=True)
+    wells = traitlets.Int(96).tag(sync=True, page=True)
+    region = traitlets.Unicode("all").tag(sync=True, page=True)
+    seed = traitlets.Int(-1).tag(sync=True, page=True)
+
+    @classmethod
+    def from_tables(
+        cls, experiment_1: pd.DataFrame, experiment_2: pd.DataFrame, *, profile: str = "paper"
+    ) -> ResultsExplorer:
+        """The explorer of two tidy tables (`results.COLUMNS`) with the same seeds.
+
+        Args:
+            experiment_1: learning curves on one target.
+            experiment_2: several targets at one volume.
+            profile: the run that made them, for the commands that make a point again.
+        """
+        target = experiment_1["target"].iloc[0]
+        data = {"palette": PALETTE, "extra": "" if profile == "paper" else f" -p profile={profile}"}
+        return cls(data=data | summarise(experiment_1, experiment_2), target=target)

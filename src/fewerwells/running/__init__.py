@@ -1,0 +1,5 @@
+"""Everything that runs: chapters through papermill, sweeps, stored pieces; knows nothing of science's insides.
+
+`parameters`, what a reader may set; `chapters` through papermill; `experiments`, designs whose pieces are stored;
+`points` and `sweeps`, many runs of a chapter; `comparison` with the published tables; `forecast` of the time.
+"""

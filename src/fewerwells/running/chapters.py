@@ -1,0 +1,148 @@
+"""Run a chapter through papermill: parameters checked first, the executed notebook written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from difflib import get_close_matches
+from pathlib import Path
+
+import nbformat
+import papermill
+import yaml
+
+from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
+from fewerwells.running.progress import TERMINAL
+from fewerwells.study.results import digest, write_whole
+
+# A kernel is told ports that were free, and dies at its start if another process has taken one in between
+# (jupyter_client, issue 487); no cell has run then.
+STARTS = 3
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder of the book: the nearest one, from `start` upwards, that holds `_toc.yml` and `notebooks`.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
+            return folder
+    raise ParameterError(f"{here} is not inside the book's folder; go to where _toc.yml and notebooks/ are.")
+
+
+def chapters(root: Path) -> dict[str, Path]:
+    """The notebooks of the book in reading order, name → path, as `_toc.yml` lists them."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    entries = [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
+    paths = [root / f"{entry}.ipynb" for entry in entries]
+    return {path.stem: path for path in paths if path.exists()}
+
+
+def chapter_path(root: Path, name: str) -> Path:
+    """The notebook of a chapter, given by name (`03_experiment_1`) or by path.
+
+    Raises:
+        ParameterError: there is no such chapter.
+    """
+    known = chapters(root)
+    if Path(name).stem not in known:
+        raise ParameterError(f"there is no chapter {name!r}; choose one of {', '.join(known)}.")
+    return known[Path(name).stem]
+
+
+def offered_parameters(path: Path) -> list[str]:
+    """The names in a chapter's parameters cell, in its order."""
+    return list(papermill.inspect_notebook(str(path)))
+
+
+def unknown_name(path: Path, name: str) -> str:
+    """The sentence that refuses a parameter which the chapter's cell does not have, with the nearest that it has."""
+    offered = offered_parameters(path)
+    near = get_close_matches(name, offered, n=1)
+    return f"there is no parameter {name}; " + (
+        f"did you mean {near[0]}?" if near else f"there are {', '.join(offered)}."
+    )
+
+
+def check_parameters(path: Path, parameters: dict) -> None:
+    """Refuse parameters that the chapter's own cell does not have or would refuse, without starting a kernel.
+
+    Raises:
+        ParameterError: one sentence for each thing that is wrong.
+    """
+    offered = offered_parameters(path)
+    sentences = [unknown_name(path, name) for name in parameters if name not in offered]
+    known = {name: value for name, value in parameters.items() if name in offered}
+    sentences += [sentence for _, sentence in problems(known, CHAPTER_PARAMETERS[path.stem])]
+    if sentences:
+        raise ParameterError(" ".join(sentences))
+
+
+def chapter_code(path: Path) -> str:
+    """Digest of the code that decides a chapter's outcome: its notebook and the package's files."""
+    package = Path(__file__).parents[1]
+    sources = sorted(p for ending in ("*.py", "*.json", "*.js") for p in package.rglob(ending))
+    sources = [p for p in sources if package / "course" not in p.parents]  # no chapter uses the course
+    return digest([path.read_text("utf-8"), [p.read_text("utf-8") for p in sources]])
+
+
+def chapter_digest(path: Path, parameters: dict) -> str:
+    """Digest of everything that decides a chapter's outcome: its code and its parameters."""
+    return digest([chapter_code(path), parameters])
+
+
+def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> float:
+    """Execute a chapter with these parameters and store the executed notebook at `output`.
+
+    Args:
+        path: the chapter's notebook.
+        output: where the executed one goes; nothing is there until it is whole.
+        parameters: values for its parameters cell.
+        show_progress: let the chapter's progress bars appear in this process's terminal, if it has one.
+
+    Returns:
+        Wall time in seconds.
+
+    Raises:
+        ParameterError: the parameters are refused; nothing was started.
+        papermill.PapermillExecutionError: a cell failed; what was at `output` stays as it was.
+    """
+    check_parameters(path, parameters)
+    return execute(path, output, parameters, show_progress=show_progress)
+
+
+def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> float:
+    """Execute a notebook of the book; arguments, outcome and errors as for `run_chapter`, but nothing is refused."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part.ipynb")
+    started = time.perf_counter()
+    if show_progress and sys.stderr.isatty() and hasattr(os, "ttyname"):  # not on Windows
+        os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
+    try:
+        for starts_left in reversed(range(STARTS)):
+            try:
+                notebook = papermill.execute_notebook(
+                    str(path),
+                    str(unfinished),
+                    parameters=parameters,
+                    cwd=str(path.parent),
+                    kernel_name="python3",
+                    progress_bar=False,
+                    # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
+                    extra_arguments=["--log-level=CRITICAL"],
+                )
+                break
+            except RuntimeError as error:
+                if starts_left == 0 or "died before replying to kernel_info" not in str(error):
+                    raise
+        del notebook.metadata["papermill"]  # paths of this machine
+        for cell in notebook.cells:
+            cell.metadata.pop("papermill", None)
+        write_whole(output, nbformat.writes(notebook).encode())
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return time.perf_counter() - started

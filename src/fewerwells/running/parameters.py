@@ -1,0 +1,589 @@
+"""What a reader may set in a chapter, within which limits, and what the profiles mean.
+
+A chapter's parameters cell holds plain values; its next cell calls `read_parameters(globals(), Model)`, which
+refuses unknown names, wrong types and impossible values in one sentence before anything trains.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fewerwells.science.circuits import CIRCUITS, DEPLETION_N, OUTSIDE_FAMILY, Circuit, reference_circuit
+from fewerwells.science.datasets import BIG
+from fewerwells.science.systems import random_system
+from fewerwells.study.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
+
+# Sizes by profile; None in a parameters cell means "as the profile says".
+# paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, and half the oracle's pairs;
+# smoke only shows that everything runs.
+PROFILES: dict[str, dict] = {
+    "smoke": {
+        "n_seeds": 2,
+        "epochs": 20,
+        "synthetic_volume": 400,
+        "oracle_volume": 400,
+        "volumes": [10, 50, 200],
+        "volume": 200,
+        "coverage_repeats": 4,
+        "sweep_seeds": 2,
+        "sweep_synthetic_volume": 400,
+        "sweep_oracle_volume": 400,
+        "sweep_volumes": [10, 100],
+        "sweep_hill_coefficients": [2.0],
+        "sweep_noises": [0.5, 1.0],
+        "sweep_batch_sizes": [64, 256],
+        "sweep_learning_rates": [1e-3],
+        "sweep_losses": ["l1"],
+        "sweep_input_scalings": ["symmetric"],
+        "sweep_mismatches": [0.3],
+        "arm_volumes": [20],
+        "map_circuits": ["n_part_complex"],
+        "map_volumes": [10, 50],
+        "map_noises": [0.3, 3.0],
+        "map_seeds": 2,
+        "n_systems": 2,
+        "system_seeds": 2,
+        "system_volumes": [10, 50, 200],
+    },
+    "lecture": {
+        "n_seeds": 4,
+        "epochs": 2000,
+        "synthetic_volume": 20_000,
+        "oracle_volume": 5000,
+        "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
+        "volume": 1000,
+        "coverage_repeats": 40,
+        "sweep_seeds": 3,
+        "sweep_synthetic_volume": 5000,
+        "sweep_oracle_volume": 2000,
+        "sweep_volumes": [10, 50, 96, 500],
+        "sweep_hill_coefficients": [1.0, 2.0],
+        "sweep_noises": [1.0, 3.0],
+        "sweep_batch_sizes": [64, 256],
+        "sweep_learning_rates": [3e-4, 1e-3],
+        "sweep_losses": ["l1", "l2"],
+        "sweep_input_scalings": ["symmetric"],
+        "sweep_mismatches": [0.0, 0.3],
+        "arm_volumes": [96],
+        "map_circuits": ["n_part_complex", "goldbeter_koshland"],
+        "map_volumes": [10, 30, 96],
+        "map_noises": [0.3, 3.0],
+        "map_seeds": 4,
+        "n_systems": 3,
+        "system_seeds": 2,
+        "system_volumes": [20, 96, 200],
+    },
+    "paper": {
+        "n_seeds": 50,
+        "epochs": 2000,
+        "synthetic_volume": 40_000,
+        "oracle_volume": 20_000,
+        # about ×2 a step; 96 is one plate
+        "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000, 10_000, 20_000],
+        "volume": 1000,  # 5 % of the oracle's 20,000
+        "coverage_repeats": 1000,
+        "sweep_seeds": 10,
+        "sweep_synthetic_volume": 40_000,
+        "sweep_oracle_volume": 20_000,
+        "sweep_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000],
+        "sweep_hill_coefficients": [1.0, 1.5, 2.0, 3.0, 4.0],
+        "sweep_noises": [0.3, 1.0, 3.0],
+        "sweep_batch_sizes": [32, 64, 256, 1024],
+        "sweep_learning_rates": [3e-4, 1e-3, 3e-3],
+        "sweep_losses": ["l1", "l2"],
+        "sweep_input_scalings": ["symmetric", "unit", "none"],
+        "sweep_mismatches": [-1.0, -0.3, 0.0, 0.3, 1.0],
+        "arm_volumes": [20, 96, 500],
+        "map_circuits": ["n_part_complex", "mixed_complex", "goldbeter_koshland"],
+        "map_volumes": [10, 20, 50, 96, 200],
+        "map_noises": [0.3, 1.0, 3.0, 10.0],
+        "map_seeds": 20,
+        "n_systems": 12,
+        "system_seeds": 5,
+        "system_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
+    },
+}
+
+Volume = Annotated[int, Field(ge=1, le=1_000_000)]
+HillCoefficient = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+
+
+Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Decades = Annotated[float, Field(ge=-2, le=2)]
+
+# Who may win the map of winners: no oracle, nobody who is told the true form, and of the networks only cheap ones.
+CONTENDERS = (
+    "transfer",
+    "scratch",
+    "big-domain scratch",
+    "big-domain transfer",
+    "residual",
+    "fit, n = 1",
+    "fit, n free",
+    "fit, library without truth",
+    "Gaussian process, log inputs",
+    "Gaussian process, big domain",
+    "Gaussian process on fit",
+)
+SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
+
+# What becomes −1 and 1, nM: the borders of the big domain; −20 and 20, so that 0–20 becomes 0–1; or the bare numbers.
+INPUT_RANGES = {"symmetric": (BIG.low, BIG.high), "unit": (-BIG.high, BIG.high), "none": (-1.0, 1.0)}
+
+
+class ParameterError(ValueError):
+    """A parameter was refused; the message is one sentence a parameter. Notebooks show it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Refused: {self}"]
+
+
+class ProfileParameters(BaseModel):
+    """The one parameter that every chapter has."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    profile: Literal["smoke", "lecture", "paper"] = "paper"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_profile(cls, values: dict) -> dict:
+        profile = values.get("profile", "paper")
+        sizes = PROFILES[profile if isinstance(profile, str) and profile in PROFILES else "paper"]
+        chosen = {name: sizes[name] for name in cls.model_fields if name in sizes and values.get(name) is None}
+        return values | chosen
+
+
+class TrainingParameters(ProfileParameters):
+    """The parameters that all training chapters share."""
+
+    n_seeds: int = Field(default=None, ge=1, le=10_000)
+    first_seed: int = Field(default=0, ge=0)
+    noise: Noise = 1.0
+    epochs: int = Field(default=None, ge=10, le=1_000_000)
+    synthetic_volume: Volume = None
+    oracle_volume: Volume = None
+    batch_size: int = Field(default=256, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, allow_inf_nan=False)
+    loss: Literal["l1", "l2"] = "l1"
+    engine: Literal["auto", "fused", "reference"] = "auto"
+    table_file: str = ""
+
+    @property
+    def seeds(self) -> list[int]:
+        """The paired seeds, consecutive from `first_seed`."""
+        return list(range(self.first_seed, self.first_seed + self.n_seeds))
+
+    @property
+    def protocol(self) -> Protocol:
+        """The study's protocol with these settings."""
+        names = ("epochs", "synthetic_volume", "oracle_volume", "noise", "batch_size", "learning_rate", "loss")
+        return Protocol(**{name: getattr(self, name) for name in names})
+
+    def _design(self, cells: Iterable[Cell]) -> Design:
+        return Design(self.protocol, tuple(self.seeds), tuple(cells))
+
+
+class Experiment1(TrainingParameters):
+    """Experiment 1: the volume of real data varies, the target circuit is fixed."""
+
+    circuit: Literal[tuple(CIRCUITS)] = "n_part_complex"
+    hill_coefficient: HillCoefficient = 2.0
+    volumes: list[Volume] = Field(default=None, min_length=1)
+    input_scaling: Literal["symmetric", "unit", "none"] = "symmetric"
+    theta_mismatch: Decades = 0.0
+    eta_mismatch: Decades = 0.0
+
+    @model_validator(mode="after")
+    def _volumes_increase(self) -> Self:
+        if any(later <= earlier for earlier, later in pairwise(self.volumes)):
+            raise ValueError(f"volumes is {self.volumes}; the numbers of wells must increase from each to the next")
+        return self
+
+    @model_validator(mode="after")
+    def _depletion_is_solved(self) -> Self:
+        if self.circuit == "input_depletion" and self.hill_coefficient not in DEPLETION_N:
+            raise ValueError(
+                f"hill_coefficient is {self.hill_coefficient:g} and circuit is input_depletion, which is solved for "
+                f"{' and '.join(str(n) for n in DEPLETION_N)} only"
+            )
+        return self
+
+    @property
+    def target(self) -> Circuit:
+        """The real system."""
+        return reference_circuit(self.circuit, self.hill_coefficient)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The study's protocol with these settings; θ and η of its source are too large by the mismatches."""
+        true = SIMPLE_MODEL
+        theta, eta = (
+            tuple(value * 10.0**decades for value in values)
+            for values, decades in ((true.theta, self.theta_mismatch), (true.eta, self.eta_mismatch))
+        )
+        source = replace(true, theta=theta, eta=eta)
+        return replace(super().protocol, input_range=INPUT_RANGES[self.input_scaling], source=source)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: transfer and scratch at every volume, then the oracle."""
+        arms = [Cell(arm, self.target, n) for arm in ("transfer", "scratch") for n in self.volumes]
+        return [self._design([*arms, Cell("oracle", self.target, self.oracle_volume)])]
+
+
+class Experiment2(TrainingParameters):
+    """Experiment 2: the target circuit varies, the volume of real data is fixed."""
+
+    hill_coefficients: list[HillCoefficient] = Field(default=[1.0, 1.5, 2.0, 3.0, 4.0])
+    phosphorylation: bool = True
+    outside_family: list[Literal[OUTSIDE_FAMILY]] = Field(default=[])
+    volume: Volume = None
+
+    @model_validator(mode="after")
+    def _some_target(self) -> Self:
+        if not self.targets:
+            raise ValueError(
+                "hill_coefficients and outside_family are [] and phosphorylation is false; at least one target is needed"
+            )
+        for name in ("hill_coefficients", "outside_family"):
+            values = getattr(self, name)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} is {values}; each value may stand there once")
+        return self
+
+    @property
+    def targets(self) -> list[Circuit]:
+        """The real systems, in reading order."""
+        complexes = [reference_circuit("n_part_complex", n) for n in self.hill_coefficients]
+        cycle = [reference_circuit("phosphorylation_cycle")] * self.phosphorylation
+        return complexes + cycle + [reference_circuit(name) for name in self.outside_family]
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: transfer, scratch and an oracle for each target."""
+        cells = [
+            Cell(arm, target, self.oracle_volume if arm == "oracle" else self.volume)
+            for target in self.targets
+            for arm in ("transfer", "scratch", "oracle")
+        ]
+        return [self._design(cells)]
+
+
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
+
+class Biology(ProfileParameters):
+    """Chapter 1: the parameters of the circuits to draw, and how many random draws check the algebra."""
+
+    hill_coefficients: list[HillCoefficient] = Field(default=[1.0, 2.0, 4.0], min_length=1, max_length=6)
+    theta_1: Positive = 0.2
+    theta_2: Positive = 0.4
+    eta_1: Positive = 40.0
+    eta_2: Positive = 30.0
+    y_tot: Positive = 40.0
+    resource: Positive = 5.0
+    saturation: Positive = 0.1
+    leak: float = Field(default=0.1, ge=0, le=1)
+    mixing: float = Field(default=1.0, ge=0, le=1e6)
+    n_checks: int = Field(default=40, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _hill_coefficients_increase(self) -> Self:
+        if any(later <= earlier for earlier, later in pairwise(self.hill_coefficients)):
+            raise ValueError(
+                f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before"
+            )
+        return self
+
+    @property
+    def theta(self) -> tuple[float, float]:
+        """Affinities (θ₁, θ₂), nM⁻¹."""
+        return (self.theta_1, self.theta_2)
+
+    @property
+    def eta(self) -> tuple[float, float]:
+        """Largest outputs (η₁, η₂), nM."""
+        return (self.eta_1, self.eta_2)
+
+
+class Problem(TrainingParameters):
+    """The problem, shown on one network: its seed, its wells."""
+
+    hill_coefficient: HillCoefficient = 2.0
+    wells: Volume = 96
+    seed: int = Field(default=0, ge=0)
+
+    @property
+    def target(self) -> Circuit:
+        """The real system."""
+        return reference_circuit("n_part_complex", self.hill_coefficient)
+
+
+class Findings(TrainingParameters):
+    """Both experiments with the same settings, each with its own default design."""
+
+    def _common(self) -> dict:
+        return {name: getattr(self, name) for name in TrainingParameters.model_fields if name != "table_file"}
+
+    @property
+    def experiment_1(self) -> Experiment1:
+        """Experiment 1 as published, with these settings."""
+        return Experiment1(**self._common())
+
+    @property
+    def experiment_2(self) -> Experiment2:
+        """Experiment 2 as published, with these settings."""
+        return Experiment2(**self._common())
+
+
+class Controls(TrainingParameters):
+    """Every arm there is, on one target at a few volumes: where the gain comes from."""
+
+    hill_coefficient: HillCoefficient = 2.0
+    arm_volumes: list[Volume] = Field(default=None, min_length=1)
+
+    @property
+    def target(self) -> Circuit:
+        """The real system."""
+        return reference_circuit("n_part_complex", self.hill_coefficient)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: the arms that use wells at every volume, the oracle and the pre-trained network once."""
+        once = [Cell("oracle", self.target, self.oracle_volume), Cell("zero-shot", self.target, 0)]
+        named = {cell.arm for cell in once}
+        return [
+            self._design([*once, *(Cell(a, self.target, n) for n in self.arm_volumes for a in ARMS if a not in named)])
+        ]
+
+
+class Targets(TrainingParameters):
+    """Every way to predict from a plate of wells, on targets inside and outside the family."""
+
+    wells: Volume = 96
+
+    @property
+    def targets(self) -> list[Circuit]:
+        """The real systems, in reading order."""
+        return [reference_circuit(name) for name in CIRCUITS if name != "simple_activation"]
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: the study's arms, the remedies and the rivals on each target."""
+        arms = [*STUDY_ARMS, "big-domain scratch", "big-domain transfer", *REMEDIES, *RIVALS]
+        return [
+            self._design(
+                Cell(arm, target, self.oracle_volume if arm == "oracle" else self.wells)
+                for target in self.targets
+                for arm in arms
+            )
+        ]
+
+
+class WinnerMap(TrainingParameters):
+    """The contenders over the number of wells and the noise of the measurement, on `map_seeds` of the paired seeds."""
+
+    map_seeds: int = Field(default=None, ge=1, le=10_000)
+    map_circuits: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
+    map_volumes: list[Volume] = Field(default=None, min_length=1)
+    map_noises: list[Noise] = Field(default=None, min_length=1)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One a noise."""
+        targets = [reference_circuit(name) for name in self.map_circuits]
+        cells = tuple(Cell(arm, t, n) for t in targets for n in self.map_volumes for arm in CONTENDERS)
+        seeds = tuple(range(self.first_seed, self.first_seed + self.map_seeds))
+        return [Design(replace(self.protocol, noise=noise), seeds, cells) for noise in self.map_noises]
+
+
+class RandomSystems(TrainingParameters):
+    """The study's arms and the best rivals on systems drawn at random, each on `system_seeds` of the paired seeds."""
+
+    n_systems: int = Field(default=None, ge=1, le=1000)
+    system_seeds: int = Field(default=None, ge=1, le=10_000)
+    system_volumes: list[Volume] = Field(default=None, min_length=1)
+
+    @property
+    def designs(self) -> list[Design]:
+        """One a system."""
+        designs = []
+        for number in range(self.n_systems):
+            system = random_system(number)
+            cells = [Cell(arm, system.target, n) for n in self.system_volumes for arm in SYSTEM_ARMS]
+            cells.append(Cell("oracle", system.target, self.oracle_volume))
+            scale = system.source.largest_output
+            protocol = replace(self.protocol, source=system.source, output_scale=scale)
+            seeds = tuple(range(self.first_seed, self.first_seed + self.system_seeds))
+            designs.append(Design(protocol, seeds, tuple(cells)))
+        return designs
+
+
+class WhoElse(TrainingParameters):
+    """All methods on all targets, the map of winners, and random systems."""
+
+    map_circuits: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
+    map_volumes: list[Volume] = Field(default=None, min_length=1)
+    map_noises: list[Noise] = Field(default=None, min_length=1)
+    map_seeds: int = Field(default=None, ge=1, le=10_000)
+    n_systems: int = Field(default=None, ge=1, le=1000)
+    system_seeds: int = Field(default=None, ge=1, le=10_000)
+
+    def _part(self, model: type[TrainingParameters], **changes) -> TrainingParameters:
+        common = {name: getattr(self, name) for name in TrainingParameters.model_fields if name != "table_file"}
+        return model(**common | changes)
+
+    @property
+    def at_one_plate(self) -> Targets:
+        """All methods on all targets."""
+        return self._part(Targets)
+
+    @property
+    def winner_map(self) -> WinnerMap:
+        """The contenders over wells and noise."""
+        names = ("map_circuits", "map_volumes", "map_noises", "map_seeds")
+        return self._part(WinnerMap, **{name: getattr(self, name) for name in names})
+
+    @property
+    def random_systems(self) -> RandomSystems:
+        """The study's arms and the best rivals on systems drawn at random."""
+        return self._part(RandomSystems, system_seeds=self.system_seeds, n_systems=self.n_systems)
+
+
+class Verdicts(Findings):
+    """The verdicts: every published table but the map of winners, and how many simulated studies test the intervals."""
+
+    coverage_repeats: int = Field(default=None, ge=1, le=100_000)
+
+    @property
+    def tables(self) -> dict[str, TrainingParameters]:
+        """The tables that claims are judged from, by name."""
+        names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems")
+        return {name: PUBLISHED[name](**self._common()) for name in names}
+
+
+class Sweeps(ProfileParameters):
+    """Sweeps of Experiment 1: over the Hill coefficient and the noise, and each choice the study is silent on,
+    and the mismatch of the source's parameters.
+    """
+
+    sweep_seeds: int = Field(default=None, ge=1, le=10_000)
+    sweep_synthetic_volume: Volume = None
+    sweep_oracle_volume: Volume = None
+    sweep_volumes: list[Volume] = Field(default=None, min_length=1)
+    sweep_hill_coefficients: list[HillCoefficient] = Field(default=None, min_length=1)
+    sweep_noises: list[Noise] = Field(default=None, min_length=1)
+    sweep_batch_sizes: list[Annotated[int, Field(ge=1)]] = Field(default=None, min_length=1)
+    sweep_learning_rates: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=None, min_length=1)
+    sweep_losses: list[Literal["l1", "l2"]] = Field(default=None, min_length=1)
+    sweep_input_scalings: list[Literal["symmetric", "unit", "none"]] = Field(default=None, min_length=1)
+    sweep_mismatches: list[Decades] = Field(default=None, min_length=1)
+
+
+class Engine(ProfileParameters):
+    """The comparison of the two engines."""
+
+    n_networks: int = Field(default=8, ge=1, le=10_000)
+    wells: Volume = 200
+    epochs: int = Field(default=None, ge=10, le=1_000_000)
+
+
+class TrainItYourself(Findings):
+    """The interactive figures: the circuit, wells and seed they open with, and the tables they show."""
+
+    hill_coefficient: Literal[1.5, 2.0, 3.0, 4.0] = 2.0
+    wells: int = Field(default=96, ge=8, le=384, multiple_of=8)
+    seed: int = Field(default=0, ge=0, le=9999)
+
+
+# The tables that git keeps under results/: everything at paper size.
+PUBLISHED: dict[str, type[TrainingParameters]] = {
+    "experiment_1": Experiment1,
+    "experiment_2": Experiment2,
+    "controls": Controls,
+    "targets": Targets,
+    "winner_map": WinnerMap,
+    "random_systems": RandomSystems,
+}
+
+CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
+    "intro": Findings,
+    "01_biology": Biology,
+    "02_problem": Problem,
+    "03_experiment_1": Experiment1,
+    "04_experiment_2": Experiment2,
+    "05_findings": Findings,
+    "07_who_else": WhoElse,
+    "08_why_it_works": Controls,
+    "06_verdicts": Verdicts,
+    "09_sweeps": Sweeps,
+    "10_engine": Engine,
+    "11_train_it_yourself": TrainItYourself,
+}
+
+
+def _sentence(error: dict, model: type[BaseModel]) -> str:
+    """One pydantic error as a plain sentence that names the parameter, its value and what is allowed."""
+    location = error["loc"]
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(str(location[0]), model.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(model.model_fields)}."
+        return f"there is no parameter {location[0]}; {hint}"
+    if error["type"] == "value_error":
+        return f"{error['ctx']['error']}."
+    name = str(location[0]) + "".join(f"[{part}]" for part in location[1:])
+    allowed = error["msg"].removeprefix("Input should be ").replace("'", '"')
+    if error["type"] == "too_short":
+        allowed = "a list with at least one value"
+    return f"{name} is {error['input']!r}; it must be {allowed}."
+
+
+def problems(values: Mapping, model: type[ProfileParameters]) -> list[tuple[str, str]]:
+    """Everything that a model refuses, as pairs (parameter, sentence); "" where values contradict one another."""
+    try:
+        model.model_validate(dict(values))
+    except ValidationError as error:
+        return [(str(e["loc"][0]) if e["loc"] else "", _sentence(e, model)) for e in error.errors(include_url=False)]
+    return []
+
+
+def validate(values: Mapping, model: type[ProfileParameters]) -> ProfileParameters:
+    """Values checked against a model of this module and completed from the profile.
+
+    Raises:
+        ParameterError: one sentence for each unknown name, wrong type or impossible value.
+    """
+    refused = problems(values, model)
+    if refused:
+        raise ParameterError(" ".join(sentence for _, sentence in refused))
+    return model.model_validate(dict(values))
+
+
+def _is_parameter(name: str, value) -> bool:
+    plain = value is None or isinstance(value, (bool, int, float, str, list, tuple, dict))
+    return plain and not name.startswith("_") and name not in ("In", "Out")
+
+
+def read_parameters(namespace: Mapping, model: type[ProfileParameters]) -> ProfileParameters:
+    """The parameters of a chapter, read from the notebook's `globals()` right after its parameters cell.
+
+    papermill injects whatever it is given, so every plain value in the notebook at that point is either a
+    parameter of the chapter or a mistake.
+
+    Raises:
+        ParameterError: as `validate`.
+    """
+    values = {
+        name: value
+        for name, value in namespace.items()
+        if _is_parameter(name, value) and not isinstance(value, types.ModuleType)
+    }
+    return validate(values, model)

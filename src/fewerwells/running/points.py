@@ -1,0 +1,255 @@
+"""Stored points: one chapter run with one set of parameters, kept whole or not at all.
+
+A point's folder, `results/runs/sweeps/<chapter>/<key>`, holds the executed notebook, its rows and a record of what made
+them. The key is the digest of parameters, notebook and package, so what is found under it is what would be computed
+again; anything else is stale. The folder is filled under another name, flushed to the disk and then renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import nbformat
+from filelock import FileLock, Timeout
+
+from fewerwells.running.chapters import chapter_code, offered_parameters, run_chapter
+from fewerwells.running.experiments import runs_folder
+from fewerwells.running.parameters import CHAPTER_PARAMETERS, validate
+from fewerwells.running.plain import write_value
+from fewerwells.science.cores import leased_cores, usable_cores
+from fewerwells.study.results import DamagedTable, digest, provenance, read_table, write_whole
+
+NOTEBOOK, ROWS, RECORD = "notebook.ipynb", "rows.csv", "provenance.json"
+
+
+def sweeps_folder() -> Path:
+    """Where points and collected tables are kept."""
+    return runs_folder() / "sweeps"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a chapter.
+
+    Attributes:
+        chapter: its notebook.
+        parameters: as the user gave them.
+        key: digest of everything that decides the outcome.
+        folder: where it is stored when it is whole.
+    """
+
+    chapter: Path
+    parameters: dict
+    key: str
+    folder: Path
+
+    @property
+    def command(self) -> str:
+        """The shell command that runs this point and nothing else."""
+        words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in self.parameters.items()]
+        return " ".join(["fewerwells run", self.chapter.stem, *words])
+
+    @property
+    def failure(self) -> Path:
+        """Where the report of its last failed run is kept."""
+        return self.folder.with_name(f"{self.key}.failed.txt")
+
+
+def make_points(chapter: Path, parameters: list[dict]) -> list[Point]:
+    """The points of a chapter for checked parameters; equal settings have equal keys, however they are written.
+
+    Raises:
+        ParameterError: parameters that the chapter refuses.
+    """
+    model, code, folder = CHAPTER_PARAMETERS[chapter.stem], chapter_code(chapter), sweeps_folder() / chapter.stem
+    keys = [digest([code, validate(values, model).model_dump(exclude={"table_file"})]) for values in parameters]
+    return [Point(chapter, values, key, folder / key) for values, key in zip(parameters, keys, strict=True)]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_record(folder: Path) -> dict | None:
+    """The record of a stored point, or None where there is none or one of its files is not the file that was written."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        whole = all(_sha256(folder / name) == expected for name, expected in record["files"].items())
+        if ROWS in record["files"]:
+            read_table(folder / ROWS)
+        return record if whole and record["key"] == folder.name else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DamagedTable):
+        return None
+
+
+def stored_points(chapter: str) -> Iterator[tuple[Path, dict | None]]:
+    """The folder of every point of a chapter that is stored, with its record (None: damaged)."""
+    parent = sweeps_folder() / chapter
+    folders = sorted(f for f in parent.iterdir() if re.fullmatch("[0-9a-f]{12}", f.name)) if parent.is_dir() else []
+    return ((folder, read_record(folder)) for folder in folders)
+
+
+def states(points: list[Point]) -> list[str]:
+    """For each point `done`, `failed` (its last run), `damaged`, `stale` (stored, but made by other code) or `missing`."""
+    records = {chapter: dict(stored_points(chapter)) for chapter in {point.chapter.stem for point in points}}
+
+    def state(point: Point) -> str:
+        stored = records[point.chapter.stem]
+        if stored.get(point.folder):
+            return "done"
+        if point.failure.exists():
+            return "failed"
+        if point.folder in stored:
+            return "damaged"
+        return "stale" if any(r and r["parameters"] == point.parameters for r in stored.values()) else "missing"
+
+    return [state(point) for point in points]
+
+
+def survey(chapter: Path) -> list[tuple[Path, str, str]]:
+    """What is stored for a chapter: path, key, and `done`, `stale`, `damaged`, `failed` or `part` (half-written)."""
+    parent, code = sweeps_folder() / chapter.stem, chapter_code(chapter)
+    found = []
+    for folder, record in stored_points(chapter.stem):
+        current = record is not None and record["code"] == code
+        found.append((folder, folder.name, "done" if current else "stale" if record else "damaged"))
+    for ending, state in ((".failed.txt", "failed"), (".part", "part")):
+        found += [(path, path.name.removesuffix(ending), state) for path in sorted(parent.glob(f"*{ending}"))]
+    return found
+
+
+def remove(path: Path, key: str) -> bool:
+    """Remove something of a point unless a process is at work on it; whether it was removed."""
+    try:
+        with _lock(key, timeout=0):
+            if path.is_dir():
+                doomed = path.with_name(f"{key}.part")  # a kill while files go must not leave a point that looks whole
+                if path != doomed:
+                    shutil.rmtree(doomed, ignore_errors=True)
+                    path.rename(doomed)
+                shutil.rmtree(doomed)
+            else:
+                path.unlink(missing_ok=True)
+    except Timeout:
+        return False
+    return True
+
+
+def _lock(key: str, timeout: float = -1) -> FileLock:
+    """The lock of a point: held while it is run, wherever the results folder is seen."""
+    folder = sweeps_folder() / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{key}.lock", timeout=timeout)
+
+
+@lru_cache
+def _processor() -> str:
+    """The processor's name as its maker calls it."""
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except OSError:
+        found = None
+    return found.group(1).strip() if found else platform.processor() or platform.machine()
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit of the checkout, with "-dirty" where files differ from it; None outside git."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file or a folder's list of names to the disk now."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot flush a folder
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _without_table_file(path: Path) -> None:
+    """Take the place where rows were collected out of the executed notebook: it is a path of this machine."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            lines = [line for line in cell.source.splitlines() if not line.startswith("table_file = ")]
+            cell.source = "\n".join(lines)
+    write_whole(path, nbformat.writes(notebook).encode())
+
+
+def run_point(point: Point, threads: int | None = None, show_progress: bool = False) -> float:
+    """Run a point and store it, unless it is there; another process that is at the same point is waited for.
+
+    Args:
+        point: what to run.
+        threads: cores to lease for it; None: whatever this process may use, without a lease.
+        show_progress: as in `chapters.run_chapter`.
+
+    Returns:
+        Wall time in seconds, 0 where it was there.
+
+    Raises:
+        papermill.PapermillExecutionError, OSError: it failed; nothing of it is left.
+    """
+    with _lock(point.key):
+        if read_record(point.folder):
+            return 0.0
+        # The point's lock comes first: whoever holds cores never waits for a point.
+        if threads is None:
+            return _run_and_store(point, usable_cores(), show_progress)
+        with leased_cores(threads) as cores:
+            return _run_and_store(point, cores, show_progress)
+
+
+def _run_and_store(point: Point, cores: list[int], show_progress: bool) -> float:
+    unfinished = point.folder.with_name(f"{point.key}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        rows = {"table_file": str(unfinished / ROWS)} if "table_file" in offered_parameters(point.chapter) else {}
+        started = datetime.now(UTC)
+        seconds = run_chapter(
+            point.chapter, unfinished / NOTEBOOK, point.parameters | rows, show_progress=show_progress
+        )
+        _without_table_file(unfinished / NOTEBOOK)
+        record = {
+            "chapter": point.chapter.stem,
+            "parameters": point.parameters,
+            "command": point.command,
+            "key": point.key,
+            "code": chapter_code(point.chapter),
+            "commit": _commit(point.chapter.parent),
+            "processor": _processor(),
+            "cores": len(cores),
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 2),
+            "files": {path.name: _sha256(path) for path in sorted(unfinished.iterdir())},
+        }
+        write_whole(unfinished / RECORD, (json.dumps(record | provenance(), indent=2) + "\n").encode())
+        for path in (*unfinished.iterdir(), unfinished):
+            _flush(path)
+        shutil.rmtree(point.folder, ignore_errors=True)  # a damaged one
+        unfinished.rename(point.folder)
+        _flush(point.folder.parent)
+        point.failure.unlink(missing_ok=True)
+        return seconds
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,6 @@
+"""What nature does and what can be learnt from wells; knows nothing of experiments, files or notebooks.
+
+`circuits` and their `reactions`; `systems`, what is learnt; `datasets`, wells, domains, noise and random streams;
+`networks` and their `training`; the rivals `fitting`, `library` and `gaussian_processes`; `statistics` over paired
+seeds; `cores`, work shared out over the processor.
+"""

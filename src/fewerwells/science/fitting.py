@@ -1,0 +1,456 @@
+"""Least-squares fits of mechanistic forms to measured pairs: what a modeller would do with the same wells.
+
+Every form is yᵢ = ηᵢ·fᵢ(x; p), linear in the largest outputs η. Given the other parameters p, the best non-negative
+η has a closed form, so that only p is searched (variable projection, Golub & Pereyra 1973): the squared residuals of
+yᵢ − ηᵢ(p)·fᵢ(x; p) are minimised over log p by `scipy.optimize.least_squares` within bounds, from several starts.
+
+The search is deterministic: the starts are a scrambled Sobol set with a fixed seed (Sobol' 1967).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+from scipy.optimize import least_squares
+from scipy.stats import chi2, qmc
+
+from fewerwells.science.circuits import Circuit, relative_outputs
+from fewerwells.science.cores import side_by_side
+from fewerwells.science.datasets import Pairs, refuse_impossible
+
+REFERENCE_CONCENTRATION = 10.0  # nM: where the shares of the family's states add up to 1 (x₁ = x₂ = this)
+ETA_LIMIT = 1000.0  # times the largest measured output: η may lie far beyond what the wells have reached
+
+STARTS = 256  # Sobol points whose residuals are compared
+LOCAL_SEARCHES = 6  # at most; enough is when ENOUGH of them have found the same best optimum
+SCREENING_WELLS = 500  # of a larger data set only the first ones choose between optima; all of them set the parameters
+PARALLEL_FROM = 32  # fits; fewer are done before the workers have started
+ENOUGH = 3
+SAME_OPTIMUM = 1e-6  # relative difference of two sums of squares
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """One parameter of the search, positive, searched on a logarithmic scale.
+
+    Attributes:
+        name: what it is called in `Fit.parameters` and `Fit.at_bound`.
+        low, high: the bounds, in the parameter's own unit.
+        start: the narrower range over which the starts are spread, from and to.
+        offset: where the scale turns from logarithmic to linear, so that a parameter that may be 0 can reach 0.
+        own_limit: a bound that belongs to the model rather than to us; a fit that ends there is a sound fit.
+    """
+
+    name: str
+    low: float
+    high: float
+    start: tuple[float, float]
+    offset: float = 0.0
+    own_limit: float | None = None
+
+    def search(self, value: float) -> float:
+        """The number that is searched over: log value, or log(1 + value/offset)."""
+        return float(np.log1p(value / self.offset) if self.offset else np.log(value))
+
+
+def _values(form: Form, position: np.ndarray) -> np.ndarray:
+    """The values (..., k) of the coordinates at a position (..., k) of the search."""
+    offset = np.array([coordinate.offset for coordinate in form.coordinates])
+    return np.where(offset > 0, offset * np.expm1(position), np.exp(position))
+
+
+@dataclass(frozen=True)
+class Form:
+    """A mechanistic form, yᵢ = ηᵢ·fᵢ(x; p).
+
+    Attributes:
+        coordinates: the k free parameters besides η.
+        parameters: from values of the coordinates, shape (..., k), to named parameters, each of shape (...).
+        relative_outputs: from those parameters, each of shape (...), and inputs (N, 2), nM, to f, shape (..., N, 2).
+        one_eta: whether both outputs share one η, as the two forms of one protein do.
+    """
+
+    coordinates: tuple[Coordinate, ...]
+    parameters: Callable[[np.ndarray], dict]
+    relative_outputs: Callable[[Mapping, np.ndarray], np.ndarray]
+    one_eta: bool = False
+
+    @property
+    def n_free(self) -> int:
+        """How many parameters the data have to set, η included."""
+        return len(self.coordinates) + (1 if self.one_eta else 2)
+
+
+def _both_theta(parameters: Mapping) -> np.ndarray:
+    return np.stack([parameters["theta_1"], parameters["theta_2"]], axis=-1)
+
+
+def _family_outputs(parameters: Mapping, x: np.ndarray) -> np.ndarray:
+    """fᵢ of the family, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
+    return relative_outputs("hill_family", x, _both_theta(parameters), n=parameters["n"], b=parameters["b"])
+
+
+# Plausible values with slack: half-saturation K = 1/θ is 1–100 nM in practice, n 1–4.
+_K_LOW, _K_HIGH = 0.05, 2000.0  # nM
+_THETA = {"low": 1 / _K_HIGH, "high": 1 / _K_LOW, "start": (1 / 100, 1 / 0.5)}  # nM⁻¹
+_N = Coordinate("n", low=0.3, high=8.0, start=(0.7, 5.0))
+
+
+def _hill_parameters(values: np.ndarray) -> dict:
+    n = values[..., 2] if values.shape[-1] > 2 else np.ones(values.shape[:-1])
+    return {"theta_1": values[..., 0], "theta_2": values[..., 1], "n": n, "b": np.ones_like(n)}
+
+
+def _family_parameters(values: np.ndarray) -> dict:
+    """θ, n and b of the whole family from three numbers, none of them redundant.
+
+    At fixed n, (θ, b) and (cθ, cⁿb) are the same function, so only the proportions b : θ₁ⁿ : θ₂ⁿ can be measured: for
+    b > 0 every member is also one with b = 1, and all that the family adds to the form "hill" is the limit b = 0. The
+    search therefore runs over the ratio θ₁/θ₂, n and κ = b^(1/n)/√(θ₁θ₂), nM. At b = 1, κ is the geometric mean of the
+    two half-saturation concentrations; κ = 0 is b = 0, which is reached exactly and is no further away than 0.05 nM.
+
+    By convention the weights b, (θ₁c)ⁿ and (θ₂c)ⁿ are given such that they add up to 1 at c = `REFERENCE_CONCENTRATION`:
+    b is then the share of the empty state where both inputs are at c. For the θ that go with b = 1, multiply by b^(−1/n).
+    """
+    ratio, n, kappa = np.moveaxis(values, -1, 0)
+    root = np.sqrt(ratio)
+    weights = np.stack([kappa, REFERENCE_CONCENTRATION * root, REFERENCE_CONCENTRATION / root]) ** n
+    total = weights.sum(axis=0)
+    shrink = total ** (-1 / n)
+    return {"theta_1": root * shrink, "theta_2": shrink / root, "n": n, "b": weights[0] / total}
+
+
+FORMS: dict[str, Form] = {
+    "simple": Form(
+        (Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA)), _hill_parameters, _family_outputs
+    ),
+    "hill": Form(
+        (Coordinate("theta_1", **_THETA), Coordinate("theta_2", **_THETA), _N), _hill_parameters, _family_outputs
+    ),
+    "family": Form(
+        (
+            Coordinate("theta_1/theta_2", low=_K_LOW / _K_HIGH, high=_K_HIGH / _K_LOW, start=(1 / 30, 30.0)),
+            _N,
+            Coordinate("b", low=0.0, high=_K_HIGH, start=(0.1, 100.0), offset=_K_LOW, own_limit=0.0),  # as κ
+        ),
+        _family_parameters,
+        _family_outputs,
+    ),
+}
+FORM_NAMES = (*FORMS, "true")
+
+
+def _accepts(circuit: Circuit, **changes) -> bool:
+    try:
+        replace(circuit, **changes)
+    except ValueError:
+        return False
+    return True
+
+
+def _circuit_outputs(circuit: Circuit, parameters: Mapping, x: np.ndarray) -> np.ndarray:
+    """fᵢ of a circuit, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
+    own = {name: parameters.get(name, value) for name, value in circuit.own_parameters.items()}
+    return relative_outputs(circuit.name, x, _both_theta(parameters), **own)
+
+
+def _circuit_parameters(names: tuple[str, ...], mean_theta: float | None, values: np.ndarray) -> dict:
+    """Named parameters of a circuit; where only θ₁/θ₂ counts, θ₁θ₂ = mean_theta² by convention."""
+    if mean_theta is None:
+        return {name: values[..., column] for column, name in enumerate(names)}
+    root = np.sqrt(values[..., 0])
+    others = {name: values[..., column] for column, name in enumerate(names) if column > 0}
+    return {"theta_1": mean_theta * root, "theta_2": mean_theta / root} | others
+
+
+# Parameters that only some circuits have, from next to nothing to far beyond what matters.
+_OPTIONAL = {
+    "resource": Coordinate("resource", low=1e-3, high=1e4, start=(0.03, 100.0)),  # nM
+    "saturation": Coordinate("saturation", low=1e-4, high=1e4, start=(0.005, 30.0)),
+    "leak": Coordinate("leak", low=0.0, high=1.0, start=(0.0, 0.5), offset=1e-2, own_limit=0.0),
+    "mixing": Coordinate("mixing", low=0.0, high=1e4, start=(0.0, 10.0), offset=1e-1, own_limit=0.0),
+}
+
+
+def circuit_form(circuit: Circuit) -> Form:
+    """The form of a circuit with all its parameters free, found by asking the circuit itself.
+
+    A Hill coefficient is free where the circuit takes another than its own; both outputs share one η where it refuses
+    two; only θ₁/θ₂ is free where scaling both θ changes nothing.
+    """
+    x = np.array([[1.0, 2.0], [3.0, 0.5]])
+    theta_1, theta_2 = circuit.theta
+    scaled = replace(circuit, theta=(2 * theta_1, 2 * theta_2))
+    ratio_only = np.allclose(scaled(x), circuit(x), rtol=1e-9, atol=0)
+    coordinates = FORMS["family"].coordinates[:1] if ratio_only else FORMS["simple"].coordinates
+    if _accepts(circuit, n=1.1 * circuit.n):
+        coordinates += (_N,)
+    coordinates += tuple(c for name, c in _OPTIONAL.items() if getattr(circuit, name, None) is not None)
+    names = tuple(coordinate.name for coordinate in coordinates)
+    mean_theta = float(np.sqrt(theta_1 * theta_2)) if ratio_only else None
+    return Form(
+        coordinates,
+        partial(_circuit_parameters, names, mean_theta),
+        partial(_circuit_outputs, circuit),
+        one_eta=not _accepts(circuit, eta=(1.0, 2.0)),
+    )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A form fitted to N pairs.
+
+    Attributes:
+        form: one of `FORM_NAMES`.
+        parameters: theta_1, theta_2 (nM⁻¹), eta_1, eta_2 (nM), and n, b and whatever else the form has, by name.
+        status: "ok"; "at bound" when a parameter ended at a limit that we set (see `at_bound`), so that the data do
+            not hold it; "not converged" when the best search stopped early.
+        at_bound: names of the parameters at a bound, including b = 0 and other limits that belong to the model.
+        degrees_of_freedom: 2N minus the free parameters; 0 or less when the data cannot set them all.
+        residual_sd: √(sum of squares / degrees of freedom), nM; NaN without a degree of freedom.
+        searches: how many local searches were run.
+        searches_agreeing: how many of them ended at the best sum of squares.
+    """
+
+    form: str
+    parameters: dict[str, float]
+    status: str
+    at_bound: tuple[str, ...]
+    degrees_of_freedom: int
+    residual_sd: float
+    searches: int
+    searches_agreeing: int
+    _relative_outputs: Callable = field(repr=False, compare=False)
+
+    @property
+    def converged(self) -> bool:
+        return self.status != "not converged"
+
+    def predict(self, x) -> np.ndarray:
+        """Fitted outputs, shape (M, 2), nM, for inputs (M, 2), nM.
+
+        Raises:
+            ValueError: inputs of another shape, or negative ones.
+        """
+        x = _checked_inputs(x)
+        shape = {name: value for name, value in self.parameters.items() if not name.startswith("eta")}
+        eta = np.array([self.parameters["eta_1"], self.parameters["eta_2"]])
+        return eta * self._relative_outputs(shape, x)
+
+
+def _checked_inputs(x) -> np.ndarray:
+    x = np.asarray(x, float)
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ValueError(f"inputs have shape {x.shape}; they must be (M, 2).")
+    if np.any(x < 0):
+        raise ValueError(f"an input is {np.nanmin(x):g} nM; concentrations cannot be negative.")
+    return x
+
+
+class _Problem:
+    """The squared residuals of one data set as a function of the searched coordinates, η projected out."""
+
+    def __init__(self, form: Form, data: Pairs):
+        self.form, self.x = form, data.x
+        largest = float(np.abs(data.y).max())
+        self.unit = largest if largest > 0 else 1.0  # nM; residuals are searched in this unit, near 1 for all data
+        self.y = data.y / self.unit
+        self.low = np.array([c.search(c.low) for c in form.coordinates])
+        self.high = np.array([c.search(c.high) for c in form.coordinates])
+
+    def relative_outputs(self, position: np.ndarray) -> np.ndarray:
+        """f, (..., N, 2), at positions (..., k)."""
+        return self.form.relative_outputs(self.form.parameters(_values(self.form, position)), self.x)
+
+    def eta(self, f: np.ndarray) -> np.ndarray:
+        """The best η within [0, ETA_LIMIT], (..., 2), in the problem's unit, for f (..., N, 2)."""
+        axes = (-2, -1) if self.form.one_eta else (-2,)
+        product, square = ((f * other).sum(axes, keepdims=True) for other in (self.y, f))
+        eta = np.divide(product, square, out=np.zeros_like(product), where=square > 0).clip(0.0, ETA_LIMIT)
+        return np.broadcast_to(eta, (*f.shape[:-2], 1, 2))[..., 0, :]
+
+    def residuals(self, position: np.ndarray) -> np.ndarray:
+        f = self.relative_outputs(position)
+        return (self.eta(f) * f - self.y).ravel()
+
+    def jacobian(self, position: np.ndarray) -> np.ndarray:
+        """Slopes of the residuals, (2N, k): those of f by central differences, those of η from its closed form."""
+        step = 1e-5
+        k = len(position)
+        ahead = np.minimum(position + step * np.eye(k), self.high)
+        behind = np.maximum(position - step * np.eye(k), self.low)
+        f = self.relative_outputs(np.concatenate([position[None], ahead, behind]))
+        f, slope = f[0], (f[1 : k + 1] - f[k + 1 :]) / np.diag(ahead - behind)[:, None, None]
+        eta = self.eta(f)
+        axes = (-2, -1) if self.form.one_eta else (-2,)
+        inner = ((self.y - 2 * eta * f) * slope).sum(axes, keepdims=True)
+        square = np.square(f).sum(axes, keepdims=True)
+        eta_slope = np.divide(inner, square, out=np.zeros_like(inner), where=square > 0)
+        eta_slope = np.where((eta > 0) & (eta < ETA_LIMIT), eta_slope, 0.0)
+        return (eta * slope + eta_slope * f).reshape(k, -1).T
+
+    def sums_of_squares(self, positions: np.ndarray) -> np.ndarray:
+        """(S,) for positions (S, k); infinite where the form has no finite value."""
+        f = self.relative_outputs(positions)
+        sums = np.square(self.eta(f)[:, None] * f - self.y).sum((-2, -1))
+        return np.where(np.isfinite(sums), sums, np.inf)
+
+    def search(self, start: np.ndarray) -> _Optimum:
+        """The optimum near a start. A search that breaks down counts as not converged, at its start."""
+        try:
+            # "dogbox" can end exactly on a bound, and takes the flat valleys of few data better than "trf"
+            found = least_squares(
+                self.residuals,
+                start,
+                self.jacobian,
+                bounds=(self.low, self.high),
+                method="dogbox",
+                x_scale="jac",
+                ftol=1e-9,
+                xtol=1e-10,
+                gtol=1e-12,
+                max_nfev=200,
+            )
+        except (ValueError, np.linalg.LinAlgError):  # residuals that are not finite
+            return _Optimum(start, float(self.sums_of_squares(start[None])[0]), False)
+        position, squares = found.x, 2 * found.cost
+        near = 0.01  # flat valleys end the search before their end: where the bound itself is as good, name the bound
+        snapped = np.where(
+            position - self.low < near, self.low, np.where(self.high - position < near, self.high, position)
+        )
+        if np.any(snapped != position):
+            at_bound = float(self.sums_of_squares(snapped[None])[0])
+            if at_bound <= squares * (1 + SAME_OPTIMUM) + 1e-20:
+                position, squares = snapped, at_bound
+        return _Optimum(position, squares, found.status > 0)
+
+
+@dataclass(frozen=True)
+class _Optimum:
+    position: np.ndarray
+    squares: float
+    converged: bool
+
+    def as_good_as(self, other: _Optimum) -> bool:
+        return self.squares <= other.squares * (1 + SAME_OPTIMUM) + 1e-20
+
+
+def _starts(form: Form) -> np.ndarray:
+    """STARTS positions (S, k) that fill the ranges of the starts evenly, always the same."""
+    low, high = (np.array([c.search(c.start[end]) for c in form.coordinates]) for end in (0, 1))
+    points = qmc.Sobol(d=len(form.coordinates), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
+    return low + (high - low) * points
+
+
+def _best_distinct(positions: np.ndarray, squares: np.ndarray, apart: float = 0.5) -> list[np.ndarray]:
+    """The best positions, none within a factor e^`apart` of another in every coordinate."""
+    chosen: list[np.ndarray] = []
+    for index in np.argsort(squares, kind="stable"):
+        position = positions[index]
+        if all(np.abs(position - other).max() > apart for other in chosen):
+            chosen.append(position)
+        if len(chosen) == LOCAL_SEARCHES:
+            break
+    return chosen
+
+
+def _fit(name: str, form: Form, starts: np.ndarray, data: Pairs) -> Fit:
+    screening = _Problem(form, data.first(min(len(data), SCREENING_WELLS)))
+    optima: list[_Optimum] = []
+    for start in _best_distinct(starts, screening.sums_of_squares(starts)):
+        optima.append(screening.search(start))
+        best = min(optima, key=lambda optimum: optimum.squares)
+        agreeing = sum(optimum.as_good_as(best) for optimum in optima)
+        if agreeing == ENOUGH:
+            break
+    problem = screening
+    if len(data) > SCREENING_WELLS:
+        problem = _Problem(form, data)
+        best = problem.search(best.position)
+    return _as_fit(name, problem, best, len(optima), agreeing)
+
+
+def _as_fit(name: str, problem: _Problem, best: _Optimum, searches: int, agreeing: int) -> Fit:
+    form = problem.form
+    eta = problem.eta(problem.relative_outputs(best.position))
+    parameters = {key: float(value) for key, value in form.parameters(_values(form, best.position)).items()}
+    parameters |= {"eta_1": float(eta[0]) * problem.unit, "eta_2": float(eta[1]) * problem.unit}
+    at_bound, limits_of_ours = [], []
+    for coordinate, position, low, high in zip(form.coordinates, best.position, problem.low, problem.high, strict=True):
+        if position in (low, high):
+            at_bound.append(coordinate.name)
+            if coordinate.own_limit is None or position != coordinate.search(coordinate.own_limit):
+                limits_of_ours.append(coordinate.name)
+    for column, value in enumerate(eta.tolist(), start=1):
+        if value in (0.0, ETA_LIMIT):
+            at_bound.append(f"eta_{column}")
+            limits_of_ours.append(f"eta_{column}")
+    degrees_of_freedom = problem.y.size - form.n_free
+    variance = best.squares * problem.unit**2 / degrees_of_freedom if degrees_of_freedom > 0 else np.nan
+    return Fit(
+        form=name,
+        parameters=parameters,
+        status="not converged" if not best.converged else "at bound" if limits_of_ours else "ok",
+        at_bound=tuple(at_bound),
+        degrees_of_freedom=degrees_of_freedom,
+        residual_sd=float(np.sqrt(variance)),
+        searches=searches,
+        searches_agreeing=agreeing,
+        _relative_outputs=form.relative_outputs,
+    )
+
+
+def fit_many(form: str, data: list[Pairs], circuit: Circuit | None = None) -> list[Fit]:
+    """Fit one form to each of several data sets, side by side over the usable cores.
+
+    Nothing raises once the data have been looked through: what goes wrong with one fit is told by its `status`. Data
+    sets with fewer observations than the form has parameters are fitted too; their `degrees_of_freedom` says so.
+
+    Args:
+        form: "simple" (n = b = 1; θ, η free), "hill" (n free too), "family" (b free too) or "true".
+        data: the data sets, x and y of shape (N, 2), nM.
+        circuit: the target circuit, whose own form "true" fits; its parameter values are not used, but for an n that
+            is not free. The other forms leave it alone.
+
+    Returns:
+        One fit a data set, the same whatever the number of cores.
+
+    Raises:
+        ValueError: an unknown form, "true" without a circuit, or data that cannot be measurements.
+    """
+    if form not in FORM_NAMES:
+        raise ValueError(f"there is no form {form!r}; choose one of {', '.join(FORM_NAMES)}.")
+    if form == "true" and circuit is None:
+        raise ValueError('the form "true" is that of a circuit, and circuit is None.')
+    for pairs in data:
+        refuse_impossible(pairs)
+    chosen = circuit_form(circuit) if form == "true" else FORMS[form]
+    return side_by_side(partial(_fit, form, chosen, _starts(chosen)), data, worth_it_from=PARALLEL_FROM)
+
+
+def lack_of_fit(fit: Fit, noise: float) -> float:
+    """How probable residuals at least this large are if the form is right: the p-value of a χ² test.
+
+    If the form holds the true system and the measurement noise is Gaussian with a known standard deviation σ, the sum
+    of squared residuals over σ² is χ²-distributed with 2N minus the free parameters as degrees of freedom (exactly so
+    for a linear model, nearly so for these). A small value says that the equation is wrong, or the noise larger than
+    stated. It can be had before any prediction is made, from the wells alone; but a large value does not vouch for
+    the form beyond the concentrations measured.
+
+    Args:
+        fit: from `fit_many`.
+        noise: σ, nM, known from replicates or from the instrument.
+
+    Returns:
+        The p-value, or NaN where there is no degree of freedom to test with.
+
+    Raises:
+        ValueError: noise that is not positive.
+    """
+    if not (np.isfinite(noise) and noise > 0):
+        raise ValueError(f"the noise is {noise} nM; the test needs a positive standard deviation.")
+    squares = fit.residual_sd**2 * fit.degrees_of_freedom
+    return float(chi2.sf(squares / noise**2, fit.degrees_of_freedom)) if fit.degrees_of_freedom > 0 else float("nan")
