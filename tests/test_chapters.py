@@ -20,9 +20,10 @@ from fewerwells.course.source import exercise_notebooks
 from fewerwells.running.chapters import chapters, execute, project_root, run_chapter
 from fewerwells.running.experiments import check_complete
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, Verdicts
+from fewerwells.running.storage import read_table
 from fewerwells.study import claims
 from fewerwells.study.claims import CLAIMS
-from fewerwells.study.results import read_table, row_checksums
+from fewerwells.study.table import row_checksums
 
 ROOT = project_root(Path(__file__).parent)
 NOTEBOOKS = chapters(ROOT)

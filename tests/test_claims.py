@@ -11,6 +11,7 @@ from fewerwells.running import experiments
 from fewerwells.running.chapters import project_root
 from fewerwells.running.experiments import check_complete, expected_rows
 from fewerwells.running.parameters import Verdicts
+from fewerwells.running.storage import read_table
 from fewerwells.science import statistics
 from fewerwells.science.statistics import Estimate
 from fewerwells.study import protocol
@@ -40,7 +41,7 @@ from fewerwells.study.quantities import (
     share_of_oracle,
     smallest,
 )
-from fewerwells.study.results import InconsistentTables, check_tables, read_table, row_checksums
+from fewerwells.study.table import InconsistentTables, check_tables, row_checksums
 
 ERRORS = list(ERROR_COLUMNS)
 RESULTS = project_root() / "results"

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from fewerwells import cli
 from fewerwells.running.comparison import ESTIMATES, compare, verdict
 from fewerwells.running.parameters import PUBLISHED, ParameterError
-from fewerwells.study.results import COLUMNS, write_table
+from fewerwells.running.storage import write_table
+from fewerwells.study.table import COLUMNS
 
 CELLS = [(arm, n) for arm in ("transfer", "scratch") for n in (10, 100, 1000)]
 

@@ -8,7 +8,7 @@ from fewerwells.running import experiments
 from fewerwells.running.experiments import run, runs_folder
 from fewerwells.running.parameters import Experiment1, Experiment2, validate
 from fewerwells.science.circuits import OUTSIDE_FAMILY, reference_circuit
-from fewerwells.study.results import KEY
+from fewerwells.study.table import KEY
 
 
 def without_timing(table: pd.DataFrame) -> pd.DataFrame:

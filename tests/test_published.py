@@ -9,8 +9,10 @@ import pytest
 from fewerwells.running import parameters as models
 from fewerwells.running.chapters import project_root
 from fewerwells.running.experiments import check_complete, expected_rows
+from fewerwells.running.identity import digest
+from fewerwells.running.storage import read_table
 from fewerwells.study.protocol import STUDY_ARMS
-from fewerwells.study.results import CHECKSUM, COLUMNS, KEY, digest, read_table
+from fewerwells.study.table import CHECKSUM, COLUMNS, KEY
 
 RESULTS = project_root(Path(__file__).parent) / "results"
 PUBLISHED = {name: model() for name, model in models.PUBLISHED.items()}

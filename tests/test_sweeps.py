@@ -24,14 +24,14 @@ from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import make_points, read_record, run_point, states, survey
 from fewerwells.running.sweep_files import check_sweep
 from fewerwells.science.cores import _try_to_lease, leased_cores, usable_cores
-from fewerwells.study.results import COLUMNS
+from fewerwells.study.table import COLUMNS
 
 ROOT = project_root(Path(__file__).parent)
 CHAPTER = "03_experiment_1"
 
 # A stand-in for a chapter: it writes a table that depends on its parameters alone, except for the column of seconds, and
 # does what a test asks for through files in its folder. It takes a second instead of many, most of which would go into
-# importing the package, so it writes by itself what `results.write_table` writes.
+# importing the package, so it writes by itself what `storage.write_table` writes.
 STAND_IN = (
     f"columns = {COLUMNS}"
     + """

@@ -83,8 +83,8 @@ def publish() -> None:
     from fewerwells.running.chapters import project_root
     from fewerwells.running.experiments import run as run_design
     from fewerwells.running.parameters import PUBLISHED, Experiment1
+    from fewerwells.running.storage import write_table
     from fewerwells.science.statistics import geometric_summary
-    from fewerwells.study.results import write_table
 
     folder = project_root() / "results"
     for name, model in PUBLISHED.items():
@@ -141,8 +141,8 @@ def run(
 
     from fewerwells.running.chapters import chapter_path, check_parameters, project_root
     from fewerwells.running.points import NOTEBOOK, ROWS, make_points, run_point
+    from fewerwells.running.storage import read_table, write_table, write_whole
     from fewerwells.running.sweeps import StorageError, check_storage
-    from fewerwells.study.results import read_table, write_table, write_whole
 
     try:
         parameters = _parse(parameter or [])

@@ -15,7 +15,7 @@ import yaml
 from fewerwells.course.launch import BUTTONS
 from fewerwells.course.source import exercise_notebooks
 from fewerwells.running.chapters import chapter_digest, chapters, execute, run_chapter
-from fewerwells.study.results import digest
+from fewerwells.running.identity import digest
 
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"

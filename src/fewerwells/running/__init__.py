@@ -1,5 +1,6 @@
 """Everything that runs: chapters through papermill, sweeps, stored pieces; knows nothing of science's insides.
 
 `parameters`, what a reader may set; `chapters` through papermill; `experiments`, designs whose pieces are stored;
-`points` and `sweeps`, many runs of a chapter; `comparison` with the published tables; `forecast` of the time.
+`identity`, what makes a stored number stale; `storage`, files written whole; `points` and `sweeps`, many runs of a
+chapter; `comparison` with the published tables; `forecast` of the time.
 """

@@ -12,9 +12,10 @@ import nbformat
 import papermill
 import yaml
 
+from fewerwells.running.identity import digest
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.progress import TERMINAL
-from fewerwells.study.results import digest, write_whole
+from fewerwells.running.storage import write_whole
 
 # A kernel is told ports that were free, and dies at its start if another process has taken one in between
 # (jupyter_client, issue 487); no cell has run then.

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from fewerwells.running.parameters import PUBLISHED, ParameterError
+from fewerwells.running.storage import DamagedTable, read_table
 from fewerwells.science.statistics import LEVEL, RESAMPLES, iqm, resampled_seeds
-from fewerwells.study.results import COLUMNS, KEY, DamagedTable, read_table
+from fewerwells.study.table import COLUMNS, KEY
 
 ESTIMATES = ("uniform_all_mean", "sobol_all_mean", "sobol_inside_mean", "sobol_outside_mean")
 MIN_SEEDS = 3

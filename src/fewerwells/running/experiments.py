@@ -12,25 +12,16 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from fewerwells.running.identity import digest, source_digest
 from fewerwells.running.parameters import TrainingParameters
 from fewerwells.running.progress import progress_bar
+from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
 from fewerwells.science.networks import Ensemble
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
 from fewerwells.study.evaluation import evaluate
 from fewerwells.study.protocol import ARMS, PRETRAINING, Cell, Design, Phase, Protocol
-from fewerwells.study.results import (
-    CHECKSUM,
-    COLUMNS,
-    DamagedTable,
-    InconsistentTables,
-    digest,
-    read_or_compute,
-    read_table,
-    results_folder,
-    row_checksums,
-    source_digest,
-)
+from fewerwells.study.table import CHECKSUM, COLUMNS, InconsistentTables, row_checksums
 from fewerwells.study.trials import pretrain, run_cell
 
 log = logging.getLogger("fewerwells")
@@ -207,7 +198,7 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
         parameters: checked parameters that have `designs`, for example an `Experiment1`.
 
     Returns:
-        The tidy table, columns `results.COLUMNS`.
+        The tidy table, columns `table.COLUMNS`.
     """
     pieces = outstanding(parameters)
     if pieces:

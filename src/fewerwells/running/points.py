@@ -26,10 +26,11 @@ from filelock import FileLock, Timeout
 
 from fewerwells.running.chapters import chapter_code, offered_parameters, run_chapter
 from fewerwells.running.experiments import runs_folder
+from fewerwells.running.identity import digest
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, validate
 from fewerwells.running.plain import write_value
+from fewerwells.running.storage import DamagedTable, provenance, read_table, write_whole
 from fewerwells.science.cores import leased_cores, usable_cores
-from fewerwells.study.results import DamagedTable, digest, provenance, read_table, write_whole
 
 NOTEBOOK, ROWS, RECORD = "notebook.ipynb", "rows.csv", "provenance.json"
 

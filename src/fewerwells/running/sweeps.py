@@ -24,9 +24,9 @@ from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import write_value
 from fewerwells.running.points import ROWS, Point, make_points, read_record, run_point, states, sweeps_folder
 from fewerwells.running.progress import TERMINAL, progress_bar
+from fewerwells.running.storage import read_table, results_folder, write_whole
 from fewerwells.running.sweep_files import SweepPlan, check_sweep
 from fewerwells.science.cores import CAN_LIMIT_THREADS, usable_cores
-from fewerwells.study.results import read_table, results_folder, write_whole
 
 MAX_WORKERS = 8  # by default; each worker's kernel holds some 300 MB
 

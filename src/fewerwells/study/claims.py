@@ -37,7 +37,7 @@ from fewerwells.study.quantities import (
     share_of_oracle,
     smallest,
 )
-from fewerwells.study.results import check_tables
+from fewerwells.study.table import check_tables
 
 COMPARABLE = 1.25  # an error at most this many times the other one counts as comparable
 VERDICTS = ("supported", "contradicted", "undecided")

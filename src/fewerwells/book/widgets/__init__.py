@@ -148,7 +148,7 @@ class ResultsExplorer(_Figure):
     def from_tables(
         cls, experiment_1: pd.DataFrame, experiment_2: pd.DataFrame, *, profile: str = "paper"
     ) -> ResultsExplorer:
-        """The explorer of two tidy tables (`results.COLUMNS`) with the same seeds.
+        """The explorer of two tidy tables (`table.COLUMNS`) with the same seeds.
 
         Args:
             experiment_1: learning curves on one target.

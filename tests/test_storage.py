@@ -5,16 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from fewerwells.study.results import (
-    COLUMNS,
-    DamagedTable,
-    _statements,
-    digest,
-    read_or_compute,
-    read_table,
-    results_folder,
-    write_table,
-)
+from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder, write_table
+from fewerwells.study.table import COLUMNS
 
 
 def table(n=3) -> pd.DataFrame:
@@ -97,17 +89,6 @@ def test_a_failing_computation_leaves_what_was_there(tmp_path):
     with pytest.raises(ValueError, match="lacks the columns noise"):
         write_table(table().drop(columns="noise"), path)
     assert len(read_table(path)) == 3
-
-
-def test_digest_depends_on_content_not_on_order():
-    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
-    assert digest({"a": 1}) != digest({"a": 2})
-
-
-def test_only_what_code_does_makes_runs_stale():
-    code = 'def f(x):\n    """Add."""\n    return x + 1\n'
-    assert _statements(code) == _statements('def f( x ):  # adds\n    """Add one."""\n\n    return (x + 1)')
-    assert _statements(code) != _statements(code.replace("1", "2"))
 
 
 def test_results_live_beside_the_book(tmp_path, monkeypatch):

@@ -1,0 +1,105 @@
+"""Files that are written whole or not at all, with what made them beside them, and checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from fewerwells.running.identity import source_digest
+from fewerwells.study.table import COLUMNS, KEY
+
+
+class DamagedTable(ValueError):
+    """A results file is missing, empty, cut short or changed since it was written."""
+
+
+def results_folder() -> Path:
+    """Where results live: `FEWERWELLS_RESULTS`, else `results` beside the book's `_toc.yml`, else `./results`."""
+    if os.environ.get("FEWERWELLS_RESULTS"):
+        return Path(os.environ["FEWERWELLS_RESULTS"]).resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
+            return folder / "results"
+    return here / "results"
+
+
+@lru_cache
+def provenance() -> dict:
+    """What ran this: versions, platform, digest of the code; found out once, since every stored piece names it."""
+    packages = ("fewerwells", "numpy", "scipy", "torch", "numba")
+    return {
+        "source": source_digest(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a kill at any moment leaves the old one or the new one, never a part."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # there only when writing failed, on a full disk for example
+
+
+def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
+    """Write a tidy table as CSV with a JSON file beside it that holds its checksum, provenance and `notes`.
+
+    Raises:
+        ValueError: a column is missing or a row stands there twice.
+    """
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise ValueError(f"the table lacks the columns {', '.join(missing)}.")
+    if table.duplicated(list(KEY)).any():
+        raise ValueError(f"{int(table.duplicated(list(KEY)).sum())} rows of the table stand there twice.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **notes, **provenance()}
+    write_whole(path, data)
+    write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_table` wrote.
+
+    Raises:
+        DamagedTable: the file or its checksum is missing, or they do not agree.
+    """
+    try:
+        data = path.read_bytes()
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        whole = hashlib.sha256(data).hexdigest() == record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedTable(f"{path} cannot be read as a results table ({error}).") from error
+    if not whole:
+        raise DamagedTable(f"{path} is not the file that was written: its checksum differs.")
+    return pd.read_csv(path)
+
+
+def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) -> pd.DataFrame:
+    """The table at `path` if it is whole, else what `compute` returns, written there first.
+
+    Either way the caller gets the table as read from the file, so numbers never depend on which way it came.
+    """
+    try:
+        return read_table(path)
+    except DamagedTable:
+        write_table(compute(), path, **notes)
+        return read_table(path)

@@ -1,0 +1,96 @@
+"""The tidy table: one row per trained network; its columns, and the checks that hold its numbers together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
+from fewerwells.study.evaluation import ERROR_COLUMNS
+
+COLUMNS = (
+    "arm",  # a key of protocol.ARMS
+    "target",  # the real system as it is called on axes
+    "circuit",  # its name in fewerwells.science.circuits
+    "n",  # Hill coefficient
+    "b",  # weight of the empty state; 0 for the cycles
+    "resource",  # total resource of input_depletion, nM; this and the next three are empty where a circuit has none
+    "saturation",  # Michaelis constant over y_tot of goldbeter_koshland
+    "leak",  # share of the largest output that the empty resource of mixed_complex makes
+    "mixing",  # how tightly the mixed complex of mixed_complex binds
+    "theta_1",  # nM⁻¹
+    "theta_2",
+    "eta_1",  # nM; y_tot for the cycles
+    "eta_2",
+    "noise",  # standard deviation, nM
+    "N",  # real pairs that the arm was given
+    "seed",
+    "status",  # ok, dead, diverged, not converged or at bound
+    *ERROR_COLUMNS,  # nM and nM², over test points
+    "epochs",
+    "sample_steps",  # pairs seen by this network, pre-training included; 0 for fits
+    "seconds",  # wall time of its ensemble divided by the number of networks, pre-training included
+    "engine",
+    "version",
+    "parameter_hash",  # of everything above that decides the outcome
+)
+CHECKSUM = "checksum"  # a last column, made when a table is put together: ties a row's errors to its parameter_hash
+KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")
+
+
+class InconsistentTables(ValueError):
+    """Tables of results contradict themselves or one another."""
+
+
+def row_checksums(table: pd.DataFrame) -> pd.Series:
+    """For each row eight hexadecimal digits of its parameter_hash, status and errors, as a CSV file holds them."""
+    errors = table[list(ERROR_COLUMNS)].map("{:.7g}".format)
+    text = table["parameter_hash"].str.cat([table["status"], *(errors[name] for name in ERROR_COLUMNS)], sep=",")
+    return text.map(lambda line: hashlib.sha256(line.encode()).hexdigest()[:8])
+
+
+def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse tables whose numbers cannot all come from the networks that they name.
+
+    Three things must hold whatever was trained: a row's checksum is that of its parameter_hash and errors; a network's
+    mean error over the big domain is the mean of those inside and outside the small one, weighted by their test
+    points; and a network that several tables hold (the same `parameter_hash`) has the same errors in all of them.
+
+    Args:
+        tables: tidy tables by name.
+
+    Raises:
+        InconsistentTables: one of the three does not hold; the message names table and rows.
+    """
+    share = float(SMALL.contains(sobol_inputs(BIG)).mean())
+    for name, table in tables.items():
+        mixed = row_checksums(table) != table[CHECKSUM]
+        if mixed.any():
+            first = table[mixed].iloc[0]
+            raise InconsistentTables(
+                f"{name}: {mixed.sum()} rows hold errors that are not those of their parameters, first "
+                f"{first['arm']} on {first['target']}, N = {first['N']}, seed {first['seed']}."
+            )
+        whole = share * table["sobol_inside_mean"] + (1 - share) * table["sobol_outside_mean"]
+        wrong = ~np.isclose(whole, table["sobol_all_mean"], rtol=1e-5, equal_nan=True)
+        if wrong.any():
+            first = table[wrong].iloc[0]
+            raise InconsistentTables(
+                f"{name}: in {wrong.sum()} rows the error over the big domain is not the mean of those inside and "
+                f"outside the small one, first {first['arm']} on {first['target']}, N = {first['N']}, seed {first['seed']}."
+            )
+    rows = pd.concat([table.assign(table=name) for name, table in tables.items()], ignore_index=True)
+    shared = rows[rows.duplicated("parameter_hash", keep=False)]
+    errors = shared.groupby("parameter_hash")[list(ERROR_COLUMNS)]
+    spread = errors.max() / errors.min() - 1
+    differing = spread.index[(spread > 1e-6).any(axis=1)]
+    if len(differing):
+        first = shared[shared["parameter_hash"] == differing[0]].iloc[0]
+        places = ", ".join(shared.loc[shared["parameter_hash"] == differing[0], "table"])
+        raise InconsistentTables(
+            f"{len(differing)} networks have different errors in different rows, first {first['arm']} on "
+            f"{first['target']}, N = {first['N']}, seed {first['seed']}, in {places}."
+        )
