@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import nbformat
@@ -35,3 +36,8 @@ def hand_in(folder: Path, name: str, root: Path, chapter: str, answers: dict[str
     path.parent.mkdir(parents=True)
     nbformat.write(submission(root, chapter, answers), path)
     return path
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """What lies in a folder: every file with its digest."""
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()}

@@ -1,7 +1,6 @@
 """What a teacher was promised: fair marks, and no submission that hurts another one or her own files."""
 
 import csv
-import hashlib
 from pathlib import Path
 
 import nbformat
@@ -17,7 +16,7 @@ from fewerwells.course.grading import grade
 from fewerwells.course.source import exercise_notebooks
 from fewerwells.running.chapters import project_root
 from fewerwells.running.parameters import ParameterError
-from tests.course_samples import hand_in, solutions
+from tests.course_samples import fingerprint, hand_in, solutions
 
 ROOT = project_root(Path(__file__).parent)
 CHAPTER = "05_findings"
@@ -28,11 +27,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # nbgrader's own
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),
 ]
-
-
-def fingerprint(folder: Path) -> dict[str, str]:
-    """What lies in a folder: every file with its digest."""
-    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()}
 
 
 @pytest.fixture(scope="module")

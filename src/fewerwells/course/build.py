@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fewerwells.book.build import run_chapters
 from fewerwells.course import launch, lessons, slides
+from fewerwells.course.owned import OwnedFolder
 from fewerwells.course.source import FOLDER, exercise_notebooks, read, student, student_chapter, teacher
 from fewerwells.running.chapters import chapters
 
@@ -105,24 +106,29 @@ def build(root: Path, profile: str, output: Path, say: Callable[[str], None], *,
     Args:
         root: the project's folder.
         profile: the size at which the chapters run whose figures are on the slides.
-        output: replaced if it is there.
+        output: the folder; what an earlier build wrote there is replaced, and whatever else it holds stays.
         say: called with one line at a time.
         wheel: whether to put the package's wheel into the student's folder.
 
     Returns:
         `output`.
-    """
-    from fewerwells.course.grading import release
 
-    shutil.rmtree(output, ignore_errors=True)
-    needed = list(exercise_notebooks(root))
-    executed = run_chapters(root, profile, say, only=needed)
-    write_student(root, output / "student")
-    if wheel:
-        write_wheel(root, output / "student")
-    write_teacher(root, output / "teacher", list(executed.values()), say)
-    release(root, output / "graded", say)
-    for role in ROLES:
-        shutil.make_archive(str(output / role), "zip", output, role)
-        say(f"{role}.zip")
+    Raises:
+        ParameterError: the folder holds what no build wrote, where this one would write.
+        RuntimeError: pip or nbgrader refuses.
+    """
+    from fewerwells.course.grading import GRADED, check_course, release
+
+    check_course(output / GRADED)
+    with OwnedFolder(output, beside=(GRADED,)).replaced() as part:
+        needed = list(exercise_notebooks(root))
+        executed = run_chapters(root, profile, say, only=needed)
+        write_student(root, part / "student")
+        if wheel:
+            write_wheel(root, part / "student")
+        write_teacher(root, part / "teacher", list(executed.values()), say)
+        for role in ROLES:
+            shutil.make_archive(str(part / role), "zip", part, role)
+            say(f"{role}.zip")
+    release(root, output / GRADED, say)
     return output

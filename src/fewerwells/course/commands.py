@@ -49,6 +49,8 @@ def build(
         folder = build_course(root, profile, (output or root / "_build" / "course").resolve(), typer.echo, wheel=wheel)
     except ModuleNotFoundError as error:
         raise _stop(f'{error.name} is missing; pip install -e ".[course]" brings what the course needs.', 1) from None
+    except ParameterError as error:
+        raise _stop(f"Refused: {error}", 2) from None
     except (RuntimeError, PapermillExecutionError) as error:
         raise _stop(str(error), 1) from None
     typer.echo(f"The course is ready: {folder}")

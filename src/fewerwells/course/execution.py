@@ -47,6 +47,7 @@ def kill(manager: AsyncKernelManager) -> None:
     process = getattr(manager.provisioner, "process", None)
     if process is not None and process.poll() is None:
         os.killpg(os.getpgid(process.pid), signal.SIGKILL)
+        process.wait()  # who asks next must see that it is dead, and not wait for its answer for ever
 
 
 def _stop(cell: NotebookNode, why: str) -> None:
@@ -100,6 +101,7 @@ def run_bounded(
             notebook, km=manager, allow_errors=True, interrupt_on_timeout=True, error_on_timeout=late
         )
         client.most = output_bytes
+        client.shutdown_kernel = "immediate"
         return _run_cells(client, notebook, _environment(folder, protected), cell_seconds, notebook_seconds)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import warnings
 from collections.abc import Callable, Collection
@@ -28,8 +27,11 @@ from traitlets import Bool, Float
 from traitlets.config import Config
 
 from fewerwells.course.execution import CELL_SECONDS, NOTEBOOK_SECONDS, run_bounded
+from fewerwells.course.owned import OwnedFolder
 from fewerwells.course.source import SUFFIX, assignment, exercise_notebooks, read
 from fewerwells.running.parameters import ParameterError
+
+GRADED = "graded"  # the nbgrader course's folder in the course's
 
 
 class SandboxedExecute(NbGraderPreprocessor):
@@ -100,28 +102,44 @@ def _insist(result: dict, what: str) -> None:
         raise RuntimeError(f"nbgrader could not {what}:\n{result.get('error') or result.get('log')}")
 
 
+def check_course(folder: Path) -> None:
+    """Nothing if an nbgrader course may be made or renewed here.
+
+    Raises:
+        ParameterError: the folder is another's, or what was released there was changed since.
+    """
+    course = OwnedFolder(folder)
+    course.check()
+    course.insist_on(name for name in course.written() if name.startswith(("source/", "release/")))
+
+
 def release(root: Path, folder: Path, say: Callable[[str], None], only: Collection[str] | None = None) -> None:
     """Make an nbgrader course: `source/` with solutions, `release/` for students, and its gradebook.
 
     Args:
         root: the project's folder.
-        folder: the course's folder; what is there is made anew, but the gradebook is kept.
+        folder: the course's folder; what an earlier release wrote is made anew, and all else is kept: gradebook,
+            submissions, feedback.
         say: called with one line at a time.
         only: the chapters to release; all by default.
 
     Raises:
+        ParameterError: the folder holds what no release wrote, where this one would write.
         RuntimeError: nbgrader refuses; the message holds its report.
     """
+    course = OwnedFolder(folder)
+    course.check()
     tools = str(Path(sys.executable).parent)
     if tools not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([tools, os.environ["PATH"]])  # nbgrader starts alembic by name
     for name, path in exercise_notebooks(root).items():
         if only is not None and name not in only:
             continue
-        target = folder / "source" / name / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(assignment(read(path)), target)
+        course.write(f"source/{name}/{path.name}", nbformat.writes(assignment(read(path))).encode())
+        # nbgrader empties the folder of a release, and copies there whatever lies beside the source
+        course.insist_on(set(course.inside(f"release/{name}")))
         _insist(_api(folder).generate_assignment(name), f"release {name}")
+        course.adopt(course.inside(f"release/{name}"))
         say(f"graded/release/{name}")
 
 
@@ -158,17 +176,28 @@ def grade(
         limits: `cell_seconds` and `notebook_seconds`, if not the usual ones.
 
     Raises:
-        ParameterError: there is nothing to grade.
+        ParameterError: there is nothing to grade, or the course holds what is not this command's to replace.
         SandboxError: this system cannot shield a submission, and `protected` is not given up.
     """
     handed_in = submissions(folder, exercise_notebooks(root))
     release(root, course, lambda line: None, only={name for _, name, _ in handed_in})
+    OwnedFolder(course).insist_on(
+        target
+        for student, name, path in handed_in
+        if not (course / (target := _submitted(student, name))).exists()
+        or (course / target).read_bytes() != path.read_bytes()
+    )
     marks = []
     for student, name, path in handed_in:
         say(f"{student}: {name} …")
         marks.append(_grade_one(_api(course, protected=protected, **limits), course, student, name, path))
         say(f"{student}: {name}: {marks[-1].total:g} of {marks[-1].most:g}  {marks[-1].remark}".rstrip())
     return marks
+
+
+def _submitted(student: str, name: str) -> str:
+    """Where nbgrader looks for a submission, inside its course."""
+    return f"submitted/{student}/{name}/{name}{SUFFIX}.ipynb"
 
 
 def _grade_one(api: NbGraderAPI, course: Path, student: str, name: str, path: Path) -> Mark:
@@ -184,9 +213,7 @@ def _grade_one(api: NbGraderAPI, course: Path, student: str, name: str, path: Pa
         mark.remark = f"this is no notebook ({type(error).__name__})"
         return mark
     present = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells}
-    target = course / "submitted" / student / name / path.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, target)
+    OwnedFolder(course).write(_submitted(student, name), path.read_bytes())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries
         result = api.autograde(name, student, force=True)
