@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fewerwells.running.parameters import ParameterError
-from fewerwells.study.results import write_whole
+from fewerwells.running.storage import write_whole
 
 RECORD = ".fewerwells-wrote.json"
 _LOCK = ".fewerwells-lock"
