@@ -19,7 +19,7 @@ from fewerwells.science.datasets import BIG, SMALL, Pairs, outside_pairs, synthe
 from fewerwells.science.fitting import fit_many
 from fewerwells.science.statistics import iqm, resampled_seeds
 from fewerwells.science.training import Schedule, train
-from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Phase
+from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, HowMany, Wells
 
 ROOT = project_root(Path(__file__).parent)
 SOURCES = exercise_notebooks(ROOT)
@@ -94,7 +94,7 @@ def demand(x):
 
 
 ETA = np.array([40.0, 30.0])
-SCRATCH, ORACLE = ARMS["scratch"].phases[0], ARMS["oracle"].phases[0]
+SCRATCH, ORACLE = ARMS["scratch"].wells, ARMS["oracle"].wells
 GRID = np.stack(np.meshgrid(np.linspace(0.5, 9.5, 6), np.linspace(0.5, 9.5, 4)), axis=-1).reshape(-1, 2)
 
 
@@ -320,13 +320,13 @@ WRONG = [
     ("4.3", lambda x: x, "no well"),
     ("4.3", lambda x: x / 2 + 0.01, "without changing"),
     ("4.3", lambda x: x[:, 0] / 2, "shape"),
-    ("4.4", {"more volume": ORACLE, "bigger domain": SCRATCH}, "oracle itself"),
-    ("4.4", {"more volume": SCRATCH, "bigger domain": SCRATCH}, "scratch arm itself"),
+    ("4.4", {"more volume": ORACLE, "bigger domain": SCRATCH}, "oracle is given"),
+    ("4.4", {"more volume": SCRATCH, "bigger domain": SCRATCH}, "scratch arm is given"),
     (
         "4.4",
         {
-            "more volume": Phase("real", BIG, "wells", "all"),
-            "bigger domain": Phase("real", SMALL, "oracle_volume", "all"),
+            "more volume": Wells(BIG, HowMany.DESIGN),
+            "bigger domain": Wells(SMALL, HowMany.ORACLE),
         },
         "promise",
     ),
@@ -628,7 +628,7 @@ def numbers_of(solved, exercise):
 
 def student_text(exercise):
     """What stands in a student's notebook from the heading of an exercise to the next."""
-    path = next(path for name, path in SOURCES.items() if name.split("_")[0] == exercise.split(".")[0])
+    path = next(path for name, path in SOURCES.items() if int(name.split("_")[0]) == int(exercise.split(".")[0]))
     text = "\n".join(cell.source for cell in student(read(path)).cells)
     return text.split(f"## {exercise} ")[1].split("\n## ")[0]
 

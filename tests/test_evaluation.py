@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.learners.base import Status
+from fewerwells.science.learners.equations import Equations
 from fewerwells.science.networks import initialise
 from fewerwells.study.evaluation import ERROR_COLUMNS, evaluate, l1_errors, sobol_test_points, study_test_points
 
@@ -20,13 +22,18 @@ def fresh_network(seed: int):
     return lambda x: network.predict(x)[0]
 
 
+def learnt(predictors, status=None):
+    """What a learner hands back that knows these predictions."""
+    return Equations(status or [Status.OK] * len(predictors), "none", 0.0, tuple(predictors))
+
+
 def test_l1_error_by_hand():
     np.testing.assert_array_equal(l1_errors([[1.0, 2.0], [3.0, -1.0]], [[0.0, 4.0], [3.0, 1.0]]), [1.5, 1.0])
 
 
 def test_errors_of_a_constant_prediction_equal_an_integral():
     """Mean |f − 10| over the square by a midpoint rule on a fine grid, which shares nothing with Sobol points."""
-    (row,) = evaluate([constant], TARGET, [0], ["ok"])
+    (row,) = evaluate(learnt([constant]), TARGET, [0])
     axis = (np.arange(800) + 0.5) / 40
     grid = np.stack(np.meshgrid(axis, axis), axis=-1)
     errors = np.abs(TARGET(grid) - 10.0).mean(axis=-1)
@@ -39,7 +46,7 @@ def test_errors_of_a_constant_prediction_equal_an_integral():
 
 
 def test_regions_add_up_on_the_studys_points():
-    (row,) = evaluate([fresh_network(3)], TARGET, [3], ["ok"])
+    (row,) = evaluate(learnt([fresh_network(3)]), TARGET, [3])
     share = np.all(study_test_points(TARGET, 3).x <= 10, axis=1).mean()
     whole = share * row["uniform_inside_mean"] + (1 - share) * row["uniform_outside_mean"]
     assert row["uniform_all_mean"] == pytest.approx(whole)
@@ -56,7 +63,8 @@ def test_test_points_are_noise_free_and_shared():
 
 
 def test_a_diverged_network_has_no_errors():
-    rows = evaluate([fresh_network(0), fresh_network(1)], TARGET, [0, 1], ["diverged", "ok"])
+    networks = learnt([fresh_network(0), fresh_network(1)], [Status.DIVERGED, Status.OK])
+    rows = evaluate(networks, TARGET, [0, 1])
     assert rows[0]["status"] == "diverged"
     assert all(np.isnan(rows[0][column]) for column in ERROR_COLUMNS)
     assert rows[1]["status"] == "ok"

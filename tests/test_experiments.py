@@ -1,13 +1,16 @@
 """A design runs once, resumes where it stopped, and gives the same table twice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.running import experiments
+from fewerwells.running import experiments, identity
 from fewerwells.running.experiments import run, runs_folder
 from fewerwells.running.parameters import Experiment1, Experiment2, validate
 from fewerwells.science.circuits import OUTSIDE_FAMILY, reference_circuit
+from fewerwells.science.learners import Network, Status
 from fewerwells.study.table import KEY
 
 
@@ -92,10 +95,10 @@ def test_what_is_done_is_not_trained_again_and_damage_is(count_cells):
 def test_an_interrupted_run_keeps_its_finished_cells(count_cells, monkeypatch):
     original = experiments.evaluate
 
-    def interrupted(ensemble, circuit, seeds, diverged):
+    def interrupted(*args):
         if len(count_cells) == 3:
             raise KeyboardInterrupt
-        return original(ensemble, circuit, seeds, diverged)
+        return original(*args)
 
     monkeypatch.setattr(experiments, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -107,13 +110,13 @@ def test_an_interrupted_run_keeps_its_finished_cells(count_cells, monkeypatch):
 
 def test_one_pretraining_a_seed_serves_both_experiments(monkeypatch):
     calls = []
-    original = experiments.pretrain
+    original = Network.pretrain
 
-    def counting(protocol, seeds, *args, **kwargs):
+    def counting(network, seeds, *args):
         calls.append(list(seeds))
-        return original(protocol, seeds, *args, **kwargs)
+        return original(network, seeds, *args)
 
-    monkeypatch.setattr(experiments, "pretrain", counting)
+    monkeypatch.setattr(Network, "pretrain", counting)
     run(smoke_1())
     run(validate({"profile": "smoke"}, Experiment2))
     run(smoke_1(n_seeds=3, noise=2.0))
@@ -131,7 +134,8 @@ def test_a_damaged_pretrained_network_is_trained_again():
 
 def test_a_change_in_the_code_makes_stored_runs_stale(count_cells, monkeypatch):
     run(smoke_1())
-    monkeypatch.setattr(experiments, "source_digest", lambda *parts: "another version")
+    monkeypatch.setattr(identity, "_engine_code", identity._engine_code.__wrapped__)
+    monkeypatch.setattr(identity, "_module", lambda name: ("another version", frozenset(), frozenset()))
     run(smoke_1())
     assert len(count_cells) == 10
 
@@ -141,8 +145,7 @@ def test_diverged_networks_stay_in_the_table_as_such(monkeypatch, caplog):
 
     def diverging(cell, *args, **kwargs):
         outcome = original(cell, *args, **kwargs)
-        outcome.status[0] = "diverged"
-        return outcome
+        return replace(outcome, status=(Status.DIVERGED, *outcome.status[1:]))
 
     monkeypatch.setattr(experiments, "run_cell", diverging)
     table = run(smoke_1())

@@ -9,7 +9,7 @@ import pytest
 from fewerwells.running import parameters as models
 from fewerwells.running.chapters import project_root
 from fewerwells.running.experiments import check_complete, expected_rows
-from fewerwells.running.identity import digest
+from fewerwells.running.identity import row_hashes
 from fewerwells.running.storage import read_table
 from fewerwells.study.protocol import STUDY_ARMS
 from fewerwells.study.table import CHECKSUM, COLUMNS, KEY
@@ -29,7 +29,7 @@ class TestPublished:
         found = dict(zip(rows.index, rows.itertuples(index=False, name=None), strict=True))
         assert found == expected_rows(parameters)
         steps = {
-            digest(cell.identity(design.protocol) | {"seed": design.seeds[0]}): cell.sample_steps(design.protocol)
+            row_hashes(cell, design.protocol, design.seeds)[1][0]: cell.sample_steps(design.protocol)
             for design in parameters.designs
             for cell in design.cells
         }

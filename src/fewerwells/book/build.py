@@ -15,7 +15,6 @@ import yaml
 from fewerwells.course.launch import BUTTONS
 from fewerwells.course.source import exercise_notebooks
 from fewerwells.running.chapters import chapter_digest, chapters, execute, run_chapter
-from fewerwells.running.identity import digest
 
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -55,10 +54,8 @@ def run_chapters(
 def run_exercises(root: Path, profile: str, say: Callable[[str], None]) -> dict[Path, Path]:
     """Execute the exercises with their solutions, as `run_chapters` does the chapters; they have a size of their own."""
     executed = {}
-    course = Path(__file__).parents[1] / "course"
-    checks = sorted(path for ending in ("*.py", "*.json") for path in course.rglob(ending))
     for path in exercise_notebooks(root).values():
-        wanted = digest([chapter_digest(path, {}), [check.read_text("utf-8") for check in checks]])
+        wanted = chapter_digest(path, {})
         run = partial(execute, parameters={})
         executed[path.relative_to(root)] = _run_if_stale(root, profile, path, wanted, run, say)
     return executed

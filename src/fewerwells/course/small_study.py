@@ -12,6 +12,7 @@ import numpy as np
 
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
+from fewerwells.science.learners import Runtime
 from fewerwells.science.networks import Ensemble
 from fewerwells.study.evaluation import l1_errors
 from fewerwells.study.protocol import Cell, Protocol
@@ -24,13 +25,13 @@ SEEDS = [0, 1, 2, 3, 4]
 @cache
 def pretrained_networks() -> Ensemble:
     """One network a seed, trained on the simulation alone."""
-    return pretrain(PROTOCOL, SEEDS).ensemble
+    return pretrain(PROTOCOL, SEEDS)
 
 
 def train_arm(arm: str, circuit: Circuit, wells: int) -> Ensemble:
     """One network a seed, trained as an arm of the study trains it ("transfer", "scratch" or "oracle")."""
-    pretrained = pretrained_networks() if arm == "transfer" else None
-    return run_cell(Cell(arm, circuit, wells), PROTOCOL, SEEDS, pretrained=pretrained).ensemble
+    runtime = Runtime(pretrained=lambda *_: pretrained_networks())
+    return run_cell(Cell(arm, circuit, wells), PROTOCOL, SEEDS, runtime).ensemble
 
 
 def errors(networks: Ensemble, circuit: Circuit) -> tuple[np.ndarray, np.ndarray]:

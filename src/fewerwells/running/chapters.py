@@ -12,7 +12,7 @@ import nbformat
 import papermill
 import yaml
 
-from fewerwells.running.identity import digest
+from fewerwells.running.identity import code, digest, imported
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.progress import TERMINAL
 from fewerwells.running.storage import write_whole
@@ -84,11 +84,12 @@ def check_parameters(path: Path, parameters: dict) -> None:
 
 
 def chapter_code(path: Path) -> str:
-    """Digest of the code that decides a chapter's outcome: its notebook and the package's files."""
-    package = Path(__file__).parents[1]
-    sources = sorted(p for ending in ("*.py", "*.json", "*.js") for p in package.rglob(ending))
-    sources = [p for p in sources if package / "course" not in p.parents]  # no chapter uses the course
-    return digest([path.read_text("utf-8"), [p.read_text("utf-8") for p in sources]])
+    """Digest of what decides a chapter's outcome: its notebook, the code that it imports, the libraries behind that."""
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    source = "\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith("%"))
+    ours, libraries = imported(source)
+    return digest([path.read_text("utf-8"), code(ours), sorted(libraries)])
 
 
 def chapter_digest(path: Path, parameters: dict) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from dataclasses import asdict
+import re
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,17 +12,18 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from fewerwells.running.identity import digest, source_digest
+from fewerwells.running.identity import cell_key, pretraining_key, row_hashes
 from fewerwells.running.parameters import TrainingParameters
 from fewerwells.running.progress import progress_bar
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
+from fewerwells.science.learners import Network, Runtime, Status
 from fewerwells.science.networks import Ensemble
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
 from fewerwells.study.evaluation import evaluate
-from fewerwells.study.protocol import ARMS, PRETRAINING, Cell, Design, Phase, Protocol
+from fewerwells.study.protocol import Cell, Design, Protocol
 from fewerwells.study.table import CHECKSUM, COLUMNS, InconsistentTables, row_checksums
-from fewerwells.study.trials import pretrain, run_cell
+from fewerwells.study.trials import run_cell
 
 log = logging.getLogger("fewerwells")
 
@@ -32,24 +33,8 @@ def runs_folder() -> Path:
     return results_folder() / "runs"
 
 
-def _pretraining_identity(protocol: Protocol, phase: Phase, engine: str) -> dict:
-    names = (
-        "pretraining_epochs",
-        "synthetic_volume",
-        "batch_size",
-        "learning_rate",
-        "loss",
-        "sizes",
-        "input_range",
-        "output_scale",
-    )
-    settings = {name: getattr(protocol, name) for name in names} | {"source": asdict(protocol.source)}
-    return settings | {"phase": asdict(phase), "engine": engine, "code": source_digest()}
-
-
-def _pretrained_path(protocol: Protocol, phase: Phase, engine: str, seed: int) -> Path:
-    folder = runs_folder() / "pretrained" / digest(_pretraining_identity(protocol, phase, engine))
-    return folder / f"seed-{seed:05d}.safetensors"
+def _pretrained_path(pretraining: Network, engine: str, seed: int) -> Path:
+    return runs_folder() / "pretrained" / pretraining_key(pretraining, engine) / f"seed-{seed:05d}.safetensors"
 
 
 def _load_pretrained(path: Path) -> tuple[Ensemble, float] | None:
@@ -64,9 +49,7 @@ def _load_pretrained(path: Path) -> tuple[Ensemble, float] | None:
         return None
 
 
-def pretrained_networks(
-    protocol: Protocol, seeds: list[int], engine: str = "auto", progress=None, phase: Phase = PRETRAINING
-) -> tuple[Ensemble, np.ndarray]:
+def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime) -> tuple[Ensemble, np.ndarray]:
     """The pre-trained network of each seed, trained now or read from an earlier run, and the seconds each took.
 
     One pre-training a seed serves every volume and every target. A network depends on its seed
@@ -75,14 +58,14 @@ def pretrained_networks(
     Returns:
         An ensemble of len(seeds) networks, and an array (len(seeds),) of seconds.
     """
-    engine = choose_engine(protocol.sizes, engine)
-    paths = [_pretrained_path(protocol, phase, engine, seed) for seed in seeds]
+    engine = choose_engine(pretraining.sizes, runtime.engine)
+    paths = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
     if any(_load_pretrained(path) is None for path in paths):
         paths[0].parent.mkdir(parents=True, exist_ok=True)
         with FileLock(paths[0].parent / ".lock"):  # points of a sweep that start together share one pre-training
             missing = [(path, seed) for path, seed in zip(paths, seeds, strict=True) if _load_pretrained(path) is None]
             if missing:
-                training = pretrain(protocol, [seed for _, seed in missing], engine, progress, phase)
+                training = pretraining.pretrain([seed for _, seed in missing], runtime)
                 seconds = training.seconds / len(missing)
                 for index, (path, _) in enumerate(missing):
                     training.ensemble[[index]].save(path, seconds=repr(seconds))
@@ -91,15 +74,28 @@ def pretrained_networks(
     return loaded[0][0].with_parameters(parameters), np.array([seconds for _, seconds in loaded])
 
 
-def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progress) -> pd.DataFrame:
+def pretrained_networks(protocol: Protocol, seeds: Sequence[int], engine: str = "auto") -> Ensemble:
+    """The network of each seed after pre-training on the synthetic pairs, from an earlier run where there is one."""
+    pretraining = protocol.network(protocol.pretraining())
+    return stored_networks(pretraining, seeds, Runtime(engine))[0]
+
+
+def stored_runtime(engine: str, progress: Callable[[int], None] | None = None) -> Runtime:
+    """How designs are run: networks that were pre-trained before come from their files."""
+    return Runtime(
+        engine, progress, lambda pretraining, seeds: stored_networks(pretraining, seeds, Runtime(engine, progress))[0]
+    )
+
+
+def _rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime) -> pd.DataFrame:
     """Run one cell and describe what each seed has learnt in a row."""
-    pretrained, pretraining_seconds = None, np.zeros(len(seeds))
-    if cell.pretraining:
-        pretrained, pretraining_seconds = pretrained_networks(protocol, seeds, engine, phase=cell.pretraining)
-    outcome = run_cell(cell, protocol, seeds, pretrained=pretrained, engine=engine, progress=progress)
-    errors = evaluate(outcome.predictors, cell.circuit, seeds, outcome.status)
+    learner, pretraining, shared = cell.learner(protocol), cell.pretraining(protocol), np.zeros(len(seeds))
+    if pretraining:
+        _, shared = stored_networks(pretraining, seeds, runtime)
+    learnt = run_cell(cell, protocol, seeds, runtime)
+    errors = evaluate(learnt, cell.circuit, seeds)
     for seed, row in zip(seeds, errors, strict=True):
-        if row["status"] in ("diverged", "dead"):
+        if row["status"] in (Status.DIVERGED, Status.DEAD):
             log.warning(
                 "%s on %s with N = %d, seed %d: %s.", cell.arm, cell.circuit.label, cell.wells, seed, row["status"]
             )
@@ -120,31 +116,24 @@ def _rows(cell: Cell, protocol: Protocol, seeds: list[int], engine: str, progres
         "eta_2": circuit.eta[1],
         "noise": protocol.noise,
         "N": cell.volume(protocol),
-        "epochs": sum(phase.n_epochs(protocol, cell.wells) for phase in cell.phases),
+        "epochs": learner.network.epochs if learner.network else 0,
         "sample_steps": cell.sample_steps(protocol),
-        "engine": outcome.engine,
+        "engine": learnt.engine,
         "version": version("fewerwells"),
     }
-    identity = cell.identity(protocol)
-    return pd.DataFrame(
-        [
-            common
-            | row
-            | {
-                "seed": seed,
-                "seconds": outcome.seconds / len(seeds) + pretraining_seconds[index],
-                "parameter_hash": digest(identity | {"seed": seed}),
-            }
-            for index, (seed, row) in enumerate(zip(seeds, errors, strict=True))
-        ]
-    )[list(COLUMNS)]
+    settings_hash, hashes = row_hashes(cell, protocol, seeds)
+    named = {
+        "seed": list(seeds),
+        "seconds": learnt.seconds / len(seeds) + shared,
+        "settings_hash": settings_hash,
+        "parameter_hash": hashes,
+    }
+    return pd.DataFrame(errors).assign(**common, **named)[list(COLUMNS)]
 
 
-def _cell_path(cell: Cell, protocol: Protocol, seeds: list[int], engine: str) -> Path:
-    arm = ARMS[cell.arm]
-    parts = ["fits"] * bool(arm.equation) + ["gaussian processes"] * arm.gaussian_process
-    identity = cell.identity(protocol) | {"seeds": list(seeds), "engine": engine, "code": source_digest(*parts)}
-    return runs_folder() / "cells" / f"{cell.arm.replace(' ', '-')}-{digest(identity)}.csv"
+def _cell_path(cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str) -> Path:
+    name = re.sub("[^a-z0-9]+", "-", cell.arm.lower()).strip("-")
+    return runs_folder() / "cells" / f"{name}-{cell_key(cell, protocol, seeds, engine)}.csv"
 
 
 def _is_done(path: Path) -> bool:
@@ -161,9 +150,9 @@ def _pending(design: Design, engine: str) -> dict[Path, Cell]:
     return {path: cell for path, cell in paths.items() if not _is_done(path)}
 
 
-def _pretrainings(cells: Iterable[Cell]) -> list[Phase]:
+def _pretrainings(cells: Iterable[Cell], protocol: Protocol) -> list[Network]:
     """The different pre-trainings among some cells, in their order."""
-    return list(dict.fromkeys(cell.pretraining for cell in cells if cell.pretraining))
+    return list(dict.fromkeys(filter(None, (cell.pretraining(protocol) for cell in cells))))
 
 
 def _designs(parameters: TrainingParameters) -> list[tuple[Design, str]]:
@@ -181,10 +170,9 @@ def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
     for design, engine in _designs(parameters):
         protocol, seeds, pending = design.protocol, design.seeds, _pending(design, engine)
         steps |= {path: cell.own_sample_steps(protocol) * len(seeds) for path, cell in pending.items()}
-        for phase in _pretrainings(pending.values()):
-            shared = phase.n_epochs(protocol, 0) * phase.n_pairs(protocol, 0)
-            networks = [_pretrained_path(protocol, phase, engine, seed) for seed in seeds]
-            steps |= {path: shared for path in networks if _load_pretrained(path) is None}
+        for pretraining in _pretrainings(pending.values(), protocol):
+            networks = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
+            steps |= {path: pretraining.sample_steps(0) for path in networks if _load_pretrained(path) is None}
     return steps
 
 
@@ -218,18 +206,13 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
 
 def expected_rows(parameters: TrainingParameters) -> dict[str, tuple[str, str, float, int, int]]:
     """What a chapter's table must hold: the parameter_hash of each row → arm, target, noise (nM), N and seed."""
-    return {
-        digest(cell.identity(design.protocol) | {"seed": seed}): (
-            cell.arm,
-            cell.circuit.label,
-            design.protocol.noise,
-            cell.volume(design.protocol),
-            seed,
-        )
-        for design in parameters.designs
-        for cell in design.cells
-        for seed in design.seeds
-    }
+    expected = {}
+    for design in parameters.designs:
+        for cell in design.cells:
+            told = (cell.arm, cell.circuit.label, design.protocol.noise, cell.volume(design.protocol))
+            _, hashes = row_hashes(cell, design.protocol, design.seeds)
+            expected |= {key: (*told, seed) for key, seed in zip(hashes, design.seeds, strict=True)}
+    return expected
 
 
 def check_complete(name: str, table: pd.DataFrame, parameters: TrainingParameters) -> None:
@@ -252,12 +235,13 @@ def check_complete(name: str, table: pd.DataFrame, parameters: TrainingParameter
 
 def _train(design: Design, engine: str, bar) -> None:
     protocol, seeds, pending = design.protocol, list(design.seeds), _pending(design, engine)
-    if engine == "fused" and any(cell.phases for cell in pending.values()):
+    if engine == "fused" and any(cell.learner(protocol).network for cell in pending.values()):
         bar.describe("compiling, at first use only")
         compile_for(protocol.sizes)
-    for phase in _pretrainings(pending.values()):
-        bar.describe(f"pre-training on {phase.data} pairs")
-        pretrained_networks(protocol, seeds, engine, bar.advance, phase)
+    runtime = stored_runtime(engine, bar.advance)
+    for pretraining in _pretrainings(pending.values(), protocol):
+        bar.describe(f"pre-training: {pretraining.words}")
+        stored_networks(pretraining, seeds, runtime)
     for path, cell in pending.items():
         bar.describe(f"{cell.arm}, {cell.circuit.label}, N = {cell.volume(protocol)}")
-        read_or_compute(path, lambda cell=cell: _rows(cell, protocol, seeds, engine, bar.advance))
+        read_or_compute(path, lambda cell=cell: _rows(cell, protocol, seeds, runtime))

@@ -1,28 +1,41 @@
-"""What makes a stored number stale: digests of the values and of the code that decide it."""
+"""What makes a stored number stale, derived and never listed: resolved values, the code behind them, library versions.
+
+A value stands for itself: a learner or a circuit is written down with its class and every field that is not at its
+default, so a new field changes no identity. Its code is found by following imports from the modules of those classes;
+comments, layout and docstrings do not count. Libraries count where that code imports them and they decide digits.
+"""
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import hashlib
+import importlib.util
 import json
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
-# The files whose code decides a number in the table; a change in any of them makes stored runs stale: all runs if the
-# file is among "all", only those of arms that fit or interpolate if it is among "fits" or "gaussian processes".
-_DECIDING = {
-    "all": (
-        "science/circuits.py",
-        "science/datasets.py",
-        "science/networks.py",
-        "study/protocol.py",
-        "study/trials.py",
-        "study/evaluation.py",
-        "science/training/*.py",
-    ),
-    "fits": ("science/fitting.py", "science/library.py"),
-    "gaussian processes": ("science/gaussian_processes.py",),
+import numpy as np
+
+from fewerwells.study.protocol import Cell, Protocol
+
+PACKAGE = "fewerwells"
+# Libraries whose rounding or algorithms decide digits: the name they are imported by → the distribution.
+DECIDING_LIBRARIES = {
+    "dynesty": "dynesty",
+    "numba": "numba",
+    "numpy": "numpy",
+    "pyoperon": "pyoperon",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
 }
+_INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
 
 
 def digest(value) -> str:
@@ -31,7 +44,55 @@ def digest(value) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _statements(source: str) -> str:
+def plain(value):
+    """A value as plain types: of a dataclass its class and the fields that are not at their defaults.
+
+    Raises:
+        TypeError: something that cannot be written down, such as an anonymous function.
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, Iterable):
+        return [plain(one) for one in value]
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.compare}
+        defaults = {field.name: _default(field) for field in dataclasses.fields(value)}
+        told = {name: plain(one) for name, one in fields.items() if one is not defaults[name] and one != defaults[name]}
+        return {"is": _called(type(value))} | told
+    if callable(value) and "<" not in _called(value):
+        return _called(value)
+    raise TypeError(f"{value!r} has no name to know it by again; a learner holds plain values and other learners.")
+
+
+def _default(field: dataclasses.Field):
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _called(thing) -> str:
+    return f"{thing.__module__}.{thing.__qualname__}".removeprefix(f"{PACKAGE}.")
+
+
+def modules_of(value) -> set[str]:
+    """The modules in which a value's class, and those of all that it holds, are written."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return set().union(*map(modules_of, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        held = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        return {type(value).__module__} | modules_of(held)
+    return {value.__module__} if isinstance(value, Callable) and hasattr(value, "__module__") else set()
+
+
+def statements(source: str) -> str:
     """A module's code as Python understands it: comments, layout and docstrings do not count."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
@@ -41,12 +102,114 @@ def _statements(source: str) -> str:
 
 
 @lru_cache
-def source_digest(*parts: str) -> str:
-    """Digest of the package's code that decides the numbers.
+def _root(top: str) -> Path | None:
+    """The folder in which a top-level module of ours lies; None for the standard library and installed packages."""
+    if top in sys.stdlib_module_names:
+        return None
+    found = importlib.util.find_spec(top)
+    if found is None or not found.origin:
+        return None
+    path = Path(found.origin).resolve()
+    if top != PACKAGE and any(path.is_relative_to(folder) for folder in _INSTALLED):
+        return None
+    return path.parent.parent if path.name == "__init__.py" else path.parent
+
+
+@lru_cache
+def _file(module: str) -> Path | None:
+    """Where a module of ours is written, found without importing it; None for all others and for what is no module."""
+    top, *_ = parts = module.split(".")
+    if (root := _root(top)) is None:
+        return None
+    path = root.joinpath(*parts)
+    for candidate in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def imported(source: str) -> tuple[set[str], set[str]]:
+    """What code imports: modules of ours, and the libraries that decide digits."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    libraries = {DECIDING_LIBRARIES[top] for top in (name.split(".")[0] for name in names) if top in DECIDING_LIBRARIES}
+    ours = {name for name in names if name.split(".")[0] not in DECIDING_LIBRARIES and _file(name)}
+    # `from package import module` names the package too, whose own code then only passes the module on
+    passed_on = {name for name in ours if _is_package(name) and any(one.startswith(f"{name}.") for one in ours)}
+    return ours - passed_on, libraries
+
+
+def _is_package(module: str) -> bool:
+    path = _file(module)
+    return path is not None and path.name == "__init__.py"
+
+
+@lru_cache
+def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Digest of a module and the data files beside it, and what it imports."""
+    path = _file(name)
+    source = path.read_text("utf-8")
+    folders = [path.parent, *(p for p in path.parents if PACKAGE in p.parent.parts)]
+    data = sorted({p for f in folders for p in f.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")})
+    found = digest([statements(source), [(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in data]])
+    ours, libraries = imported(source)
+    return found, frozenset(ours), frozenset(libraries)
+
+
+def code(roots: Iterable[str], without: Iterable[str] = ()) -> dict[str, str]:
+    """Digests of the modules that some modules import, themselves included, and versions of the libraries.
 
     Args:
-        parts: what decides besides the code that decides for all: "fits", "gaussian processes".
+        roots: names of modules.
+        without: modules that take no part, with what only they import.
     """
-    root = Path(__file__).parents[1]
-    files = sorted(path for part in ("all", *parts) for pattern in _DECIDING[part] for path in root.glob(pattern))
-    return digest([(path.relative_to(root).as_posix(), _statements(path.read_text("utf-8"))) for path in files])
+    found, waiting = {}, {name for name in roots if _file(name)} - set(without)
+    while waiting:
+        name = waiting.pop()
+        found[name], ours, libraries = _module(name)
+        found |= {library: version(library).split("+")[0] for library in libraries}
+        waiting |= ours - set(found) - set(without)
+    return found
+
+
+def settings(cell: Cell, protocol: Protocol) -> dict:
+    """Everything that fixes the outcome of a cell but the seed, as plain values: the same for equal work on equal data."""
+    n, learner = cell.volume(protocol), cell.learner(protocol)
+    wells = {"n": n, "domain": plain(cell.domain), "noise": protocol.noise} if n else {"n": 0}
+    return {"arm": cell.arm, "learner": plain(learner), "target": plain(cell.circuit), "wells": wells}
+
+
+def row_hashes(cell: Cell, protocol: Protocol, seeds: Iterable[int]) -> tuple[str, list[str]]:
+    """The `settings_hash` of a cell's rows, and for each seed the `parameter_hash` of its row."""
+    fixed = settings(cell, protocol)
+    return digest(fixed), [digest(fixed | {"seed": seed}) for seed in seeds]
+
+
+@lru_cache
+def _engine_code(roots: frozenset[str], engine: str) -> str:
+    """Digest of the code behind some modules, with the one engine that trains."""
+    training = f"{PACKAGE}.science.training"
+    found = code(roots)
+    if training in found:
+        others = {f"{training}.{name}" for name in ("reference", "fused") if name != engine}
+        found = code({*roots, f"{training}.{engine}"}, without=others)
+    return digest(found)
+
+
+def cell_key(cell: Cell, protocol: Protocol, seeds: Iterable[int], engine: str) -> str:
+    """The key of a cell over some seeds: settings, seeds, code and libraries."""
+    learner = cell.learner(protocol)
+    roots = frozenset(modules_of([learner, cell.circuit]) | {f"{PACKAGE}.study.evaluation"})
+    trained = {"engine": engine} if learner.network else {}
+    return digest(settings(cell, protocol) | {"seeds": list(seeds), "code": _engine_code(roots, engine)} | trained)
+
+
+def pretraining_key(learner, engine: str) -> str:
+    """The key of the networks of a pre-training, one a seed."""
+    return digest(
+        {"learner": plain(learner), "engine": engine, "code": _engine_code(frozenset(modules_of(learner)), engine)}
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fewerwells.running.identity import source_digest
+from fewerwells.running.identity import code, digest
 from fewerwells.study.table import COLUMNS, KEY
 
 
@@ -37,7 +37,7 @@ def provenance() -> dict:
     """What ran this: versions, platform, digest of the code; found out once, since every stored piece names it."""
     packages = ("fewerwells", "numpy", "scipy", "torch", "numba")
     return {
-        "source": source_digest(),
+        "source": digest(code(["fewerwells.running.experiments"])),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),

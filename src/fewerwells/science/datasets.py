@@ -117,9 +117,14 @@ def sobol_inputs(domain: Domain, n: int = 4096) -> np.ndarray:
     return domain.low + (domain.high - domain.low) * points
 
 
+def synthetic_inputs(n: int, seed: int) -> np.ndarray:
+    """The inputs of n synthetic pairs: uniform on the big domain, shape (n, 2), nM."""
+    return uniform_inputs(BIG, n, random_stream(seed, "synthetic inputs"))
+
+
 def synthetic_pairs(circuit: Circuit, n: int, seed: int) -> Pairs:
     """What the simulation offers: n noise-free pairs of the simple model on the big domain."""
-    x = uniform_inputs(BIG, n, random_stream(seed, "synthetic inputs"))
+    x = synthetic_inputs(n, seed)
     return Pairs(x, circuit(x))
 
 

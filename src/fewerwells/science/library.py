@@ -89,7 +89,7 @@ def average(fits: dict[str, list[Fit]], data: list[Pairs], without: str = "") ->
     """Weigh the mechanisms that were fitted to each data set.
 
     Args:
-        fits: what `fit_mechanisms` made of `data`.
+        fits: what `fit_mechanisms` made of `data`, or some of its mechanisms.
         data: the data sets.
         without: a mechanism to leave out, to see what the library is worth when the truth is not in it.
 
@@ -98,7 +98,7 @@ def average(fits: dict[str, list[Fit]], data: list[Pairs], without: str = "") ->
     """
     if without and without not in MECHANISMS:
         raise ValueError(f"there is no mechanism {without!r}; choose one of {', '.join(MECHANISMS)}.")
-    names = [name for name in MECHANISMS if name != without]
+    names = [name for name in fits if name != without]
     averages = []
     for index, pairs in enumerate(data):
         chosen = {name: fits[name][index] for name in names}

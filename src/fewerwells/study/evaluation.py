@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.datasets import BIG, SMALL, random_stream, sobol_inputs, uniform_inputs
+from fewerwells.science.learners.base import Learnt, Status
 
 STUDY_TEST_POINTS = 100  # the study's own test set, drawn anew for each seed
 ORIGIN_RADIUS = 1.0  # nM: the phosphorylation cycle has no limit at the origin, so errors are also given without it
@@ -56,39 +57,42 @@ def _mean_and_variance(errors: np.ndarray, chosen: np.ndarray) -> tuple[float, f
     return float(mean), float(variance)
 
 
-def evaluate(
-    predictors: Sequence[Callable], circuit: Circuit, seeds: Sequence[int], status: Sequence[str]
-) -> list[dict]:
+def evaluate(learnt: Learnt, circuit: Circuit, seeds: Sequence[int]) -> list[dict]:
     """Errors of what each seed has learnt against the noise-free circuit, one dictionary a seed.
 
     Keys are `ERROR_COLUMNS` (nM and nM²; means and variances are over test points, not over training runs) and
-    "status": the word given, and all errors are NaN where it is "diverged"; "dead" instead of "ok" where the output
-    is the same at every test point, as after the death of a whole ReLU layer.
+    "status": how learning ended, and all errors are NaN where it diverged; "dead" where it ended well but what was
+    trained says the same at every test point, as after the death of a whole ReLU layer.
 
     Args:
-        predictors: E functions from inputs (M, 2) to outputs (M, 2), nM.
+        learnt: what E seeds have learnt.
         circuit: the real system.
         seeds: E seeds, which draw the 100-point test sets.
-        status: E words from `trials.run_cell`.
     """
     sobol = sobol_test_points(circuit)
-    sobol_inside = SMALL.contains(sobol.x)
+    uniform = [study_test_points(circuit, seed) for seed in seeds]
+    errors = {
+        "sobol": l1_errors(learnt.predict(sobol.x), sobol.y),
+        "uniform": l1_errors(
+            learnt.predict(np.stack([one.x for one in uniform])), np.stack([one.y for one in uniform])
+        ),
+    }
+    inside = {"sobol": [SMALL.contains(sobol.x)] * len(seeds), "uniform": [SMALL.contains(one.x) for one in uniform]}
     off_origin = np.hypot(*sobol.x.T) > ORIGIN_RADIUS
+    dead = learnt.constant(sobol.x)
     rows = []
-    for predict, seed, word in zip(predictors, seeds, status, strict=True):
-        uniform = study_test_points(circuit, seed)
-        prediction = predict(sobol.x)
-        errors = {"uniform": l1_errors(predict(uniform.x), uniform.y), "sobol": l1_errors(prediction, sobol.y)}
+    for index, word in enumerate(learnt.status):
         row: dict = {}
-        for points, inside in (("uniform", SMALL.contains(uniform.x)), ("sobol", sobol_inside)):
-            regions = {"all": np.ones(len(inside), bool), "inside": inside, "outside": ~inside}
+        for points in ("uniform", "sobol"):
+            within = inside[points][index]
+            regions = {"all": np.ones(len(within), bool), "inside": within, "outside": ~within}
             for region, chosen in regions.items():
-                mean, variance = _mean_and_variance(errors[points], chosen)
+                mean, variance = _mean_and_variance(errors[points][index], chosen)
                 row[f"{points}_{region}_mean"], row[f"{points}_{region}_variance"] = mean, variance
-        row["sobol_off_origin_mean"] = _mean_and_variance(errors["sobol"], off_origin)[0]
-        if word == "diverged":
+        row["sobol_off_origin_mean"] = _mean_and_variance(errors["sobol"][index], off_origin)[0]
+        if word == Status.DIVERGED:
             row = dict.fromkeys(row, np.nan)
-        elif word == "ok" and np.all(prediction == prediction[0]):
-            word = "dead"
-        rows.append(row | {"status": word})
+        elif word == Status.OK and dead[index]:
+            word = Status.DEAD
+        rows.append(row | {"status": str(word)})
     return rows

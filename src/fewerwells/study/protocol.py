@@ -1,17 +1,32 @@
-"""The study's protocol as data: what every arm does, on which data, for how long.
+"""The study's protocol as data: what every arm asks, how it learns, and on which wells.
 
-An arm trains a network through phases, fits an equation, or fits a Gaussian process. All arms of a seed share its
-wells, its initial weights and its batch order. A new arm is a few lines in `ARMS`. Nothing here trains anything
-(`trials` does) or touches files or plots.
+An arm is a name, a question and a learner. All arms of a seed share its wells, its initial weights and its batch order.
+A new arm is a line in `ARMS`, or `add_arm` from elsewhere. Nothing here trains anything (`trials` does) or touches
+files or plots.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import ceil
 
 from fewerwells.science.circuits import Circuit, reference_circuit
-from fewerwells.science.datasets import BIG, SMALL, Domain
+from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs, real_pairs
+from fewerwells.science.learners import (
+    FittedEquation,
+    GaussianProcesses,
+    GivenEquation,
+    Learner,
+    Library,
+    LogInputs,
+    Network,
+    Phase,
+    Sum,
+)
+from fewerwells.science.learners.networks import Measured, Refitted, Replayed, Simulated
+from fewerwells.science.library import MECHANISMS, mechanism_of
 from fewerwells.science.networks import STUDY_SIZES
 from fewerwells.science.training import Schedule
 
@@ -54,154 +69,192 @@ class Protocol:
         """1800 of the study's 2000."""
         return round(self.pretraining_share * self.epochs)
 
+    @property
+    def fine_tuning_epochs(self) -> int:
+        """200 of the study's 2000."""
+        return self.epochs - self.pretraining_epochs
+
+    def schedule(self, epochs: int, **changes) -> Schedule:
+        """A phase of so many epochs by the common optimiser, with `changes` to its `Schedule`."""
+        common = Schedule(epochs, self.batch_size, self.learning_rate, self.loss)
+        return replace(common, **changes)
+
+    def network(self, *phases: Phase) -> Network:
+        """The study's network, trained through these phases."""
+        return Network(phases, self.sizes, self.input_range, self.output_scale)
+
+    def pretraining(self, made: str = "synthetic") -> Phase:
+        """Pre-training on pairs of the source, or on what is made from it (see `learners.networks.SIMULATIONS`)."""
+        return Phase(Simulated(self.source, self.synthetic_volume, made), self.schedule(self.pretraining_epochs))
+
+    def fine_tuning(self, **changes) -> Phase:
+        """Fine-tuning on the wells, with `changes` to its `Schedule`."""
+        return Phase(Measured(), self.schedule(self.fine_tuning_epochs, **changes))
+
+    def scratch(self, epochs: int | None = None) -> Phase:
+        """Training on the wells from the first epoch on."""
+        return Phase(Measured(), self.schedule(self.epochs if epochs is None else epochs))
+
+
+class HowMany(StrEnum):
+    """How many wells an arm is given."""
+
+    DESIGN = "the N of the design"
+    ORACLE = "the oracle's volume"
+    NONE = "none"
+
 
 @dataclass(frozen=True)
-class Phase:
-    """One stretch of training with a fresh optimiser: on which data, on which domain, for how long.
+class Wells:
+    """Which wells an arm is given: from where, and how many."""
 
-    Attributes:
-        data: "real" (the target circuit, noisy), one of `PRETRAINING_DATA`, or "refitted" (noise-free pairs of the
-            arm's own fitted equation).
-        domain: where the inputs come from.
-        volume: "wells" (the N of the design), "synthetic_volume" or "oracle_volume" (of the protocol).
-        epochs: "pretraining", "fine-tuning", "all", or "step-matched" (as many optimiser steps as transfer spends
-            on the same wells in both its phases).
-        replayed: add as many pairs of the source from outside the small domain as there are wells.
-        learning_rate: as a multiple of the protocol's.
-        frozen: layers that keep their weights, counted from the input.
-        pull: strength of the pull back to the weights at the start of the phase (see `training.Schedule`).
+    domain: Domain = SMALL
+    how_many: HowMany = HowMany.DESIGN
+
+    def count(self, protocol: Protocol, n: int) -> int:
+        """Wells in a design with N = n."""
+        return {HowMany.DESIGN: n, HowMany.ORACLE: protocol.oracle_volume, HowMany.NONE: 0}[self.how_many]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a learner is made for: the common settings, the number of wells, and the true circuit.
+
+    Only arms that say so in their question look at `truth`.
     """
 
-    data: str
-    domain: Domain
-    volume: str
-    epochs: str
-    replayed: bool = False
-    learning_rate: float = 1.0
-    frozen: tuple[int, ...] = ()
-    pull: float = 0.0
-
-    def n_pairs(self, protocol: Protocol, wells: int) -> int:
-        """Pairs that the phase trains on."""
-        n = wells if self.volume == "wells" else getattr(protocol, self.volume)
-        return 2 * n if self.replayed else n
-
-    def n_epochs(self, protocol: Protocol, wells: int) -> int:
-        """Epochs of the phase."""
-        fine_tuning = protocol.epochs - protocol.pretraining_epochs
-        if self.epochs == "step-matched":
-            steps = sum(phase.n_steps(protocol, wells) for phase in (PRETRAINING, FINE_TUNING))
-            return ceil(steps / ceil(self.n_pairs(protocol, wells) / protocol.batch_size))
-        return {"pretraining": protocol.pretraining_epochs, "fine-tuning": fine_tuning, "all": protocol.epochs}[
-            self.epochs
-        ]
-
-    def n_steps(self, protocol: Protocol, wells: int) -> int:
-        """Optimiser steps of the phase: one a batch."""
-        return self.n_epochs(protocol, wells) * ceil(self.n_pairs(protocol, wells) / protocol.batch_size)
-
-    def schedule(self, protocol: Protocol, wells: int) -> Schedule:
-        """The phase as `training.train` takes it."""
-        return Schedule(
-            self.n_epochs(protocol, wells),
-            batch_size=protocol.batch_size,
-            learning_rate=self.learning_rate * protocol.learning_rate,
-            loss=protocol.loss,
-            frozen=self.frozen,
-            pull=self.pull,
-        )
-
-
-# What a network can be pre-trained on without looking at a well, so that one pre-training serves every volume.
-PRETRAINING_DATA = ("synthetic", "swapped inputs", "random function", "shuffled labels")
-
-PRETRAINING = Phase("synthetic", BIG, "synthetic_volume", "pretraining")
-FINE_TUNING = Phase("real", SMALL, "wells", "fine-tuning")
-SCRATCH = Phase("real", SMALL, "wells", "all")
-REFITTED = Phase("refitted", BIG, "synthetic_volume", "fine-tuning")
+    protocol: Protocol
+    n: int
+    truth: Circuit
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to learn the target circuit.
+    """One way to learn the target.
 
     Attributes:
         asks: the question that the arm answers.
-        phases: how its network is trained; none where there is no network.
-        equation: "source" (the simple model as it is given), a form of `fitting.FORM_NAMES` fitted to the wells, or
-            "library" or "library without truth" (see `library`). What it is for depends on the rest: a phase
-            "refitted" trains on it; with `on_top` the network or Gaussian process learns what it leaves over; alone
-            it is itself the prediction.
-        on_top: learn target minus equation and predict the sum.
-        gaussian_process: fit a Gaussian process to the wells.
-        log_inputs: give the Gaussian process log(1 + x / 0.5 nM) instead of x.
-        wells: where the wells of a fit or a Gaussian process lie; a network's are those of its phases.
+        learner: makes its learner for a setting.
+        wells: which wells the learner is given.
     """
 
     asks: str
-    phases: tuple[Phase, ...] = ()
-    equation: str = ""
-    on_top: bool = False
-    gaussian_process: bool = False
-    log_inputs: bool = False
-    wells: Domain = SMALL
+    learner: Callable[[Setting], Learner]
+    wells: Wells = Wells()
 
 
-def _pretrained_on(data: str) -> tuple[Phase, ...]:
-    return (Phase(data, BIG, "synthetic_volume", "pretraining"), FINE_TUNING)
+def _transfer(setting: Setting, made: str = "synthetic", **changes) -> Network:
+    protocol = setting.protocol
+    return protocol.network(protocol.pretraining(made), protocol.fine_tuning(**changes))
 
 
-def _fine_tuned(**changes) -> tuple[Phase, ...]:
-    return (PRETRAINING, Phase("real", SMALL, "wells", "fine-tuning", **changes))
+def _scratch(setting: Setting) -> Network:
+    return setting.protocol.network(setting.protocol.scratch())
 
+
+def _step_matched(setting: Setting) -> Network:
+    """As many optimiser steps as transfer spends on the same wells in both its phases."""
+    steps = sum(phase.n_steps(setting.n) for phase in _transfer(setting).phases)
+    protocol = setting.protocol
+    return protocol.network(protocol.scratch(ceil(steps / ceil(setting.n / protocol.batch_size))))
+
+
+def _replay(setting: Setting) -> Network:
+    protocol = setting.protocol
+    replayed = Phase(Replayed(protocol.source), protocol.schedule(protocol.fine_tuning_epochs))
+    return protocol.network(protocol.pretraining(), replayed)
+
+
+def _refitted(form: str) -> Callable[[Setting], Network]:
+    def make(setting: Setting) -> Network:
+        protocol = setting.protocol
+        source = Refitted(FittedEquation(form), protocol.synthetic_volume)
+        refitted = Phase(source, protocol.schedule(protocol.fine_tuning_epochs))
+        return protocol.network(protocol.pretraining(), refitted, protocol.fine_tuning())
+
+    return make
+
+
+def _pretrained_on(made: str) -> Callable[[Setting], Network]:
+    return lambda setting: _transfer(setting, made)
+
+
+def _fine_tuned(**changes) -> Callable[[Setting], Network]:
+    return lambda setting: _transfer(setting, **changes)
+
+
+def _slow(setting: Setting) -> Network:
+    return _transfer(setting, learning_rate=0.1 * setting.protocol.learning_rate)
+
+
+def _without_truth(setting: Setting) -> Library:
+    return Library(tuple(name for name in MECHANISMS if name != mechanism_of(setting.truth)))
+
+
+_EVERYWHERE = Wells(BIG)
 
 STUDY_ARMS = {
-    "transfer": Arm("What is pre-training on the simple model worth?", (PRETRAINING, FINE_TUNING)),
-    "scratch": Arm("What do the wells teach by themselves?", (SCRATCH,)),
-    "oracle": Arm("What could a network know?", (Phase("real", BIG, "oracle_volume", "all"),)),
+    "transfer": Arm("What is pre-training on the simple model worth?", _transfer),
+    "scratch": Arm("What do the wells teach by themselves?", _scratch),
+    "oracle": Arm("What could a network know?", _scratch, Wells(BIG, HowMany.ORACLE)),
 }
 CONTROLS = {
-    "step-matched scratch": Arm("Is it only more compute?", (Phase("real", SMALL, "wells", "step-matched"),)),
-    "big-domain scratch": Arm("Is it the domain of the wells?", (Phase("real", BIG, "wells", "all"),)),
-    "big-domain transfer": Arm(
-        "… and is the simulation worth anything then?", (PRETRAINING, Phase("real", BIG, "wells", "fine-tuning"))
-    ),
+    "step-matched scratch": Arm("Is it only more compute?", _step_matched),
+    "big-domain scratch": Arm("Is it the domain of the wells?", _scratch, _EVERYWHERE),
+    "big-domain transfer": Arm("… and is the simulation worth anything then?", _transfer, _EVERYWHERE),
     "swapped inputs": Arm("Does any circuit do?", _pretrained_on("swapped inputs")),
     "random function": Arm("Does any smooth function do?", _pretrained_on("random function")),
     "shuffled labels": Arm("Does any warm start do?", _pretrained_on("shuffled labels")),
-    "zero-shot": Arm("What did fine-tuning add?", (PRETRAINING,)),
+    "zero-shot": Arm(
+        "What did fine-tuning add?",
+        lambda setting: setting.protocol.network(setting.protocol.pretraining()),
+        Wells(how_many=HowMany.NONE),
+    ),
 }
 REMEDIES = {
     "frozen": Arm("Does it help to keep the first three layers?", _fine_tuned(frozen=(0, 1, 2))),
-    "slow": Arm("Does a tenth of the learning rate forget less?", _fine_tuned(learning_rate=0.1)),
+    "slow": Arm("Does a tenth of the learning rate forget less?", _slow),
     "pull": Arm("Does a pull towards the pre-trained weights forget less?", _fine_tuned(pull=0.01)),
-    "replay": Arm("Do synthetic pairs from outside keep the outside?", _fine_tuned(replayed=True)),
-    "residual": Arm("Should a network only learn what the simple model leaves over?", (SCRATCH,), "source", True),
-    "refitted source": Arm(
-        "Is it better to refit the simple model before pre-training ends?",
-        (PRETRAINING, REFITTED, FINE_TUNING),
-        "simple",
+    "replay": Arm("Do synthetic pairs from outside keep the outside?", _replay),
+    "residual": Arm(
+        "Should a network only learn what the simple model leaves over?",
+        lambda setting: Sum(GivenEquation(setting.protocol.source), _scratch(setting)),
     ),
-    "fitted family": Arm(
-        "Is it better to fit the whole family before pre-training ends?",
-        (PRETRAINING, REFITTED, FINE_TUNING),
-        "family",
-    ),
+    "refitted source": Arm("Is it better to refit the simple model before pre-training ends?", _refitted("simple")),
+    "fitted family": Arm("Is it better to fit the whole family before pre-training ends?", _refitted("family")),
 }
 RIVALS = {
-    "fit, n = 1": Arm("What does least squares make of the simple model?", equation="simple"),
-    "fit, n free": Arm("… with a Hill coefficient?", equation="hill"),
-    "fit, family": Arm("… with the whole family, n and b?", equation="family"),
-    "fit, true form": Arm("… for someone who knows the true equation?", equation="true"),
-    "fit, library": Arm("… for someone who lists four mechanisms?", equation="library"),
-    "fit, library without truth": Arm("… and forgets the right one?", equation="library without truth"),
-    "Gaussian process": Arm("What would a statistician do?", gaussian_process=True),
-    "Gaussian process, log inputs": Arm("… on logarithmic concentrations?", gaussian_process=True, log_inputs=True),
-    "Gaussian process, big domain": Arm("… with wells everywhere?", gaussian_process=True, wells=BIG),
-    "Gaussian process on source": Arm("… who knows the simple model?", (), "source", True, True),
-    "Gaussian process on fit": Arm("… who has fitted the family?", (), "family", True, True),
+    "fit, n = 1": Arm("What does least squares make of the simple model?", lambda _: FittedEquation("simple")),
+    "fit, n free": Arm("… with a Hill coefficient?", lambda _: FittedEquation("hill")),
+    "fit, family": Arm("… with the whole family, n and b?", lambda _: FittedEquation("family")),
+    "fit, true form": Arm(
+        "… for someone who knows the true equation?", lambda setting: FittedEquation("true", setting.truth)
+    ),
+    "fit, library": Arm("… for someone who lists four mechanisms?", lambda _: Library()),
+    "fit, library without truth": Arm("… and forgets the right one?", _without_truth),
+    "Gaussian process": Arm("What would a statistician do?", lambda _: GaussianProcesses()),
+    "Gaussian process, log inputs": Arm("… on logarithmic concentrations?", lambda _: LogInputs(GaussianProcesses())),
+    "Gaussian process, big domain": Arm("… with wells everywhere?", lambda _: GaussianProcesses(), _EVERYWHERE),
+    "Gaussian process on source": Arm(
+        "… who knows the simple model?",
+        lambda setting: Sum(GivenEquation(setting.protocol.source), GaussianProcesses(centred=False)),
+    ),
+    "Gaussian process on fit": Arm(
+        "… who has fitted the family?", lambda _: Sum(FittedEquation("family"), GaussianProcesses(centred=False))
+    ),
 }
 ARMS: dict[str, Arm] = STUDY_ARMS | CONTROLS | REMEDIES | RIVALS
+
+
+def add_arm(name: str, arm: Arm) -> None:
+    """Make an arm known to every design of this process.
+
+    Raises:
+        ValueError: there is an arm of that name.
+    """
+    if name in ARMS:
+        raise ValueError(f"there is an arm {name!r} already.")
+    ARMS[name] = arm
 
 
 @dataclass(frozen=True)
@@ -216,45 +269,40 @@ class Cell:
         if self.arm not in ARMS:
             raise ValueError(f"there is no arm {self.arm!r}; choose one of {', '.join(ARMS)}.")
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """How the arm's network is trained; empty where it has none."""
-        return ARMS[self.arm].phases
-
-    @property
-    def pretraining(self) -> Phase | None:
-        """The phase that is shared with other cells of the same seeds, if the arm has one."""
-        return self.phases[0] if self.phases and self.phases[0].data in PRETRAINING_DATA else None
+    def learner(self, protocol: Protocol) -> Learner:
+        """How the arm learns, with every value resolved."""
+        return ARMS[self.arm].learner(Setting(protocol, self.wells, self.circuit))
 
     def volume(self, protocol: Protocol) -> int:
-        """Real pairs that the arm is given."""
-        if self.phases and not any(phase.data == "real" for phase in self.phases):
-            return 0
-        return protocol.oracle_volume if self.arm == "oracle" else self.wells
+        """Wells that the arm is given."""
+        return ARMS[self.arm].wells.count(protocol, self.wells)
 
-    def _steps(self, phases, protocol: Protocol) -> int:
-        return sum(phase.n_epochs(protocol, self.wells) * phase.n_pairs(protocol, self.wells) for phase in phases)
+    def pretraining(self, protocol: Protocol) -> Network | None:
+        """The pre-training that is shared with other cells of the same seeds, if the arm has one."""
+        network = self.learner(protocol).network
+        return network.pretraining if network else None
 
     def sample_steps(self, protocol: Protocol) -> int:
         """Pairs seen by one network over all phases, with repetition."""
-        return self._steps(self.phases, protocol)
+        network = self.learner(protocol).network
+        return network.sample_steps(self.volume(protocol)) if network else 0
 
     def own_sample_steps(self, protocol: Protocol) -> int:
         """The same without the pre-training that other cells share."""
-        return self._steps(self.phases[self.pretraining is not None :], protocol)
+        pretraining = self.pretraining(protocol)
+        return self.sample_steps(protocol) - (pretraining.sample_steps(0) if pretraining else 0)
 
-    def identity(self, protocol: Protocol) -> dict:
-        """Everything that fixes the outcome but the seed, as plain values."""
-        relevant = asdict(protocol)
-        if self.pretraining is None:
-            del relevant["pretraining_share"], relevant["synthetic_volume"]
-            if ARMS[self.arm].equation != "source":
-                del relevant["source"]
-        if self.arm != "oracle":
-            del relevant["oracle_volume"]
-        if not self.phases:  # no network
-            relevant = {name: value for name, value in relevant.items() if name in ("noise", "source")}
-        return {"arm": self.arm, "circuit": asdict(self.circuit), "N": self.volume(protocol)} | relevant
+    @property
+    def domain(self) -> Domain:
+        """Where its wells lie."""
+        return ARMS[self.arm].wells.domain
+
+    def measured(self, protocol: Protocol, seeds: Sequence[int]) -> list[Pairs]:
+        """The wells of each seed; none for an arm that needs none."""
+        n = self.volume(protocol)
+        if n == 0:
+            return []
+        return [real_pairs(self.circuit, n, seed, domain=self.domain, noise=protocol.noise) for seed in seeds]
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ COLUMNS = (
     "seconds",  # wall time of its ensemble divided by the number of networks, pre-training included
     "engine",
     "version",
-    "parameter_hash",  # of everything above that decides the outcome
+    "settings_hash",  # of everything that decides the outcome but the seed
+    "parameter_hash",  # of everything that decides the outcome
 )
 CHECKSUM = "checksum"  # a last column, made when a table is put together: ties a row's errors to its parameter_hash
 KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")

@@ -29,7 +29,7 @@ def export(seed: int = 0, path: Path = FILE) -> None:
             492 weights and biases as little-endian float32 in base64, in the order of `networks.Ensemble`.
     """
     protocol = Protocol()
-    ensemble, _ = pretrained_networks(protocol, [seed])
+    ensemble = pretrained_networks(protocol, [seed])
     record = {
         "seed": seed,
         "epochs": protocol.pretraining_epochs,

@@ -16,7 +16,7 @@ from fewerwells.science.circuits import (
 )
 from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
 from fewerwells.study.evaluation import l1_errors
-from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Phase
+from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Wells
 
 
 @checks("4.2")
@@ -60,26 +60,17 @@ def carried_inside(answer) -> None:
 def control_arms(answer) -> None:
     if not isinstance(answer, dict) or set(answer) != {"more volume", "bigger domain"}:
         raise NotYet('A dictionary with the keys "more volume" and "bigger domain" is asked for.')
-    (scratch,), (oracle,) = ARMS["scratch"].phases, ARMS["oracle"].phases
-    for name, phase in answer.items():
-        if not isinstance(phase, Phase):
-            raise NotYet(f'"{name}" should be a `Phase`, for example Phase("real", SMALL, "wells", "all").')
-        if phase == scratch:
-            raise NotYet(f'"{name}" is the scratch arm itself; a control changes one thing.')
-        if phase == oracle:
-            raise NotYet(f'"{name}" is the oracle itself, which changes two things at once.')
-        changed = [field for field in ("data", "domain", "volume", "epochs") if _differs(phase, scratch, field)]
-        if len(changed) != 1:
-            raise NotYet(f'"{name}" differs from scratch in {" and ".join(changed)}; a control changes one thing.')
-        wanted = {"more volume": "volume", "bigger domain": "domain"}[name]
-        if changed != [wanted] or _differs(phase, oracle, wanted):
-            raise NotYet(
-                f'"{name}" changes the {changed[0]}. Does its name promise that, and is it what the oracle has?'
-            )
-
-
-def _differs(one: Phase, other: Phase, field: str) -> bool:
-    return getattr(one, field) != getattr(other, field)
+    scratch, oracle = ARMS["scratch"].wells, ARMS["oracle"].wells
+    for name, wells in answer.items():
+        if not isinstance(wells, Wells):
+            raise NotYet(f'"{name}" should be `Wells`, for example Wells(SMALL, HowMany.DESIGN).')
+        if wells == scratch:
+            raise NotYet(f'"{name}" is what the scratch arm is given; a control changes one thing.')
+        if wells == oracle:
+            raise NotYet(f'"{name}" is what the oracle is given, which changes two things at once.')
+        wanted = {"more volume": "how_many", "bigger domain": "domain"}[name]
+        if getattr(wells, wanted) != getattr(oracle, wanted):
+            raise NotYet(f'"{name}" is not what its name promises: does it have what the oracle has?')
 
 
 def _distance_inside(b: float) -> float:

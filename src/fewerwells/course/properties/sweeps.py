@@ -14,6 +14,7 @@ from fewerwells.course.small_study import PROTOCOL, SEEDS, errors, train_arm
 from fewerwells.running.parameters import Experiment1, problems
 from fewerwells.running.plain import PlainLoader
 from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.learners import Runtime
 from fewerwells.study.protocol import SIMPLE_MODEL, Cell, Protocol
 from fewerwells.study.trials import pretrain, run_cell
 
@@ -70,14 +71,14 @@ def _transfer_to_scratch(decades: float, wells: int) -> tuple[float, int]:
     """Error inside of transfer over that of scratch when the source's θ is off, and how many seeds transfer loses."""
     source = replace(SIMPLE_MODEL, theta=tuple(value * 10**decades for value in SIMPLE_MODEL.theta))
     cell = Cell("transfer", TARGET, wells)
-    networks = run_cell(cell, PROTOCOL, SEEDS, pretrained=_pretrained_on(source)).ensemble
+    networks = run_cell(cell, PROTOCOL, SEEDS, runtime=Runtime(pretrained=lambda *_: _pretrained_on(source))).ensemble
     transfer, scratch = errors(networks, TARGET)[0], errors(train_arm("scratch", TARGET, wells), TARGET)[0]
     return float(np.exp(np.log(transfer / scratch).mean())), int((transfer > scratch).sum())
 
 
 @cache
 def _pretrained_on(source):
-    return pretrain(replace(PROTOCOL, source=source), SEEDS).ensemble
+    return pretrain(replace(PROTOCOL, source=source), SEEDS)
 
 
 @checks("9.2")

@@ -78,13 +78,9 @@ class Training:
     diverged: np.ndarray
 
 
-def cuda_is_available() -> bool:
-    """Whether torch can use an NVIDIA GPU here; imports torch only where its build could have one."""
-    if sys.platform == "darwin" or version("torch").endswith("+cpu"):
-        return False
-    import torch
-
-    return torch.cuda.is_available()
+def _could_have_cuda() -> bool:
+    """Whether torch's build could use an NVIDIA GPU, found out without the time that it takes to import torch."""
+    return sys.platform != "darwin" and not version("torch").endswith("+cpu")
 
 
 def choose_engine(sizes: tuple[int, ...], engine: str = "auto") -> str:
@@ -97,7 +93,11 @@ def choose_engine(sizes: tuple[int, ...], engine: str = "auto") -> str:
     """
     if engine not in ENGINES:
         raise ValueError(f"the engine is {engine!r}; choose one of {', '.join(ENGINES)}.")
-    if engine == "reference" or (engine == "auto" and cuda_is_available()):
+    if engine == "auto" and _could_have_cuda():
+        from fewerwells.science.training.reference import cuda_is_available
+
+        engine = "reference" if cuda_is_available() else "fused"
+    if engine == "reference":
         return "reference"
     from fewerwells.science.training import fused
 

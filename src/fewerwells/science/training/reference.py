@@ -16,6 +16,11 @@ import torch
 from fewerwells.science.training._order import batch_order
 
 
+def cuda_is_available() -> bool:
+    """Whether torch finds an NVIDIA GPU here."""
+    return torch.cuda.is_available()
+
+
 def _layers(parameters: torch.Tensor, sizes: tuple[int, ...]) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Copies of the weights (E, n_out, n_in) and biases (E, n_out, 1) of each layer, as trainable leaves."""
     layers, start = [], 0
