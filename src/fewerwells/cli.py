@@ -11,6 +11,7 @@ import typer
 from fewerwells.course.commands import app as course
 from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.plain import read_value
+from fewerwells.running.pretrain_command import app as pretrain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +36,7 @@ def _short(path: Path) -> Path:
 
 
 app.add_typer(course, name="course")
+app.add_typer(pretrain, name="pretrain")
 
 
 @app.callback()

@@ -1,6 +1,7 @@
 """What nature does and what can be learnt from wells; knows nothing of experiments, files or notebooks.
 
 `circuits` and their `reactions`; `systems`, what is learnt; `datasets`, wells, domains, noise and random streams;
-`networks` and their `training`; the rivals `fitting`, `library` and `gaussian_processes`; `statistics` over paired
-seeds; `cores`, work shared out over the processor.
+`networks` and their `training`; the rivals `fitting`, `library` and `gaussian_processes`; `prior`, what could stand
+behind a plate, and `in_context`, the network that learnt from it to read one; `statistics` over paired seeds; `cores`,
+work shared out over the processor.
 """

@@ -1,0 +1,150 @@
+"""`fewerwells pretrain in-context`: training that a kill costs at most a minute, and the record of what it made."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fewerwells import __version__
+from fewerwells.running.progress import progress_bar
+from fewerwells.running.storage import write_whole
+from fewerwells.science.in_context.reader import as_safetensors
+from fewerwells.science.in_context.training import Settings, Training
+from fewerwells.science.in_context.validation import validate
+
+SECONDS_BETWEEN_CHECKPOINTS = 30
+VALIDATIONS = 40  # over the whole training
+FEWEST_STEPS_BETWEEN = 50  # validations
+
+
+class PretrainingError(ValueError):
+    """A checkpoint that is damaged or belongs to other settings, or a place where weights cannot go."""
+
+
+def _save(path: Path, training: Training, curve: list[dict], seconds: float) -> None:
+    buffer = io.BytesIO()
+    torch.save({"settings": asdict(training.settings), "curve": curve, "seconds": seconds} | training.state(), buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def _resume(path: Path, training: Training) -> tuple[list[dict], float]:
+    try:
+        state = torch.load(path, weights_only=True)
+        theirs = state["settings"]
+    except Exception as error:
+        raise PretrainingError(f"{path} is not a whole checkpoint ({error}); remove it to start anew.") from error
+    ours = asdict(training.settings)
+    if ours != theirs:
+        other = ", ".join(f"{name} = {theirs.get(name)!r}" for name in ours if theirs.get(name) != ours[name])
+        raise PretrainingError(f"{path} belongs to a training with {other}; remove it or choose another output.")
+    training.resume(state)
+    return state["curve"], state["seconds"]
+
+
+def pretrain(
+    settings: Settings,
+    output: Path,
+    *,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+    between_checkpoints: float = SECONDS_BETWEEN_CHECKPOINTS,
+) -> Path:
+    """Train a network and write its weights, with a JSON record beside them.
+
+    The state of training is kept in a file beside the weights until they are written, and picked up from there.
+
+    Args:
+        settings: what decides the weights.
+        output: the safetensors file.
+        device: cpu or cuda.
+        say: takes a line on the validation scores now and then.
+        between_checkpoints: seconds after which the state is written again.
+
+    Returns:
+        The path of the record.
+
+    Raises:
+        PretrainingError: there is a checkpoint of other settings, or a damaged one; or an output of another kind.
+    """
+    if output.suffix != ".safetensors":
+        raise PretrainingError(f"the output is {output}; its name must end in .safetensors.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = output.with_suffix(".checkpoint")
+    with _one_thread():
+        return _pretrain(settings, output, checkpoint, device, say, between_checkpoints)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch with one thread (sums over several depend on how many there are) and without the slow numbers near 0."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
+
+
+def _pretrain(
+    settings: Settings,
+    output: Path,
+    checkpoint: Path,
+    device: str,
+    say: Callable[[str], None],
+    between_checkpoints: float,
+) -> Path:
+    training = Training(settings, device)
+    curve, before = _resume(checkpoint, training) if checkpoint.exists() else ([], 0.0)
+    begun = saved = time.monotonic()
+    every = max(FEWEST_STEPS_BETWEEN, settings.steps // VALIDATIONS)
+    with progress_bar(settings.steps) as bar:
+        bar.advance(training.step)
+        while training.step < settings.steps:
+            loss = training.advance()
+            bar.advance(1)
+            if training.step % every == 0 or training.step == settings.steps:
+                scores = {"step": training.step, "loss": loss} | validate(training.network, settings.without)
+                curve.append(scores)
+                say(", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+            if time.monotonic() - saved > between_checkpoints:
+                saved = time.monotonic()
+                _save(checkpoint, training, curve, before + saved - begun)
+    weights = as_safetensors(training.network, settings.without)
+    record = {
+        "command": command(settings),
+        "settings": asdict(settings),
+        "parameters": sum(part.numel() for part in training.network.parameters()),
+        "seconds": round(before + time.monotonic() - begun, 1),
+        "device": device,
+        "versions": {
+            "fewerwells": __version__,
+            "numpy": np.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "validation": curve,
+    }
+    path = output.with_suffix(".json")
+    write_whole(output, weights)
+    write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    checkpoint.unlink(missing_ok=True)
+    return path
+
+
+def command(settings: Settings) -> str:
+    """The shell command that makes these weights."""
+    left_out = "".join(f" --without {name}" for name in settings.without)
+    return f"fewerwells pretrain in-context --steps {settings.steps} --seed {settings.seed}{left_out}"

@@ -1,0 +1,124 @@
+"""The trained network as it is used: weights from a file, a plate in, medians and quantiles out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from fewerwells.science.datasets import Pairs, refuse_impossible
+from fewerwells.science.in_context import features
+from fewerwells.science.in_context.network import LEVELS, MEDIAN, PlateNetwork
+
+SHIPPED = files("fewerwells.science.in_context") / "weights"
+
+
+def as_safetensors(network: PlateNetwork, without: Sequence[str] = ()) -> bytes:
+    """Weights in half precision with the network's shape and what was left out of its plates."""
+    # one note, since several would stand in the file in a different order every time
+    notes = {"network": json.dumps({"shape": network.shape, "without": list(without)})}
+    return save({name: part.detach().cpu().half().contiguous() for name, part in network.state_dict().items()}, notes)
+
+
+def _distinct(pairs: Pairs) -> Pairs:
+    """The wells without exact copies: a row that is there twice to the last digit was entered twice."""
+    rows = np.concatenate([pairs.x, pairs.y], axis=1)
+    first = sorted({row.tobytes(): index for index, row in reversed([*enumerate(rows)])}.values())
+    return pairs if len(first) == len(rows) else Pairs(pairs.x[first], pairs.y[first])
+
+
+@dataclass(frozen=True)
+class InContextNetwork:
+    """A trained network that answers for any plate.
+
+    Attributes:
+        network: the attention network.
+        without: circuits that were left out of the plates it was trained on.
+    """
+
+    network: PlateNetwork
+    without: tuple[str, ...] = ()
+
+    @staticmethod
+    def load(name: str | Path = "all") -> InContextNetwork:
+        """Shipped weights by their name, or any file that `fewerwells pretrain in-context` wrote.
+
+        Raises:
+            ValueError: there is no such file, or it holds no such network.
+        """
+        path = name if isinstance(name, Path) else SHIPPED / f"{name}.safetensors"
+        try:
+            data = path.read_bytes()
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            notes = json.loads(header["__metadata__"]["network"])
+            network = PlateNetwork(**notes["shape"])
+            network.load_state_dict({key: part.float() for key, part in load(data).items()})
+            return InContextNetwork(network.eval(), tuple(notes["without"]))
+        except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+            raise ValueError(f"{path} is not the file of a network that reads plates ({error}).") from error
+
+    def quantiles(self, plates: Sequence[Pairs], x: np.ndarray, noise: Sequence[float] | None = None) -> np.ndarray:
+        """Quantiles at `LEVELS` of the noise-free outputs.
+
+        The order of the wells has no influence, nor has a well that is entered twice. Every plate is read a second time
+        with inputs and outputs exchanged, and the two answers are averaged: names of inputs have no influence either.
+
+        Args:
+            plates: E plates; y may hold NaN where nothing was read.
+            x: inputs to answer for, shape (M, 2), nM.
+            noise: additive standard deviation of y₁ and y₂, nM, and proportional part of both; None where unknown.
+
+        Returns:
+            Shape (E, M, 2, levels), nM.
+
+        Raises:
+            ValueError: a plate without a reading, a negative or infinite concentration, impossible noise.
+        """
+        x = np.asarray(x, float)
+        told = np.full(3, np.nan) if noise is None else np.asarray(noise, float)
+        _refuse(plates, x, told if noise is not None else np.zeros(3))
+        distinct = [_distinct(pairs) for pairs in plates]
+        answers = np.empty((len(plates), len(x), 2, len(LEVELS)))
+        for size in {len(pairs) for pairs in distinct}:
+            which = [index for index, pairs in enumerate(distinct) if len(pairs) == size]
+            wells = np.stack([distinct[index].x for index in which]), np.stack([distinct[index].y for index in which])
+            answers[which] = self._read(*wells, x, told)
+        return answers
+
+    def predict(self, plates: Sequence[Pairs], x: np.ndarray, noise: Sequence[float] | None = None) -> np.ndarray:
+        """Medians, shape (E, M, 2), nM; arguments and errors as in `quantiles`."""
+        return self.quantiles(plates, x, noise)[..., MEDIAN]
+
+    @torch.inference_mode()
+    def _read(self, wells: np.ndarray, y: np.ndarray, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        def one_way(wells: np.ndarray, y: np.ndarray, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
+            noise = np.broadcast_to(noise, (len(wells), 3))
+            scale = features.scales(wells, y)
+            asked = features.query_features(np.broadcast_to(x, (len(wells), *x.shape)), wells.shape[1], noise, scale)
+            known = torch.from_numpy(features.well_features(wells, y, noise, scale))
+            bent = self.network(known, torch.from_numpy(asked)).numpy().astype(float)
+            return features.unbend(bent) * scale.y[:, None, :, None]
+
+        exchanged = one_way(wells[..., ::-1], y[..., ::-1], x[:, ::-1], noise[[1, 0, 2]])
+        return (one_way(wells, y, x, noise) + exchanged[:, :, ::-1]) / 2
+
+
+def _refuse(plates: Sequence[Pairs], x: np.ndarray, noise: np.ndarray) -> None:
+    """ValueError for what cannot be plates, inputs or noise."""
+    for pairs in plates:
+        if np.isnan(pairs.y).all():
+            raise ValueError("a plate has no reading at all; at least one well must have been read.")
+        refuse_impossible(Pairs(pairs.x, np.where(np.isnan(pairs.y), 0.0, pairs.y)))
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ValueError(f"the inputs have shape {x.shape}; it must be (M, 2).")
+    if not np.isfinite(x).all() or (x < 0).any():
+        raise ValueError(f"an input is {x[~(np.isfinite(x) & (x >= 0))][0]:g} nM; it must be 0 or positive.")
+    if noise.shape != (3,) or not np.isfinite(noise).all() or (noise < 0).any():
+        raise ValueError(f"the noise is {noise.tolist()}; it must be three numbers, 0 or positive.")

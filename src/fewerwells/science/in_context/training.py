@@ -1,0 +1,117 @@
+"""Weights from nothing: plates drawn from the prior, one batch a step, and the same weights for the same settings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from fewerwells.science.in_context.batches import as_tensors
+from fewerwells.science.in_context.network import LEVELS, PlateNetwork, pinball
+from fewerwells.science.prior import draw_plates, structures_without
+from fewerwells.science.prior.plates import FEWEST_WELLS, MOST_WELLS
+
+LOW, HIGH = LEVELS.index(0.1), LEVELS.index(0.9)
+TYPICAL_WELLS = 96  # a plate; a share of the batches has just that many
+SHARE_TYPICAL = 0.3
+WELLS_IN_A_BATCH = 2400  # about, over all of its plates
+QUERIES = 40  # on each plate
+SHARE_TOLD = 0.3  # of the plates whose noise level is told
+WARM_UP = 500  # steps in which the learning rate rises
+DECAY = 0.01  # of weights, per unit of learning rate
+SHARPEST = 0.03  # spread, in units of a plate's outputs, below which plates count alike
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the weights.
+
+    Attributes:
+        steps: batches in all; the learning rate falls to 0 over them.
+        without: circuits that no plate comes from, nor from any mechanism that contains them.
+        seed: of the initial weights and of all plates.
+        rate: largest learning rate.
+        width, heads, reading, answering: shape of the network, see `PlateNetwork`.
+    """
+
+    steps: int = 20_000
+    without: tuple[str, ...] = ()
+    seed: int = 0
+    rate: float = 2e-3
+    width: int = 64
+    heads: int = 4
+    reading: int = 5
+    answering: int = 3
+
+    def __post_init__(self):
+        for name in ("steps", "width", "heads", "reading", "answering"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.seed < 0:
+            raise ValueError(f"the seed is {self.seed}; it must be 0 or larger.")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise ValueError(f"the learning rate is {self.rate}; it must be positive.")
+        structures_without(self.without)
+
+
+class Training:
+    """A network, its optimiser and how far they are.
+
+    Attributes:
+        settings: what decides the weights.
+        network: as it is now.
+        step: batches seen.
+    """
+
+    def __init__(self, settings: Settings, device: str = "cpu"):
+        self.settings, self.device, self.step = settings, device, 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            network = PlateNetwork(settings.width, settings.heads, settings.reading, settings.answering)
+        self.network = network.to(device)
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=DECAY
+        )
+
+    def rate(self) -> float:
+        """The learning rate of the next step: a linear rise, then half a cosine down to 0."""
+        rise = min(1.0, (self.step + 1) / WARM_UP)
+        return self.settings.rate * rise * 0.5 * (1 + math.cos(math.pi * self.step / self.settings.steps))
+
+    def advance(self) -> float:
+        """Train on the next batch of plates; returns its loss.
+
+        The plates of a step depend on the seed and on the step's number alone, so nothing of the random streams has to
+        be kept to go on after a kill.
+        """
+        rng = np.random.default_rng([self.settings.seed, self.step])
+        n = int(np.exp(rng.uniform(np.log(FEWEST_WELLS), np.log(MOST_WELLS + 1))))
+        n = TYPICAL_WELLS if rng.random() < SHARE_TYPICAL else n
+        p = max(4, round(WELLS_IN_A_BATCH / (n + QUERIES / 2)))
+        plates = draw_plates(p, n, QUERIES, rng, self.settings.without)
+        wells, queries, truth = (part.to(self.device) for part in as_tensors(plates, rng.random(p) < SHARE_TOLD))
+        quantiles = self.network(wells, queries)
+        # Weighed by how sure the network is of a plate, so that a tenth of what is uncertain counts the same on a sharp
+        # plate as on a blurred one. The weight is known from the wells, so the best quantiles stay the best.
+        spread = (quantiles[..., HIGH] - quantiles[..., LOW]).detach().mean(dim=1, keepdim=True)
+        loss = (pinball(quantiles, truth) / (SHARPEST + spread)).mean()
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.rate()
+        self._optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self._optimiser.step()
+        self.step += 1
+        return float(loss.detach())
+
+    def state(self) -> dict:
+        """All that is needed to go on from here: weights, the optimiser's memory, the step."""
+        return {"network": self.network.state_dict(), "optimiser": self._optimiser.state_dict(), "step": self.step}
+
+    def resume(self, state: dict) -> None:
+        """Go on from a `state` of a training with the same settings."""
+        self.network.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]

@@ -1,0 +1,152 @@
+"""The network that reads a plate: what must not matter to it does not, and quantiles are quantiles."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import BIG, Pairs, real_pairs, sobol_inputs
+from fewerwells.science.in_context import features
+from fewerwells.science.in_context.network import LEVELS, PlateNetwork, pinball
+from fewerwells.science.in_context.reader import InContextNetwork
+
+ASKED = sobol_inputs(BIG, 32)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads that wait for one another cost these small networks more than they save."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def tiny(seed=0):
+    torch.manual_seed(seed)
+    return InContextNetwork(PlateNetwork(width=16, heads=2, reading=2, answering=1).eval())
+
+
+TINY = tiny()
+
+
+@st.composite
+def plates(draw):
+    seed, n = draw(st.integers(0, 1000)), draw(st.integers(4, 40))
+    pairs = real_pairs(reference_circuit(draw(st.sampled_from(("n_part_complex", "input_depletion")))), n, seed)
+    y = pairs.y.copy()
+    y[np.random.default_rng(seed).random(y.shape) < draw(st.sampled_from((0.0, 0.2)))] = np.nan
+    y[0, 0] = 10.0  # at least one reading
+    return Pairs(pairs.x, y)
+
+
+def same(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * (np.abs(expected).max() + 1e-9))
+
+
+@settings(max_examples=20, deadline=None)
+@given(plates(), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
+def test_units_do_not_matter(pairs, of_inputs, of_outputs):
+    noise = np.array([0.5, 0.7, 0.1])
+    for told in (None, noise):
+        scaled = None if told is None else told * [of_outputs, of_outputs, 1]
+        expected = of_outputs * TINY.quantiles([pairs], ASKED, told)
+        same(TINY.quantiles([Pairs(of_inputs * pairs.x, of_outputs * pairs.y)], of_inputs * ASKED, scaled), expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(plates(), st.randoms(use_true_random=False))
+def test_neither_the_order_of_wells_nor_copies_of_them_matter(pairs, random):
+    order = [*range(len(pairs)), *random.choices(range(len(pairs)), k=5)]
+    random.shuffle(order)
+    same(TINY.quantiles([Pairs(pairs.x[order], pairs.y[order])], ASKED), TINY.quantiles([pairs], ASKED))
+
+
+@settings(max_examples=20, deadline=None)
+@given(plates())
+def test_swapping_inputs_together_with_outputs_swaps_the_answers(pairs):
+    swapped = TINY.quantiles([Pairs(pairs.x[:, ::-1], pairs.y[:, ::-1])], ASKED[:, ::-1], [0.3, 0.6, 0])
+    same(swapped[:, :, ::-1], TINY.quantiles([pairs], ASKED, [0.6, 0.3, 0]))
+
+
+@settings(max_examples=10, deadline=None)
+@given(plates(), plates())
+def test_plates_and_queries_do_not_see_one_another(first, second):
+    together = TINY.quantiles([first, second], ASKED)
+    same(together[0], TINY.quantiles([first], ASKED)[0])
+    same(together[1, 3:5], TINY.quantiles([second], ASKED[3:5])[0])
+
+
+@settings(max_examples=10, deadline=None)
+@given(plates())
+def test_quantiles_never_cross_and_the_median_is_among_them(pairs):
+    quantiles = TINY.quantiles([pairs], ASKED)
+    assert quantiles.shape == (1, 32, 2, len(LEVELS))
+    assert (np.diff(quantiles, axis=-1) > 0).all()
+    np.testing.assert_array_equal(TINY.predict([pairs], ASKED), quantiles[..., 4])
+
+
+def test_a_reading_that_is_missing_is_not_a_zero():
+    pairs = real_pairs(reference_circuit("n_part_complex"), 20, 1)
+    missing, zero = pairs.y.copy(), pairs.y.copy()
+    missing[3, 1], zero[3, 1] = np.nan, 0.0
+    first, second = (TINY.predict([Pairs(pairs.x, y)], ASKED) for y in (missing, zero))
+    assert np.abs(first - second).max() > 1e-6
+
+
+def test_one_input_and_one_output_are_enough():
+    pairs = real_pairs(reference_circuit("n_part_complex"), 20, 1)
+    x, y = pairs.x * [1, 0], pairs.y * [1, np.nan]
+    assert np.isfinite(TINY.predict([Pairs(x, y)], ASKED * [1, 0])).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-1e4, 1e4))
+def test_what_is_bent_can_be_unbent(value):
+    assert features.unbend(features.bend(value)) == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+def test_the_loss_is_least_at_the_true_quantiles():
+    truth = torch.from_numpy(np.random.default_rng(0).standard_normal(200_000))
+    best = torch.tensor(np.quantile(truth.numpy(), LEVELS))
+    least = pinball(best.expand(len(truth), -1), truth).mean()
+    for level in range(len(LEVELS)):
+        for shift in (-0.1, 0.1):
+            other = best.clone()
+            other[level] += shift
+            assert pinball(other.expand(len(truth), -1), truth).mean() > least
+    # by hand: half of |0 − 2| for the median, (1 − 0.025)·2 for a low quantile that lies above the truth
+    one = pinball(torch.tensor([[2.0] * len(LEVELS)]), torch.tensor([0.0]))
+    assert float(one) == pytest.approx(np.mean([2 * (1 - level) for level in LEVELS]))
+
+
+PLATE = real_pairs(reference_circuit("n_part_complex"), 8, 0)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "x", "noise", "sentence"),
+    [
+        (Pairs(PLATE.x, PLATE.y * np.nan), ASKED, None, "no reading at all"),
+        (Pairs(-PLATE.x, PLATE.y), ASKED, None, "cannot be negative"),
+        (Pairs(PLATE.x, PLATE.y * np.inf), ASKED, None, "not all finite"),
+        (PLATE, ASKED[:, :1], None, r"shape \(32, 1\)"),
+        (PLATE, -ASKED, None, "0 or positive"),
+        (PLATE, ASKED * np.nan, None, "nan nM"),
+        (PLATE, ASKED, [1.0, -1.0, 0.0], "three numbers"),
+        (PLATE, ASKED, [1.0, 1.0], "three numbers"),
+    ],
+)
+def test_impossible_questions_are_refused(pairs, x, noise, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        TINY.quantiles([pairs], x, noise)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    with pytest.raises(ValueError, match="not the file of a network"):
+        InContextNetwork.load(path)
+    path.write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+    with pytest.raises(ValueError, match="not the file of a network"):
+        InContextNetwork.load(path)

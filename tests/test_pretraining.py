@@ -1,0 +1,171 @@
+"""`fewerwells pretrain in-context`: the same weights every time, whatever happened on the way."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from fewerwells.cli import app
+from fewerwells.running.pretraining import PretrainingError, pretrain
+from fewerwells.science.in_context.reader import InContextNetwork
+from fewerwells.science.in_context.training import Settings, Training
+from fewerwells.science.in_context.validation import validate
+
+TINY = Settings(steps=8, width=8, heads=2, reading=1, answering=1)
+
+KILLED = """
+import sys
+from pathlib import Path
+from fewerwells.running.pretraining import pretrain
+from fewerwells.science.in_context.training import Settings
+pretrain(Settings(steps=10_000, width=8, heads=2, reading=1, answering=1), Path(sys.argv[1]), between_checkpoints=0.2)
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads that wait for one another cost these small networks more than they save."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def weights(folder, settings=TINY, **options):
+    pretrain(settings, folder / "weights.safetensors", **options)
+    return (folder / "weights.safetensors").read_bytes()
+
+
+def test_the_same_settings_give_the_same_weights_and_others_do_not(tmp_path):
+    first = weights(tmp_path / "a")
+    torch.manual_seed(12345)  # another state of torch's own random numbers
+    assert weights(tmp_path / "b") == first
+    assert weights(tmp_path / "c", replace(TINY, seed=1)) != first
+    assert weights(tmp_path / "d", replace(TINY, without=("goldbeter_koshland",))) != first
+
+
+def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path):
+    training = Training(TINY)
+    for _ in range(TINY.steps):
+        training.advance()
+    undisturbed = [part.detach().clone() for part in training.network.parameters()]
+    first = Training(TINY)
+    for _ in range(3):
+        first.advance()
+    torch.save(first.state(), tmp_path / "state")
+    second = Training(TINY)
+    second.resume(torch.load(tmp_path / "state", weights_only=True))
+    for _ in range(TINY.steps - 3):
+        second.advance()
+    assert all(torch.equal(a, b) for a, b in zip(second.network.parameters(), undisturbed, strict=True))
+
+
+def test_a_kill_loses_only_what_came_after_the_last_checkpoint(tmp_path):
+    output = tmp_path / "weights.safetensors"
+    checkpoint = tmp_path / "weights.checkpoint"
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", KILLED, str(output)], stdout=subprocess.DEVNULL)
+    try:
+        patience = time.monotonic() + 120
+        while not checkpoint.exists() and process.poll() is None and time.monotonic() < patience:
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not output.exists()
+    state = torch.load(checkpoint, weights_only=True)
+    assert 0 < state["step"] < 10_000
+    # a training of that many steps in one go has not the same learning rates, so its plan has to be the same
+    undisturbed = Training(Settings(steps=10_000, width=8, heads=2, reading=1, answering=1))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    for _ in range(state["step"]):
+        undisturbed.advance()
+    torch.set_flush_denormal(False)
+    torch.set_num_threads(threads)
+    assert all(torch.equal(part, state["network"][name]) for name, part in undisturbed.network.state_dict().items())
+
+
+def test_a_finished_training_goes_on_from_its_checkpoint_and_removes_it(tmp_path):
+    undisturbed = weights(tmp_path / "a")
+    half = Training(TINY)
+    torch.set_flush_denormal(True)
+    for _ in range(4):
+        half.advance()
+    torch.set_flush_denormal(False)
+    (tmp_path / "b").mkdir()
+    from fewerwells.running import pretraining
+
+    pretraining._save(tmp_path / "b" / "weights.checkpoint", half, [], 1.0)
+    assert weights(tmp_path / "b") == undisturbed
+    assert not (tmp_path / "b" / "weights.checkpoint").exists()
+
+
+def test_the_record_says_what_made_the_weights(tmp_path):
+    settings = replace(TINY, without=("goldbeter_koshland", "input_depletion"))
+    lines = []
+    weights(tmp_path, settings, say=lines.append)
+    record = json.loads((tmp_path / "weights.json").read_text())
+    assert record["command"] == (
+        "fewerwells pretrain in-context --steps 8 --seed 0 --without goldbeter_koshland --without input_depletion"
+    )
+    assert record["validation"][-1]["step"] == 8
+    assert len(lines) == len(record["validation"])
+    network = InContextNetwork.load(tmp_path / "weights.safetensors")
+    assert network.without == settings.without
+
+
+def test_training_lowers_the_validation_loss():
+    training = Training(replace(TINY, steps=60, width=16, rate=0.03))
+    before = validate(training.network, n_plates=32)
+    for _ in range(60):
+        training.advance()
+    after = validate(training.network, n_plates=32)
+    assert after["pinball"] < 0.7 * before["pinball"]
+
+
+def test_validation_is_always_the_same():
+    network = Training(TINY).network
+    assert validate(network, n_plates=8) == validate(network, n_plates=8)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    from fewerwells.running import pretraining
+
+    pretraining._save(tmp_path / "weights.checkpoint", Training(TINY), [], 0.0)
+    with pytest.raises(PretrainingError, match="belongs to a training with seed = 0"):
+        weights(tmp_path, replace(TINY, seed=1))
+    (tmp_path / "weights.checkpoint").write_bytes(b"half of it")
+    with pytest.raises(PretrainingError, match="not a whole checkpoint"):
+        weights(tmp_path)
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--without", "repressilator"], "no circuit 'repressilator'"),
+        (["--steps", "0"], "steps is 0"),
+        (["--seed", "-1"], "the seed is -1"),
+        (["--output", "weights.pt"], "must end in .safetensors"),
+    ],
+)
+def test_the_command_refuses_in_one_sentence(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["pretrain", "in-context", *arguments])
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_trains(tmp_path):
+    output = tmp_path / "weights.safetensors"
+    result = CliRunner().invoke(app, ["pretrain", "in-context", "--steps", "1", "--output", str(output)])
+    assert result.exit_code == 0, result.stderr
+    assert InContextNetwork.load(output).without == ()
