@@ -40,6 +40,7 @@ _PURPOSES = {
     "shuffled labels": 9,
     "replayed inputs": 10,
     "system": 11,
+    "chosen wells": 17,
 }
 
 

@@ -1,0 +1,176 @@
+"""What a well is worth, and the batch of wells that is worth most: greedy, then exchanged until none is worth more.
+
+Under a belief outputs are linear in q standard normal weights z, so measuring a well changes their covariance in a
+closed form that does not depend on what is measured. The value of n wells is the variance that they take away from
+what the goal is about (I-optimality, the average of Fedorov 1972 over a region), or the information that they give on
+all weights (D-optimality). Wells are added one after another and then exchanged (Fedorov 1972); each step changes
+the covariance by two ranks, one an output (Sherman & Morrison 1950).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fewerwells.science.design.beliefs import Belief
+from fewerwells.science.design.candidates import Candidates
+
+GOALS = ("prediction", "mechanisms", "both")
+PASSES = 10  # over all wells of a batch; an exchange nearly always ends in three
+
+
+def prediction_goal(belief: Belief, region: np.ndarray) -> np.ndarray:
+    """The matrix A, (q, q), for which tr(A·cov z) is the variance of the outputs averaged over a region (R, 2), nM²."""
+    features = belief.features(region).reshape(-1, belief.size)
+    return features.T @ features / len(features)
+
+
+def goal_matrix(goal: str, belief: Belief, region: np.ndarray) -> np.ndarray:
+    """The matrix A, (q, q), whose tr(A·cov z) a design makes small.
+
+    Args:
+        goal: "prediction", the mean predictive variance over the region; "mechanisms", the variance of which mechanism
+            it is; "both", the sum of the two, each as a share of what it is before the wells.
+        belief: before the wells.
+        region: inputs (R, 2), nM, where predictions count.
+
+    Raises:
+        ValueError: an unknown goal, or mechanisms where the belief holds fewer than two.
+    """
+    if goal not in GOALS:
+        raise ValueError(f"there is no goal {goal!r}; choose one of {', '.join(GOALS)}.")
+    if goal == "prediction":
+        return prediction_goal(belief, region)
+    if len(belief.mechanisms) < 2:
+        raise ValueError(f'the goal "{goal}" tells mechanisms apart, and the wells so far leave fewer than two.')
+    mechanisms = belief.mechanisms.T @ belief.mechanisms
+    if goal == "mechanisms":
+        return mechanisms
+    prediction = prediction_goal(belief, region)
+    return mechanisms / np.trace(mechanisms) + prediction / np.trace(prediction)
+
+
+def with_well(covariance: np.ndarray, features: np.ndarray, sign: int = 1) -> np.ndarray:
+    """cov z, (q, q), once a well with features (2, q), in units of the noise, is measured; sign −1 takes it away."""
+    projected = features @ covariance
+    changed = covariance - projected.T @ np.linalg.solve(projected @ features.T + sign * np.eye(2), projected)
+    return (changed + changed.T) / 2
+
+
+class Batch:
+    """Wells chosen so far from M candidates, and what each candidate would add to them.
+
+    Attributes:
+        features: (M, 2, q), in units of the noise.
+        covariance: of z after the chosen wells, (q, q).
+    """
+
+    def __init__(self, features: np.ndarray, goal: np.ndarray | None):
+        """No well yet. The goal is a matrix A (q, q), or None for the information on all of z (D-optimality)."""
+        self.features, self.covariance = features, np.eye(features.shape[-1])
+        self._goal = goal
+        self._projected = features.copy()  # F·cov z
+        self._aimed = None if goal is None else features @ goal_root(goal)  # F·cov z·√A
+
+    def change(self, index: int, sign: int = 1) -> None:
+        """Fill a candidate, or with sign −1 take it back."""
+        well, projected = self.features[index], self._projected[index].copy()
+        middle = np.linalg.inv(projected @ well.T + sign * np.eye(2))
+        share = (self._projected @ well.T) @ middle
+        self.covariance = with_well(self.covariance, well, sign)
+        if self._aimed is not None:
+            self._aimed = self._aimed - share @ self._aimed[index]
+        self._projected = self._projected - share @ projected
+
+    def worth(self) -> np.ndarray:
+        """What each candidate would take away from tr(A·cov z), or add to log det of the information: (M,)."""
+        predictive = self._projected @ self.features.mT
+        one, two, cross = predictive[:, 0, 0] + 1, predictive[:, 1, 1] + 1, predictive[:, 0, 1]
+        determinant = one * two - cross**2
+        if self._aimed is None:
+            return np.log(determinant)
+        taken = self._aimed @ self._aimed.mT
+        return (two * taken[:, 0, 0] + one * taken[:, 1, 1] - 2 * cross * taken[:, 0, 1]) / determinant
+
+
+def goal_root(goal: np.ndarray) -> np.ndarray:
+    """A root √A, (q, r), of a goal (q, q) of rank r."""
+    values, vectors = np.linalg.eigh(goal)
+    kept = values > 1e-12 * values[-1]
+    return vectors[:, kept] * np.sqrt(values[kept])
+
+
+def exchange(candidates: Candidates, belief: Belief, goal: np.ndarray | None, n: int) -> np.ndarray:
+    """The n candidates that are worth most together, as far as exchanging one at a time finds them.
+
+    Args:
+        candidates: what may be chosen, each as often as it may be filled.
+        belief: before these wells.
+        goal: what `goal_matrix` returns, or None for the most information on all weights.
+        n: how many.
+
+    Returns:
+        Indices of candidates, shape (n,), in the order in which they were found; of equals the first is taken.
+
+    Raises:
+        ValueError: fewer candidates than wells asked for.
+    """
+    candidates.refuse_too_few(n)
+    batch = Batch(belief.features(candidates.x) / belief.noise[:, None], goal)
+    left, chosen = np.full(len(candidates), candidates.replicates), []
+
+    def best(than: int | None = None) -> int:
+        worth = np.where(left > 0, batch.worth(), -np.inf)
+        found = int(np.argmax(worth))
+        no_better = than is not None and worth[found] <= worth[than] * (1 + 1e-9)  # but for rounding
+        return than if no_better else found
+
+    for _ in range(n):
+        chosen.append(best())
+        batch.change(chosen[-1])
+        left[chosen[-1]] -= 1
+    for _ in range(PASSES):
+        before = list(chosen)
+        for position, old in enumerate(before):
+            batch.change(old, sign=-1)
+            left[old] += 1
+            chosen[position] = best(old)
+            batch.change(chosen[position])
+            left[chosen[position]] -= 1
+        if chosen == before:
+            break
+    return np.array(chosen)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What wells are expected to teach, before any of them is filled.
+
+    Attributes:
+        now: expected error before the wells, the root of the predictive variance averaged over a region, nM.
+        after: the same after all of them.
+        teaches: for each well how much it would lower the error by itself, (n,), nM.
+        cost_without: for each well how much higher the error would stay without it, all others filled, (n,), nM.
+    """
+
+    now: float
+    after: float
+    teaches: np.ndarray
+    cost_without: np.ndarray
+
+
+def lessons(belief: Belief, wells: np.ndarray, region: np.ndarray) -> Lessons:
+    """What wells (n, 2), nM, are expected to teach a learner about a region (R, 2), nM."""
+    goal = prediction_goal(belief, region)
+    features, before = belief.features(wells) / belief.noise[:, None], np.eye(belief.size)
+
+    def error(covariance: np.ndarray) -> float:
+        return float(np.sqrt(np.trace(goal @ covariance)))
+
+    after = before
+    for well in features:
+        after = with_well(after, well)
+    alone = np.array([error(with_well(before, well)) for well in features])
+    without = np.array([error(with_well(after, well, sign=-1)) for well in features])
+    return Lessons(error(before), error(after), error(before) - alone, without - error(after))

@@ -1,0 +1,180 @@
+"""Designs: ways to choose the next wells. Each is a small object with one verb, `next_wells`.
+
+A design is given the wells so far, the candidates, how many wells are wanted and a seed; it returns inputs. It never
+sees a circuit that is not the simulation, nor what a well will measure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from scipy.stats import qmc
+
+from fewerwells.science.circuits import Circuit, reference_circuit
+from fewerwells.science.datasets import BIG, Domain, Pairs, random_stream, refuse_impossible, sobol_inputs
+from fewerwells.science.design.beliefs import (
+    Belief,
+    library_belief,
+    prior_belief,
+    process_belief,
+    simple_model_belief,
+)
+from fewerwells.science.design.candidates import Candidates
+from fewerwells.science.design.criteria import exchange, goal_matrix
+from fewerwells.science.gaussian_processes import fit_gaussian_processes
+from fewerwells.science.library import MECHANISMS, average, fit_mechanisms
+
+SIMULATION = reference_circuit("simple_activation")
+REGION_POINTS = 256  # where the average over a region is taken; a power of two
+LINEAR_BELOW = 0.5  # nM: where logarithmic designs turn linear, so that they can reach 0
+
+
+class Design(Protocol):
+    """One way to choose wells.
+
+    `asks` is the question that it answers. `next_wells` returns n inputs, (n, 2), nM, the same for the same
+    arguments; `wells` is None before any well is measured. It raises ValueError for fewer candidates than wells.
+    """
+
+    asks: str
+
+    def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray: ...
+
+
+def _so_far(wells: Pairs | None) -> int:
+    return 0 if wells is None else len(wells)
+
+
+@dataclass(frozen=True)
+class Random:
+    """Candidates drawn evenly; later rounds go on where earlier ones stopped."""
+
+    asks: str = "What do wells teach that nobody chose?"
+
+    def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
+        candidates.refuse_too_few(n)
+        so_far, rng = _so_far(wells), random_stream(seed, "chosen wells")
+        rounds = -(-(so_far + n) // (len(candidates) * candidates.replicates))
+        pool = np.repeat(np.arange(len(candidates)), candidates.replicates)
+        drawn = np.concatenate([rng.permutation(pool) for _ in range(rounds)])
+        return candidates.x[drawn[so_far : so_far + n]]
+
+
+@dataclass(frozen=True)
+class SpaceFilling:
+    """A scrambled Sobol sequence over the candidates' square (Sobol' 1967), each point moved to the nearest candidate.
+
+    Attributes:
+        logarithmic: even in log(1 + x / 0.5 nM) instead of x.
+        diagonal: both inputs alike.
+    """
+
+    asks: str
+    logarithmic: bool = False
+    diagonal: bool = False
+
+    def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
+        candidates.refuse_too_few(n)
+        so_far, rng = _so_far(wells), random_stream(seed, "chosen wells")
+        sequence = qmc.Sobol(d=1 if self.diagonal else 2, scramble=True, rng=rng)
+        shares = sequence.random_base2(int(np.ceil(np.log2(so_far + n))))[so_far : so_far + n]
+        low, high = candidates.x.min(axis=0), candidates.x.max(axis=0)
+        if not self.logarithmic:
+            return candidates.nearest(low + (high - low) * shares)
+        low, high = np.log1p(low / LINEAR_BELOW), np.log1p(high / LINEAR_BELOW)
+        return candidates.nearest(LINEAR_BELOW * np.expm1(low + (high - low) * shares))
+
+
+class Learner(Protocol):
+    """What an optimal design needs of a learner: its belief after some wells."""
+
+    def believe(self, wells: Pairs | None) -> Belief: ...
+
+
+@dataclass(frozen=True)
+class SimpleModel:
+    """The simple model as it is given, whatever the wells say.
+
+    Attributes:
+        source: the simulation.
+        noise: expected standard deviation of a measurement, nM.
+    """
+
+    source: Circuit = SIMULATION
+    noise: float = 1.0
+
+    def believe(self, wells: Pairs | None) -> Belief:
+        return simple_model_belief(self.source, self.noise)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Mechanisms fitted to the wells and weighed by them; before any well, drawn from plausible ranges.
+
+    Attributes:
+        without: a mechanism to leave out.
+        noise: standard deviation of a measurement, nM; None: estimated from the fits.
+    """
+
+    without: str = ""
+    noise: float | None = None
+
+    def believe(self, wells: Pairs | None) -> Belief:
+        if wells is None:
+            return prior_belief(tuple(name for name in MECHANISMS if name != self.without))
+        return library_belief(average(fit_mechanisms([wells]), [wells], self.without)[0], wells, self.noise)
+
+
+@dataclass(frozen=True)
+class Process:
+    """Gaussian processes with the likeliest hyper-parameters; before any well, what the library draws."""
+
+    def believe(self, wells: Pairs | None) -> Belief:
+        return prior_belief() if wells is None else process_belief(fit_gaussian_processes([wells])[0], wells)
+
+
+@dataclass(frozen=True)
+class Optimal:
+    """The wells that are worth most under a learner's belief, as a batch.
+
+    Attributes:
+        learner: whose belief.
+        goal: what for, one of `criteria.GOALS`; "" for the most information on all weights (D-optimality).
+        region: where predictions count.
+    """
+
+    asks: str
+    learner: Learner
+    goal: str = "prediction"
+    region: Domain = field(default=BIG)
+
+    def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
+        if wells is not None:
+            refuse_impossible(wells)
+        return self.choose(self.learner.believe(wells), candidates, n)
+
+    def choose(self, belief: Belief, candidates: Candidates, n: int) -> np.ndarray:
+        """The same for a belief that is known already."""
+        aim = None
+        if self.goal:
+            told = (
+                self.goal if len(belief.mechanisms) > 1 else "prediction"
+            )  # nothing to tell apart, before any well too
+            aim = goal_matrix(told, belief, sobol_inputs(self.region, REGION_POINTS))
+        return candidates.x[exchange(candidates, belief, aim, n)]
+
+
+DESIGNS: dict[str, Design] = {
+    "random": Random(),
+    "Sobol": SpaceFilling("Is it enough to spread them evenly?"),
+    "Sobol, logarithmic": SpaceFilling("… evenly by factors?", logarithmic=True),
+    "diagonal": SpaceFilling("Does the diagonal alone tell?", diagonal=True),
+    "D-optimal, simple model": Optimal("Which wells tell the simulation's parameters?", SimpleModel(), goal=""),
+    "I-optimal, simple model": Optimal("Which wells would tell its predictions?", SimpleModel()),
+    "library": Optimal("Which wells does a library of mechanisms ask for?", Library()),
+    "library, mechanisms": Optimal("… to tell mechanisms apart?", Library(), goal="mechanisms"),
+    "library, both": Optimal("… for both?", Library(), goal="both"),
+    "Gaussian process": Optimal("Which wells does a statistician ask for?", Process()),
+}
