@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fewerwells.course.commands import app as course
+from fewerwells.laboratory.next_wells import next_wells
 from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.plain import read_value
 from fewerwells.running.pretrain_command import app as pretrain
@@ -37,6 +38,7 @@ def _short(path: Path) -> Path:
 
 app.add_typer(course, name="course")
 app.add_typer(pretrain, name="pretrain")
+app.command()(next_wells)
 
 
 @app.callback()

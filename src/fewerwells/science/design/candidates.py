@@ -68,9 +68,9 @@ def grid(low: float, high: float, step: float, replicates: int = 8) -> Candidate
     """
     if not (0 <= low < high < np.inf):
         raise ValueError(f"the domain is {low:g} to {high:g} nM; it must run from 0 or more to something larger.")
-    if not 0 < step <= high - low:
+    if not 0 < step <= (high - low) * (1 + 1e-9):  # rounding allowed
         raise ValueError(f"the grid's step is {step:g} nM; it must be positive and at most {high - low:g} nM.")
-    count = int(np.floor((high - low) / step * (1 + 1e-12))) + 1
+    count = int(np.floor((high - low) / step * (1 + 1e-9))) + 1
     if count**2 > LARGEST_GRID:
         raise ValueError(f"a step of {step:g} nM makes {count**2:,} candidates; at most {LARGEST_GRID:,} are searched.")
     values = low + step * np.arange(count)

@@ -110,6 +110,14 @@ class SimpleModel:
 
 
 @dataclass(frozen=True)
+class Prior:
+    """Mechanisms drawn from plausible ranges, whatever the wells say."""
+
+    def believe(self, wells: Pairs | None) -> Belief:
+        return prior_belief()
+
+
+@dataclass(frozen=True)
 class Library:
     """Mechanisms fitted to the wells and weighed by them; before any well, drawn from plausible ranges.
 
@@ -173,6 +181,7 @@ DESIGNS: dict[str, Design] = {
     "diagonal": SpaceFilling("Does the diagonal alone tell?", diagonal=True),
     "D-optimal, simple model": Optimal("Which wells tell the simulation's parameters?", SimpleModel(), goal=""),
     "I-optimal, simple model": Optimal("Which wells would tell its predictions?", SimpleModel()),
+    "first round": Optimal("Which wells would a library ask for before any is filled?", Prior()),
     "library": Optimal("Which wells does a library of mechanisms ask for?", Library()),
     "library, mechanisms": Optimal("… to tell mechanisms apart?", Library(), goal="mechanisms"),
     "library, both": Optimal("… for both?", Library(), goal="both"),

@@ -1,0 +1,131 @@
+"""The command `fewerwells next-wells`: a column to pipette, with what each well is expected to teach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+COLUMNS = ("x1 (nM)", "x2 (nM)", "teaches", "cost without")
+
+
+def next_wells(
+    wells: Annotated[Path, typer.Argument(help="A table of wells, one a row: x1 and x2 with a unit, y1 and y2.")],
+    n: Annotated[int, typer.Option("--n", help="How many wells to fill next.")] = 8,
+    within: Annotated[str, typer.Option(help="Where they may lie, nM: low:high, for both inputs.")] = "0:10",
+    grid: Annotated[float, typer.Option(help="Steps that can be pipetted, nM.")] = 0.5,
+    candidates: Annotated[
+        Path | None, typer.Option(help="Instead of a grid a table of the wells that can be filled: x1 and x2.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Where predictions count, nM: low:high; by default where wells may lie.")
+    ] = None,
+    replicates: Annotated[int, typer.Option(help="How often one well may be filled; 1: no replicates.")] = 8,
+    design: Annotated[str, typer.Option(help="How to choose; before any well: 'first round'.")] = "library",
+    goal: Annotated[str, typer.Option(help="prediction, mechanisms (to tell them apart) or both.")] = "prediction",
+    noise: Annotated[
+        float | None, typer.Option(help="Standard deviation of a measurement; estimated by default.")
+    ] = None,
+    inputs: Annotated[str, typer.Option(help="The two columns of concentrations, without units.")] = "x1,x2",
+    outputs: Annotated[str, typer.Option(help="The two columns of measurements.")] = "y1,y2",
+    seed: Annotated[int, typer.Option(help="Of designs that draw.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Write the table to this CSV file, too.")] = None,
+) -> None:
+    """Say which wells to fill next, and what each is expected to teach.
+
+    A library of mechanisms is fitted to the wells so far; the next ones are those that lower its expected error most.
+
+    Example: fewerwells next-wells wells.csv --n 8 --within 0:10 --grid 0.5
+    """
+    from fewerwells.running.storage import write_whole
+    from fewerwells.running.tidy_wells import read_wells
+    from fewerwells.science.design.planning import plan_wells
+
+    try:
+        place = _domain("--within", within)
+        measured = read_wells(wells, _pair("--inputs", inputs), _pair("--outputs", outputs))
+        if len(measured):
+            _refuse_outside(measured.x, place, wells)
+        plan = plan_wells(
+            measured if len(measured) else None,
+            _candidates(candidates, place, grid, replicates, _pair("--inputs", inputs)),
+            n,
+            region=_domain("--region", region) if region else place,
+            design=design,
+            goal=goal,
+            noise=noise,
+            seed=seed,
+        )
+        table = as_table(plan)
+        if output:
+            write_whole(output, table.to_csv(index=False, lineterminator="\n").encode())
+    except ValueError as error:
+        typer.echo(f"Refused: {error}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        typer.echo(f"Refused: {error.filename or 'a file'} cannot be written: {error.strerror}.", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(table.to_string(index=False))
+    if plan.lessons:
+        typer.echo(
+            f"Expected error of the library over {region or within} nM: {plan.lessons.now:.3g} now, "
+            f'{plan.lessons.after:.3g} after these {n}, in the unit of the outputs. "teaches" is by how much a well '
+            'lowers it by itself, "cost without" by how much more it would be if all others were filled and this one not.'
+        )
+    else:
+        typer.echo("What they teach can be told once some wells are measured.")
+
+
+def as_table(plan) -> pd.DataFrame:
+    """A plan as a table to pipette, one row a well, in the order in which they were chosen.
+
+    Args:
+        plan: a `planning.Plan`.
+    """
+    told = plan.lessons
+    blank = np.full(len(plan.x), np.nan)
+    columns = (*plan.x.T, *((told.teaches, told.cost_without) if told else (blank, blank)))
+    return pd.DataFrame(dict(zip(COLUMNS, (np.round(column, 6) for column in columns), strict=True)))
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) != 2 or not all(names):
+        raise ValueError(f"{option} is {text!r}; name two columns, as in x1,x2.")
+    return names
+
+
+def _domain(option: str, text: str):
+    from fewerwells.science.datasets import Domain
+
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        raise ValueError(f"{option} is {text!r}; write two concentrations in nM, as in 0:10.") from None
+    if not 0 <= low < high < np.inf:
+        raise ValueError(f"{option} is {text}; it must run from 0 nM or more to something larger.")
+    return Domain(text, low, high)
+
+
+def _refuse_outside(x: np.ndarray, place, path: Path) -> None:
+    outside = np.flatnonzero(~place.contains(x))
+    if len(outside):
+        first = outside[0]
+        raise ValueError(
+            f"{path}: the well in row {first + 1} lies at {x[first, 0]:g} and {x[first, 1]:g} nM, outside --within "
+            f"{place.name}; widen --within, or leave the well out."
+        )
+
+
+def _candidates(path: Path | None, place, step: float, replicates: int, inputs: tuple[str, str]):
+    from fewerwells.running.tidy_wells import read_inputs
+    from fewerwells.science.design.candidates import Candidates, grid
+
+    if path is None:
+        return grid(place.low, place.high, step, replicates)
+    x = read_inputs(path, inputs)
+    _refuse_outside(x, place, path)
+    return Candidates(x, replicates)

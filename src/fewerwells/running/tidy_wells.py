@@ -1,0 +1,89 @@
+"""Wells from a tidy CSV file, one row a well: two concentrations with their units, and two measurements."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fewerwells.science.datasets import Pairs
+
+NANOMOLAR = {"M": 1e9, "mM": 1e6, "uM": 1e3, "nM": 1.0, "pM": 1e-3, "fM": 1e-6}  # nM in one of each
+_HEADER = re.compile(r"(?P<name>.+?)\s*(?:\((?P<round>[^()]+)\)|\[(?P<square>[^\[\]]+)\])")
+_SUFFIX = re.compile(rf"(?P<name>.+)_(?P<unit>{'|'.join(NANOMOLAR)})")
+
+
+def split_header(header: str) -> tuple[str, str]:
+    """Name and unit of a header such as "IPTG (µM)", "x1 [nM]" or "x1_nM"; the unit is "" where none stands there."""
+    header = header.strip()
+    if found := _HEADER.fullmatch(header):
+        return found["name"].strip(), (found["round"] or found["square"]).strip()
+    if found := _SUFFIX.fullmatch(header):
+        return found["name"], found["unit"]
+    return header, ""
+
+
+def read_wells(path: Path, inputs: tuple[str, str] = ("x1", "x2"), outputs: tuple[str, str] = ("y1", "y2")) -> Pairs:
+    """All wells of a tidy table, inputs in nM, outputs in their own unit; rows may be none.
+
+    Args:
+        path: a CSV file with a header.
+        inputs, outputs: columns by their names without units; the inputs' headers carry a unit, as in "x1 (µM)".
+
+    Raises:
+        ValueError: no such file or table, a missing column, a unit that is unknown or not there, or an entry that is
+            no finite number or a negative concentration.
+    """
+    table = _read(path)
+    x = _concentrations(table, path, inputs)
+    return Pairs(x, np.stack([_numbers(_column(table, name, path), path) for name in outputs], axis=1))
+
+
+def read_inputs(path: Path, inputs: tuple[str, str] = ("x1", "x2")) -> np.ndarray:
+    """The concentrations alone, of wells that can be filled, shape (M, 2), nM; raises as `read_wells`."""
+    return _concentrations(_read(path), path, inputs)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path} cannot be read as a table of comma-separated values ({error}).") from error
+
+
+def _column(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
+    found = [header for header in table.columns if split_header(header)[0] == name]
+    if len(found) != 1:
+        many = "no column" if not found else f"{len(found)} columns"
+        raise ValueError(f"{path} has {many} {name}; its columns are {', '.join(table.columns)}.")
+    return table[found[0]]
+
+
+def _concentrations(table: pd.DataFrame, path: Path, inputs: tuple[str, str]) -> np.ndarray:
+    columns = [_column(table, name, path) for name in inputs]
+    x = np.stack([_numbers(column, path) * _nanomolar(column.name) for column in columns], axis=1)
+    if np.any(x < 0):
+        row, column = np.unravel_index(np.argmin(x), x.shape)
+        raise ValueError(f"{path}: row {row + 1} of column {columns[column].name} is negative; it must be 0 or more.")
+    return x
+
+
+def _nanomolar(header: str) -> float:
+    unit = split_header(header)[1]
+    plain = re.sub("[µμ]", "u", unit)
+    if plain not in NANOMOLAR:
+        said = f"names the unit {unit!r}" if unit else "names no unit"
+        raise ValueError(
+            f"the column {header} {said}; write one of {', '.join(NANOMOLAR)}, as in {header or 'x1'} (nM)."
+        )
+    return NANOMOLAR[plain]
+
+
+def _numbers(column: pd.Series, path: Path) -> np.ndarray:
+    values = pd.to_numeric(column.str.strip(), errors="coerce").to_numpy(float)
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        raise ValueError(f"{path}: row {row + 1} of column {column.name} is {column.iloc[row]!r}; it must be a number.")
+    return values
