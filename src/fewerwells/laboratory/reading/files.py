@@ -1,0 +1,247 @@
+"""Opening a file safely: its size, its encoding, its separator; nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewerwells.laboratory.reading.cells import has_decimal_comma, is_unclear, plain_number, well_name
+from fewerwells.laboratory.reading.problems import PlateError
+
+LARGEST_FILE = 20_000_000  # bytes; the largest export of a kinetic run seen had 1 MB
+LARGEST_UNPACKED = 200_000_000  # bytes of a spreadsheet once it is unpacked
+MOST_CELLS = 2_000_000
+_LINES_LOOKED_AT = 200  # spread over the file, for the separator
+WIDEST_ROW = 20_000  # cells: a 1,536-well plate as one row, with room
+SEPARATORS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar"}
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A grid of text.
+
+    Attributes:
+        name: of the sheet, "" for a text file.
+        rows: the cells, row by row; rows may differ in length.
+        decimal: what a comma that could be either means, "." or ",".
+        remarks: what was found out about the file.
+    """
+
+    name: str
+    rows: list[list[str]]
+    decimal: str = "."
+    remarks: tuple[str, ...] = ()
+
+
+def open_sheets(path: Path, separator: str | None = None, decimal: str | None = None) -> list[Sheet]:
+    """The sheets of a text file or a spreadsheet.
+
+    Args:
+        path: the file.
+        separator: of a text file; found by itself otherwise.
+        decimal: "." or ","; found by itself otherwise.
+
+    Raises:
+        PlateError: no such file, too large, of no known kind, or with a formula in a cell.
+    """
+    if not path.is_file():
+        raise PlateError(f"{path} is not a file; give the file that the plate reader wrote.")
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise PlateError(
+            f"{path.name} has {size / 1e6:.0f} MB; at most {LARGEST_FILE / 1e6:.0f} MB are read. Export one plate."
+        )
+    content = path.read_bytes()
+    if not content.strip():
+        raise PlateError(f"{path.name} is empty; export the plate again.")
+    if content.startswith(_OLD_EXCEL):
+        raise PlateError(f"{path.name} is an Excel file of the old kind; save it as .xlsx or as CSV.")
+    if content.startswith(b"PK"):
+        return _spreadsheet(path, content, decimal)
+    return [_text(path, content, separator, decimal)]
+
+
+def decode(content: bytes, name: str) -> tuple[str, str]:
+    """The text of a file and the name of its encoding: UTF-8, UTF-16 or Windows-1252.
+
+    Raises:
+        PlateError: bytes that are none of these, or that end within a character.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf_16(content):
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-16-le"
+        if encoding == "utf-16-le" and content[:1] == b"\0":
+            encoding = "utf-16-be"
+        try:
+            return content.decode(encoding), "UTF-16"
+        except UnicodeDecodeError:
+            raise PlateError(f"{name} ends within a character of UTF-16; it was cut off, so export it again.") from None
+    if b"\0" in content:
+        raise PlateError(f"{name} is neither text nor a spreadsheet; export the plate as text, CSV or XLSX.")
+    try:
+        return content.decode("utf-8-sig"), "UTF-8"
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise PlateError(f"{name} ends within a character; it was cut off, so export it again.") from None
+    try:
+        return content.decode("cp1252"), "Windows-1252"
+    except UnicodeDecodeError:
+        raise PlateError(f"{name} is not in UTF-8, UTF-16 or Windows-1252; save it as UTF-8.") from None
+
+
+def _looks_like_utf_16(content: bytes) -> bool:
+    start = content[:2000]
+    return len(start) > 3 and max(start[0::2].count(0), start[1::2].count(0)) > 0.3 * len(start) / 2
+
+
+def _text(path: Path, content: bytes, separator: str | None, decimal: str | None) -> Sheet:
+    text, encoding = decode(content, path.name)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if separator is None:
+        separator = find_separator(lines, path.name)
+    rows = list(_split(lines, separator, path.name))
+    remarks = [f"{path.name}: {encoding}, separated by {SEPARATORS.get(separator, repr(separator))}"]
+    decimal, said = _decimal(rows, decimal, path.name)
+    return Sheet("", rows, decimal, tuple(remarks + said))
+
+
+def _split(lines: list[str], separator: str, name: str) -> Iterator[list[str]]:
+    """Rows of cells; a quote that is never closed is a plain character."""
+    cells = 0
+    for number, line in enumerate(lines, start=1):
+        if len(line) > 50 * WIDEST_ROW:
+            raise PlateError(f"line {number} of {name} has {len(line):,} characters; no plate needs so many columns.")
+        try:
+            row = next(csv.reader([line], delimiter=separator, strict=True), [])
+        except csv.Error:
+            row = line.split(separator)
+        cells += len(row)
+        _check(row, number, cells, name)
+        yield row
+
+
+def _check(row: list[str], number: int, cells: int, name: str) -> None:
+    if len(row) > WIDEST_ROW:
+        raise PlateError(f"row {number} of {name} has {len(row):,} cells; at most {WIDEST_ROW:,} are read.")
+    if cells > MOST_CELLS:
+        raise PlateError(f"{name} has more than {MOST_CELLS:,} cells; export one plate.")
+    for cell in row:
+        if cell[:1] in ("=", "@") and cell.strip("=@ "):
+            raise PlateError(
+                f"row {number} of {name} holds the formula {cell[:40]!r}; formulas are not computed here. "
+                "Save the sheet with values only."
+            )
+
+
+def _is_clean(cell: str) -> bool:
+    return plain_number(cell, ",") is not None or well_name(cell) is not None
+
+
+def find_separator(lines: list[str], name: str) -> str:
+    """The separator by which most cells become numbers or wells.
+
+    Raises:
+        PlateError: several lines that are separated by another one.
+    """
+
+    def score(separator: str, chosen: list[str]) -> int:
+        total = 0
+        for line in chosen:
+            cells = [cell for cell in line.split(separator) if cell.strip()] if separator in line else []
+            clean = sum(map(_is_clean, cells))
+            total += 2 * clean - len(cells)
+        return total
+
+    some = [line for line in lines if line.strip()][:: max(1, len(lines) // _LINES_LOOKED_AT)]
+    best = max(SEPARATORS, key=lambda separator: score(separator, some))
+    if score(best, some) <= 0:  # hardly a number: what splits most lines
+        best = max(SEPARATORS, key=lambda separator: sum(separator in line for line in some))
+    rest = [line for line in lines[:2000] if line.strip() and best not in line]
+    for other in SEPARATORS:
+        if other != best:
+            odd = [line for line in rest if score(other, [line]) > 2]
+            if len(odd) > 2:
+                raise PlateError(
+                    f"{name} has lines separated by {SEPARATORS[best]} and lines separated by {SEPARATORS[other]}, such as "
+                    f"{odd[0][:40]!r}; save it with one separator, or name it with --separator."
+                )
+    return best
+
+
+def _decimal(rows: list[list[str]], decimal: str | None, name: str) -> tuple[str, list[str]]:
+    """What a comma means in these rows, and the remark that says so."""
+    cells = [cell for row in rows for cell in row if "," in cell]
+    certain = [cell for cell in cells if has_decimal_comma(cell)]
+    unclear = [cell for cell in cells if is_unclear(cell)]
+    if decimal is None and unclear and not certain:
+        raise PlateError(
+            f"{unclear[0].strip()!r} in {name} can be {plain_number(unclear[0], ','):g} or {plain_number(unclear[0]):g}; "
+            "say --decimal , or --decimal ."
+        )
+    if decimal is None and certain:
+        dots = sum("." in cell and plain_number(cell) is not None for row in rows for cell in row)
+        if unclear and dots:
+            raise PlateError(
+                f"{name} has decimal commas ({certain[0].strip()}) and decimal points, so {unclear[0].strip()!r} can be "
+                "either; say --decimal , or --decimal ."
+            )
+        note = " beside decimal points" if dots else ""
+        return ",", [f"{name}: decimal commas{note}, such as {certain[0].strip()}"]
+    return decimal or ".", []
+
+
+def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > LARGEST_UNPACKED:
+            raise PlateError(
+                f"{path.name} unpacks to {unpacked / 1e6:.0f} MB; at most {LARGEST_UNPACKED / 1e6:.0f} MB are read."
+            )
+        book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
+        sheets = [_sheet(sheet, path.name) for sheet in book.worksheets]
+    except PlateError:
+        raise
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, OSError, SyntaxError) as error:
+        raise PlateError(f"{path.name} is not a sound spreadsheet ({type(error).__name__}); save it again.") from None
+    named = []
+    for name, rows in sheets:
+        sheet_decimal, said = _decimal(rows, decimal, path.name)
+        if any(cell.strip() for row in rows for cell in row):
+            named.append(Sheet(name, rows, sheet_decimal, (f"{path.name}: sheet {name}", *said)))
+    if not named:
+        raise PlateError(f"{path.name} has no sheet with anything in it.")
+    return named
+
+
+def _sheet(sheet, name: str) -> tuple[str, list[list[str]]]:
+    rows, cells = [], 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        plain = [content if isinstance(content, str) else _plain(content) for content in row]
+        cells += len(plain)
+        _check(plain, number, cells, f"sheet {sheet.title} of {name}")
+        rows.append(plain)
+    return sheet.title, rows
+
+
+def _plain(content) -> str:
+    """A cell's value as text: whole numbers without a point, times as clocks."""
+    if content is None:
+        return ""
+    if isinstance(content, float) and content.is_integer() and abs(content) < 1e15:
+        return str(int(content))
+    if isinstance(content, datetime.timedelta):
+        whole = content.total_seconds()
+        return f"{int(whole // 3600)}:{int(whole // 60) % 60:02}:{whole % 60:02.0f}"
+    if isinstance(content, datetime.datetime) and content.year in (1899, 1900):  # a time beyond 24 hours
+        whole = (content - datetime.datetime(1899, 12, 31)).total_seconds()
+        return f"{int(whole // 3600)}:{int(whole // 60) % 60:02}:{whole % 60:02.0f}"
+    return str(content)

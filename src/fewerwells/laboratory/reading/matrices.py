@@ -1,0 +1,178 @@
+"""Plates written as plates: rows A to H under columns 1 to 12, one block or several, one value a well or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fewerwells.laboratory.reading.cells import COLUMNS, PLATES, plain_number, row_index, row_name
+from fewerwells.laboratory.reading.columns import Column
+from fewerwells.laboratory.reading.files import Sheet
+from fewerwells.laboratory.reading.problems import PlateError
+
+_FEWEST_COLUMNS = 3  # of a plate of 6 wells
+_SECTIONS = ("results", "layout")  # Gen5 writes them above the blocks; they name no read
+_LAYOUT_WORDS = ("layout", "well id", "conc/dil", "concentrations", "dilutions", "name")
+
+
+@dataclass(frozen=True)
+class Header:
+    """A line with the numbers of a plate's columns: where it stands, its first cell, how many columns."""
+
+    line: int
+    first: int
+    n: int
+
+
+def header_in(row: list[str], line: int) -> Header | None:
+    """The run 1, 2, 3 … in a row of cells, or None."""
+    for first, cell in enumerate(row):
+        if cell.strip() in ("1", "01", "1.0"):
+            n = 1
+            while first + n < len(row) and n < COLUMNS and plain_number(row[first + n]) == n + 1:
+                n += 1
+            behind = row[first + n] if first + n < len(row) else ""
+            if n >= _FEWEST_COLUMNS and first > 0 and plain_number(behind) is None:
+                return Header(line, first, n)
+        if plain_number(cell) is not None:
+            return None
+    return None
+
+
+def find_matrices(sheet: Sheet, plates: dict[int, str]) -> tuple[list[Column], set[int]]:
+    """The columns that stand in a sheet as plates, and the lines that they take up.
+
+    Args:
+        sheet: the sheet.
+        plates: the plate's name from a line on, where a file has several.
+
+    Raises:
+        PlateError: row labels that are not A, B, C … in order.
+    """
+    columns: list[Column] = []
+    used: set[int] = set()
+    line = 0
+    while line < len(sheet.rows):
+        header = header_in(sheet.rows[line], line)
+        if header is None or not _label(sheet, line + 1, header):
+            line += 1
+            continue
+        rows = list(_rows(sheet, header))
+        if not rows:
+            line += 1
+            continue
+        _check_labels(sheet, header, rows)
+        columns += _columns(sheet, header, rows, plate_at(plates, line))
+        last = rows[-1][0]
+        used |= set(range(line, last + 1))
+        line = last + 1
+    return columns, used
+
+
+def plate_at(plates: dict[int, str], line: int) -> str:
+    """The plate that a line belongs to."""
+    before = [start for start in plates if start <= line]
+    return plates[max(before)] if before else ""
+
+
+def _label(sheet: Sheet, line: int, header: Header) -> str:
+    """The row's letter in front of the block, "" where there is none."""
+    if line >= len(sheet.rows) or len(sheet.rows[line]) <= header.first - 1:
+        return ""
+    label = sheet.rows[line][header.first - 1].strip()
+    if header.n == COLUMNS and len(label) == 1 and label in "abcdef":  # BMG's way to write rows beyond Z
+        return "A" + label.upper()
+    return label.upper() if row_index(label) is not None else ""
+
+
+def _rows(sheet: Sheet, header: Header) -> Iterator[tuple[int, str, list[str]]]:
+    """Lines of a block: number, label (of this line or the one above that it continues) and cells from column 1 on."""
+    label = ""
+    for line in range(header.line + 1, len(sheet.rows)):
+        row = sheet.rows[line]
+        own, cells = _label(sheet, line, header), row[header.first :]
+        if header_in(row, line) and (not label or own != row_name(row_index(label) + 1)):
+            return
+        before = [cell for cell in row[: header.first] if cell.strip()]
+        if not own and (before or not any(cell.strip() for cell in cells)):
+            return
+        label = own or label
+        if label:
+            yield line, label, cells
+
+
+def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
+    labels = list(dict.fromkeys(label for _, label, _ in rows))
+    places = [row_index(label) for label in labels]
+    for label, before, place in zip(labels[1:], places, places[1:], strict=False):
+        if place <= before:
+            raise PlateError(
+                f"line {header.line + 1} begins a plate with row {label} after row {row_name(before)}; "
+                "write rows in order, each with its letter."
+            )
+    after = rows[-1][0] + 1
+    while after < len(sheet.rows) and not any(cell.strip() for cell in sheet.rows[after]):
+        after += 1
+    follows = _label(sheet, after, header)
+    if follows and row_index(follows) > places[-1] and any(cell.strip() for cell in sheet.rows[after][header.first :]):
+        raise PlateError(
+            f"row {follows} on line {after + 1} follows an empty line; the row between {labels[-1]} and {follows} has lost "
+            "its letter. Write every row with its letter, empty ones too."
+        )
+    size = PLATES.get(header.n)
+    if size and (places[-1] + 1) * header.n > size:
+        raise PlateError(
+            f"line {header.line + 1} begins a plate of {header.n} columns with a row {labels[-1]}; "
+            f"the rows of a {size}-well plate are A to {row_name(size // header.n - 1)}."
+        )
+
+
+def _columns(sheet: Sheet, header: Header, rows: list, plate: str) -> list[Column]:
+    title, section = _titles(sheet, header)
+    found: dict[str, dict[str, str]] = {}
+    count: dict[str, int] = {}
+    labelled = all(any(cell.strip() for cell in cells[header.n :]) for _, _, cells in rows)
+    for _, label, cells in rows:
+        behind = next((cell.strip() for cell in cells[header.n :] if cell.strip()), "") if labelled else ""
+        count[label] = count.get(label, 0) + 1
+        name = behind or (f"{title} (line {count[label]} of a row)".strip() if count[label] > 1 else title)
+        wells = found.setdefault(name, {})
+        for column, cell in enumerate((cells + [""] * header.n)[: header.n]):
+            wells[f"{label}{column + 1}"] = cell
+    columns = []
+    for name, wells in found.items():
+        role = "layout" if section == "layout" or _is_layout(name) else "read" if labelled or section else ""
+        columns.append(Column(name or sheet.name or "signal", wells, plate, None, "", sheet.decimal, role))
+    return _doses_of_standards(columns)
+
+
+def _is_layout(name: str) -> bool:
+    return any(word in name.lower() for word in _LAYOUT_WORDS)
+
+
+def _doses_of_standards(columns: list[Column]) -> list[Column]:
+    """Gen5 writes a standard's concentration and a sample's dilution into one block: only the standards' are doses."""
+    by_name = {column.name: column for column in columns}
+    identity, mixed = by_name.get("Well ID"), by_name.get("Conc/Dil")
+    if not identity or not mixed:
+        return columns
+    doses = {well: cell if identity.cells[well].startswith("STD") else "" for well, cell in mixed.cells.items()}
+    dose = Column("concentration of standards", doses, mixed.plate, None, "", mixed.decimal, "layout")
+    return [column for column in columns if column is not mixed] + [dose]
+
+
+def _titles(sheet: Sheet, header: Header) -> tuple[str, str]:
+    """The block's title (in its corner or above it) and Gen5's section above, in small letters."""
+    corner = sheet.rows[header.line][header.first - 1].strip() if header.first else ""
+    if corner in ("<>", "plate_row"):
+        corner = ""
+    above = []
+    for line in range(header.line - 1, max(header.line - 4, -1), -1):
+        filled = [cell.strip() for cell in sheet.rows[line] if cell.strip()]
+        if len(filled) == 1 and row_index(filled[0]) is None:
+            above.append(filled[0])
+            break
+        if filled:
+            break
+    section = above[0].lower() if above and above[0].lower() in _SECTIONS else ""
+    return corner or (above[0] if above and not section else ""), section

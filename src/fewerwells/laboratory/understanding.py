@@ -1,0 +1,234 @@
+"""From files to a plate: reads, layout and options put together, and nothing decided that is not said."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fewerwells.laboratory.doses import Dose, candidates, find_doses, looks_like_dose
+from fewerwells.laboratory.options import Options
+from fewerwells.laboratory.reading import PlateError
+from fewerwells.laboratory.reading.cells import Value, well_name, well_place
+from fewerwells.laboratory.reading.columns import Column
+from fewerwells.laboratory.reading.contents import Contents, read_contents
+from fewerwells.laboratory.reading.headers import is_bookkeeping, take_apart
+from fewerwells.laboratory.reading.layouts import doses_in_labels, read_layout
+from fewerwells.laboratory.reading.selecting import Signal, choose
+from fewerwells.laboratory.wells import STATES, USED, Plate, Well, replicate_groups
+
+FEWEST, MOST = 6, 1536  # wells
+_BLANK = re.compile(r"(^|[^a-z])(blank|blanks|blk)[_ ]?\d*([^a-z]|$)", re.IGNORECASE)
+_CONTROL = re.compile(r"(^|[^a-z])(pos|neg|positive|negative|control|ctrl|ntc)[_ ]?\d*([^a-z]|$)", re.IGNORECASE)
+_EXCLUDING = ("suppress", "exclude", "excluded", "masked", "ignore")
+_TRUE = ("true", "yes", "1", "x", "masked")
+_MOST_CONDITIONS = 12  # written as numbers; more of them are another signal
+Key = tuple[str, str]  # plate and well
+
+
+def understand(files: list[Path], options: Options | None = None) -> Plate:
+    """Read the files of one experiment.
+
+    Args:
+        files: one file, or several plates with one layout.
+        options: what settles what the files leave open.
+
+    Raises:
+        PlateError: what cannot be read, and what has to be asked.
+    """
+    options = options or Options()
+    contents = [read_contents(path, options.separator, options.decimal) for path in files]
+    remarks = [remark for one in contents for remark in one.remarks]
+    columns = _in_one(contents)
+    if options.layout is not None:
+        layout = read_layout(options.layout, options.separator, options.decimal)
+        remarks += layout.remarks
+        columns += list(layout.columns)
+    columns = doses_in_labels(columns)
+    signals = _signals(columns, options, remarks, contents[0].name)
+    asked = {column.name for column in columns if column.name in {signal.name for signal in signals}}
+    about = [column for column in columns if column.name not in asked and column.role != "read" and column.at is None]
+    about = _for_plates(about, {signal.plate for signal in signals})
+    doses = find_doses(about, options, remarks)
+    wells = _wells(signals, doses, about, options)
+    plate = Plate(
+        name=contents[0].name if len(contents) == 1 else f"{contents[0].name} and {len(contents) - 1} more",
+        inputs=tuple(dose.input for dose in doses),
+        outputs=tuple(dict.fromkeys(signal.name for signal in signals)),
+        wells=tuple(wells),
+        remarks=tuple(dict.fromkeys(remarks)),
+    )
+    if not doses and (named := candidates(about)):
+        plate = plate.saying(f"no column names a dose; there is {', '.join(named)}: --input NAME takes one")
+    return plate
+
+
+def require_doses(plate: Plate) -> None:
+    """PlateError where there is nothing to learn from: no doses, or too few or too many wells."""
+    if not plate.inputs:
+        raise PlateError(
+            "no doses are known, so nothing can be predicted. Give --layout FILE (a CSV of well and concentrations is "
+            "enough), or name a column with --input NAME."
+        )
+    if not FEWEST <= len(plate.used) <= MOST:
+        raise PlateError(
+            f"{len(plate.used)} wells can be used; {FEWEST} to {MOST:,} are needed. See the table of wells for why the "
+            "others are not."
+        )
+
+
+def _in_one(contents: list[Contents]) -> list[Column]:
+    if len(contents) == 1:
+        return list(contents[0].columns)
+    names = [Path(one.name).stem for one in contents]
+    if len(set(names)) < len(names):
+        raise PlateError("two files have the same name; rename one, so that their plates can be told apart.")
+    return [
+        replace(column, plate=f"{name} {column.plate}".strip())
+        for name, one in zip(names, contents, strict=True)
+        for column in one.columns
+    ]
+
+
+def _signals(columns: list[Column], options: Options, remarks: list[str], name: str) -> list[Signal]:
+    inputs = {text.rpartition("=")[0] or text for text in options.inputs} | set(options.inputs)
+    possible = [
+        column
+        for column in columns
+        if column.role == "read"
+        or (
+            column.role == ""
+            and column.is_numeric
+            and not is_bookkeeping(column.name)
+            and not looks_like_dose(column)
+            and column.name not in inputs
+            and take_apart(column.name).name not in inputs
+        )
+    ]
+    possible = [column for column in possible if column.is_numeric]
+    if not possible:
+        raise PlateError(
+            f"{name} holds nothing that was measured: its columns are {', '.join(dict.fromkeys(c.name for c in columns))}. "
+            "If it is a layout, give it with --layout and name the reader's file."
+        )
+    plate = options.plate or ("all" if len({column.plate for column in columns if column.role == ""}) > 1 else None)
+    signals, said = choose(possible, options.reads, options.at, plate)
+    remarks += said
+    return signals
+
+
+def _for_plates(columns: list[Column], plates: set[str]) -> list[Column]:
+    """What a layout of one plate says holds for every plate; of several, each for its own."""
+    by_name: dict[str, list[Column]] = {}
+    for column in columns:
+        by_name.setdefault(column.name, []).append(column)
+    return [
+        replace(column, plate=plate)
+        for parts in by_name.values()
+        for column in parts
+        for plate in (plates if len(parts) == 1 and parts[0].plate not in plates else {column.plate} & plates)
+    ]
+
+
+def _order(key: Key) -> tuple:
+    plate, well = key
+    place = well_place(well) if well_name(well) else (0, int(well.split()[-1]) if well.split()[-1].isdigit() else 0)
+    return plate, *place
+
+
+def _wells(signals: list[Signal], doses: list[Dose], about: list[Column], options: Options) -> list[Well]:
+    names = list(dict.fromkeys(signal.name for signal in signals))
+    values: dict[Key, list[Value | None]] = {}
+    for signal in signals:
+        for well, said in signal.values.items():
+            values.setdefault((signal.plate, well), [None] * len(names))[names.index(signal.name)] = said
+    excluded = {well_name(text) or text for text in options.exclude}
+    if unknown := excluded - {well for _, well in values}:
+        raise PlateError(f"--exclude names {', '.join(sorted(unknown))}, and the file has no such well.")
+    labels = {(column.plate, well): [] for column in about for well in column.cells}
+    for column in about:
+        for well, text in column.cells.items():
+            if text.strip():
+                labels[column.plate, well].append((column.name, text.strip()))
+    conditions = _conditions(options.only, about)
+    wells = []
+    for key in sorted(values, key=_order):
+        said = values[key]
+        x = tuple(dose.numbers.get(key) for dose in doses)
+        y = tuple(None if one is None else one.number for one in said)
+        state, reason = _state(key, said, doses, labels.get(key, []), conditions, excluded, options)
+        wells.append(Well(*key, x, y, state, reason))
+    _check_conditions([well for well in wells if well.state == USED], doses, about, options)
+    return wells
+
+
+def _conditions(only: tuple[str, ...], about: list[Column]) -> dict[str, str]:
+    conditions = {}
+    known = {column.name.lower(): column.name for column in about}
+    for text in only:
+        name, _, wanted = text.partition("=")
+        if name.strip().lower() not in known:
+            raise PlateError(f"--only {text!r}: there is no column {name!r}; there is {', '.join(known.values())}.")
+        column_name = known[name.strip().lower()]
+        there = {cell.strip() for column in about if column.name == column_name for cell in column.cells.values()}
+        if wanted.strip() not in there:
+            raise PlateError(f"--only {text!r}: {column_name} is one of {', '.join(sorted(there - {''})[:12])}.")
+        conditions[column_name] = wanted.strip()
+    return conditions
+
+
+def _state(key, said, doses, labels, conditions, excluded, options) -> tuple[str, str]:
+    """What becomes of a well, and why."""
+    for name, text in labels:
+        if name.lower() in _EXCLUDING and text.lower() in _TRUE:
+            return "excluded", f"{name} is {text}"
+    if key[1] in excluded:
+        return "excluded", "--exclude"
+    if all(one is None or one.mark == "empty" for one in said):
+        return "missing", "empty"
+    for one in said:
+        if one is None or one.mark:
+            mark = "missing" if one is None or one.mark in ("empty", "word") else one.mark
+            text = "" if one is None else one.text
+            return mark, f"{STATES[mark]}: {text}" if text else STATES[mark]
+    for name, text in labels:
+        if _BLANK.search(text) and not any(name == dose.column for dose in doses):
+            return "blank", f"{name} is {text}"
+    for name, wanted in conditions.items():
+        found = dict(labels).get(name, "")
+        if found != wanted:
+            return "other", f"{name} is {found or 'empty'}"
+    for name, text in labels:
+        if not options.keep_controls and (_CONTROL.search(text) or name.lower() == "control"):
+            return "control", f"{name} is {text}; --keep-controls uses it"
+    for dose in doses:
+        if key not in dose.numbers:
+            return "no dose", dose.reasons.get(key, f"the layout gives it no {dose.column}")
+    return USED, ""
+
+
+def _check_conditions(used: list[Well], doses: list[Dose], about: list[Column], options: Options) -> None:
+    """PlateError for wells of the same doses that differ in something else: nobody said that they are replicates."""
+    if not doses or not used:
+        return
+    groups = replicate_groups(np.array([well.x for well in used], float))
+    settled = {dose.column for dose in doses} | set(options.pool)
+    for name in dict.fromkeys(column.name for column in about):
+        if name in settled or is_bookkeeping(name) or name.lower() in _EXCLUDING:
+            continue
+        cells = {(part.plate, well): text.strip() for part in about if part.name == name for well, text in part.cells.items()}
+        found = [cells.get((well.plate, well.name), "") for well in used]
+        different = sorted(set(found) - {""})
+        numbers = any(part.name == name and part.is_numeric for part in about)
+        if 2 * len(different) > len(used) or (numbers and len(different) > _MOST_CONDITIONS):
+            continue  # a name for each well, or something measured
+        inside: dict[int, set[str]] = {}
+        for group, text in zip(groups, found, strict=True):
+            inside.setdefault(group, set()).add(text)
+        if any(len(texts - {""}) > 1 for texts in inside.values()):
+            raise PlateError(
+                f"wells of the same doses differ in {name}: {', '.join(different[:8])}. Take one with --only "
+                f"'{name}={different[0]}', or count them as replicates with --pool {name!r}."
+            )
