@@ -10,6 +10,7 @@ import typer
 
 from fewerwells.course.commands import app as course
 from fewerwells.laboratory.next_wells import next_wells
+from fewerwells.laboratory.commands import plate
 from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.plain import read_value
 from fewerwells.running.pretrain_command import app as pretrain
@@ -39,6 +40,7 @@ def _short(path: Path) -> Path:
 app.add_typer(course, name="course")
 app.add_typer(pretrain, name="pretrain")
 app.command()(next_wells)
+app.command()(plate)
 
 
 @app.callback()

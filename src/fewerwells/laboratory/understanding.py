@@ -218,7 +218,9 @@ def _check_conditions(used: list[Well], doses: list[Dose], about: list[Column], 
     for name in dict.fromkeys(column.name for column in about):
         if name in settled or is_bookkeeping(name) or name.lower() in _EXCLUDING:
             continue
-        cells = {(part.plate, well): text.strip() for part in about if part.name == name for well, text in part.cells.items()}
+        cells = {
+            (part.plate, well): text.strip() for part in about if part.name == name for well, text in part.cells.items()
+        }
         found = [cells.get((well.plate, well.name), "") for well in used]
         different = sorted(set(found) - {""})
         numbers = any(part.name == name and part.is_numeric for part in about)

@@ -88,12 +88,12 @@ class Plate:
     @property
     def x(self) -> np.ndarray:
         """Doses of the used wells, shape (N, inputs)."""
-        return np.array([well.x for well in self.used], float).reshape(-1, len(self.inputs))
+        return np.array([well.x for well in self.used], float).reshape(len(self.used), len(self.inputs))
 
     @property
     def y(self) -> np.ndarray:
         """Outputs of the used wells, shape (N, outputs)."""
-        return np.array([well.y for well in self.used], float).reshape(-1, len(self.outputs))
+        return np.array([well.y for well in self.used], float).reshape(len(self.used), len(self.outputs))
 
     @property
     def groups(self) -> np.ndarray:

@@ -17,7 +17,22 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 # Where a signal is beyond what the reader can tell, and where there is none.
 ABOVE = {"ovrflw", "over", "overflow", "#sat", "sat", "saturated", "high", "#high", "ovr", "+inf", "inf"}
 BELOW = {"under", "underflow", "#low", "low", "undrflw", "-inf"}
-MISSING = {"missed", "nan", "n/a", "na", "#n/a", "null", "none", "-", "--", "error", "invalid", "masked", "path?", "range?"}
+MISSING = {
+    "missed",
+    "nan",
+    "n/a",
+    "na",
+    "#n/a",
+    "null",
+    "none",
+    "-",
+    "--",
+    "error",
+    "invalid",
+    "masked",
+    "path?",
+    "range?",
+}
 
 
 @dataclass(frozen=True)

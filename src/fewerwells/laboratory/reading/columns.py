@@ -38,7 +38,9 @@ class Column:
         """Whether it holds numbers or an instrument's marks, words being at most a third."""
         found = [said for said in self.values().values() if said.mark != "empty"]
         words = sum(said.mark == "word" for said in found)
-        return any(said.number is not None or said.mark in ("above", "below") for said in found) and 3 * words <= len(found)
+        return any(said.number is not None or said.mark in ("above", "below") for said in found) and 3 * words <= len(
+            found
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -65,6 +67,8 @@ def without_repeats(columns: list[Column]) -> tuple[list[Column], list[str]]:
 def _same(parts: list[Column], other: list[Column]) -> bool:
     """Whether two series say the same of the same wells, numbers to the six digits that reports keep."""
     if parts[0].plate != other[0].plate or len(parts) != len(other) or len(parts[0].cells) < 2:
+        return False
+    if not parts[0].role and not other[0].role:  # columns of a table: a dose and a signal may have the same numbers
         return False
     return all(a.at == b.at and _comparable(a) == _comparable(b) for a, b in zip(parts, other, strict=True))
 

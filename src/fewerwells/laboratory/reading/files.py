@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ MOST_CELLS = 2_000_000
 _LINES_LOOKED_AT = 200  # spread over the file, for the separator
 WIDEST_ROW = 20_000  # cells: a 1,536-well plate as one row, with room
 SEPARATORS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar"}
+# What reading a damaged archive or damaged XML raises; openpyxl's own errors are among them.
+_UNSOUND = (zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, LookupError, OSError, SyntaxError)
+_UNSOUND += (TypeError, ValueError, EOFError, NotImplementedError, RecursionError, RuntimeError)
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -197,7 +201,6 @@ def _decimal(rows: list[list[str]], decimal: str | None, name: str) -> tuple[str
 
 def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]:
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -210,7 +213,7 @@ def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]
         sheets = [_sheet(sheet, path.name) for sheet in book.worksheets]
     except PlateError:
         raise
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, OSError, SyntaxError) as error:
+    except _UNSOUND as error:
         raise PlateError(f"{path.name} is not a sound spreadsheet ({type(error).__name__}); save it again.") from None
     named = []
     for name, rows in sheets:

@@ -9,7 +9,7 @@ from fewerwells.science.units import UNITS, unit_of
 
 _BRACKETED = re.compile(r"(?P<name>.*?)[\s_]*[\[(](?P<unit>[^\])]+)[\])]\s*")
 _SUFFIX = re.compile(r"(?P<name>.*?)[\s_]+(?:in[\s_]+)?(?P<unit>[^\s_]+(?:[_/][A-Za-z]+)?)")
-_LOG = re.compile(r"log_?(?P<base>10)?[\s_(]*(?=[A-Z\W_]|conc|dose|x\d)", re.IGNORECASE)
+_LOG = re.compile(r"(?i:log)_?(?P<base>10)?[\s_(]*(?=[A-Z\W_]|(?i:conc|dose|x\d))")
 _DOSE = re.compile(
     r"(^|[^a-z])(conc|concs|concentration|concentrations|dose|doses)[_ ]?\d*([^a-z]|$)|^[xd]_?\d$|^x$|standard value",
     re.IGNORECASE,

@@ -52,7 +52,7 @@ def doses_in_labels(columns: list[Column]) -> list[Column]:
                 well: match["dose"] if match and (match["what"], match["unit"]) == (what, unit) else ""
                 for well, match in found.items()
             }
-            apart.append(replace(column, name=f"{what} [{unit}]", cells=doses))
+            apart.append(replace(column, name=f"{what} [{unit}]", cells=doses, role="layout"))
     return apart
 
 

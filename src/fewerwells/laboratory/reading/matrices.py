@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fewerwells.laboratory.reading.cells import COLUMNS, PLATES, plain_number, row_index, row_name
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.files import Sheet
+from fewerwells.laboratory.reading.headers import is_dose
 from fewerwells.laboratory.reading.problems import PlateError
 
 _FEWEST_COLUMNS = 3  # of a plate of 6 wells
@@ -128,7 +129,7 @@ def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
 
 
 def _columns(sheet: Sheet, header: Header, rows: list, plate: str) -> list[Column]:
-    title, section = _titles(sheet, header)
+    title, section, in_corner = _titles(sheet, header)
     found: dict[str, dict[str, str]] = {}
     count: dict[str, int] = {}
     labelled = all(any(cell.strip() for cell in cells[header.n :]) for _, _, cells in rows)
@@ -141,7 +142,7 @@ def _columns(sheet: Sheet, header: Header, rows: list, plate: str) -> list[Colum
             wells[f"{label}{column + 1}"] = cell
     columns = []
     for name, wells in found.items():
-        role = "layout" if section == "layout" or _is_layout(name) else "read" if labelled or section else ""
+        role = "layout" if section == "layout" or _is_layout(name) else "" if in_corner or is_dose(name) else "read"
         columns.append(Column(name or sheet.name or "signal", wells, plate, None, "", sheet.decimal, role))
     return _doses_of_standards(columns)
 
@@ -161,8 +162,8 @@ def _doses_of_standards(columns: list[Column]) -> list[Column]:
     return [column for column in columns if column is not mixed] + [dose]
 
 
-def _titles(sheet: Sheet, header: Header) -> tuple[str, str]:
-    """The block's title (in its corner or above it) and Gen5's section above, in small letters."""
+def _titles(sheet: Sheet, header: Header) -> tuple[str, str, bool]:
+    """The block's title, Gen5's section above it in small letters, and whether the title stands in the corner."""
     corner = sheet.rows[header.line][header.first - 1].strip() if header.first else ""
     if corner in ("<>", "plate_row"):
         corner = ""
@@ -175,4 +176,4 @@ def _titles(sheet: Sheet, header: Header) -> tuple[str, str]:
         if filled:
             break
     section = above[0].lower() if above and above[0].lower() in _SECTIONS else ""
-    return corner or (above[0] if above and not section else ""), section
+    return corner or (above[0] if above and not section else ""), section, bool(corner)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from fewerwells.laboratory.reading.cells import are_wells, plain_number, row_index, seconds, value, well_name
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.files import Sheet
@@ -144,11 +142,13 @@ def tidy_columns(
     lower = [cell.strip().lower() for cell in names]
     of_plate = next((index for index, name in enumerate(lower) if name in PLATE_NAMES), None)
     of_time = next((index for index, name in enumerate(lower) if name in TIME_NAMES), None)
-    if of_plate is not None and len({sheet.rows[line][of_plate] for line in lines if of_plate < len(sheet.rows[line])}) < 2:
+    if (
+        of_plate is not None
+        and len({sheet.rows[line][of_plate] for line in lines if of_plate < len(sheet.rows[line])}) < 2
+    ):
         of_plate = None
     keys = [_row_key(sheet, line, position, of_plate, of_time, lower, plate) for line in lines]
     columns = []
-    doubles: Counter = Counter()
     for place, name in enumerate(names):
         if place in (position, of_time, of_plate) or not name.strip() or lower[place] in _OF_THE_READER:
             continue
@@ -157,7 +157,7 @@ def tidy_columns(
         for line, key in zip(lines, keys, strict=True):
             row = sheet.rows[line]
             cell = row[place] if place < len(row) else ""
-            _place(groups.setdefault(key[1:], {}), key[0], cell, sheet, line, shown, doubles)
+            _place(groups.setdefault(key[1:], {}), key[0], cell, sheet, line, shown)
         columns += [
             Column(shown, cells, of, at, "s" if at is not None else "", sheet.decimal)
             for (of, at), cells in groups.items()
@@ -176,7 +176,7 @@ def _row_key(sheet, line, position, of_plate, of_time, lower, plate) -> tuple[st
     return well, row[of_plate] if of_plate is not None else plate, at
 
 
-def _place(cells: dict[str, str], well: str, cell: str, sheet: Sheet, line: int, name: str, doubles: Counter) -> None:
+def _place(cells: dict[str, str], well: str, cell: str, sheet: Sheet, line: int, name: str) -> None:
     """Put a cell where its well is; of two cells for one well the one that holds something counts."""
     if well not in cells or value(cells[well], sheet.decimal).mark in ("empty", "missing"):
         cells[well] = cell

@@ -92,7 +92,9 @@ def _title(sheet: Sheet, header: int, first: int) -> str:
 def _stacked(sheet: Sheet, header: int, columns: list[Column]) -> list[Column]:
     """Runs that begin again in one block are several reads; Spark lists their names above it."""
     starts = [index for index, column in enumerate(columns) if column.at is not None]
-    starts = [i for i in starts if i == starts[0] or (columns[i - 1].at is not None and columns[i].at <= columns[i - 1].at)]
+    starts = [
+        i for i in starts if i == starts[0] or (columns[i - 1].at is not None and columns[i].at <= columns[i - 1].at)
+    ]
     if len(starts) < 2:
         return columns
     names: list[str] = []

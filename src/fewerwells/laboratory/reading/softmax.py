@@ -27,7 +27,9 @@ def find_softmax(sheet: Sheet) -> list[Column]:
     line = 0
     while line < len(sheet.rows):
         first = sheet.rows[line][0].strip() if sheet.rows[line] else ""
-        end = next((k for k in range(line + 1, len(sheet.rows)) if _first(sheet, k).startswith("~End")), len(sheet.rows))
+        end = next(
+            (k for k in range(line + 1, len(sheet.rows)) if _first(sheet, k).startswith("~End")), len(sheet.rows)
+        )
         if first.startswith("Plate:"):
             columns += _plate(sheet, line, end)
             line = end
@@ -101,7 +103,15 @@ def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str],
         begins = line < stop and bool(_at(sheet, line, 0) or _at(sheet, line, 1)) and raw
         if (begins or line == stop) and any(wells):
             columns += [
-                Column(names[min(k, len(names) - 1)], cells, plate, at, "" if at is None else _unit(kind), sheet.decimal, "read")
+                Column(
+                    names[min(k, len(names) - 1)],
+                    cells,
+                    plate,
+                    at,
+                    "" if at is None else _unit(kind),
+                    sheet.decimal,
+                    "read",
+                )
                 for k, cells in enumerate(wells)
             ]
             wells = [{} for _ in starts]

@@ -1,0 +1,113 @@
+"""The command `fewerwells plate` as a user meets it: what it prints, writes, refuses."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fewerwells.cli import app
+from fewerwells.laboratory.output import as_csv, drawn
+from fewerwells.laboratory.showing import picture
+from fewerwells.laboratory.understanding import understand
+from tests import plate_samples as samples
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["plate", *map(str, arguments)])
+
+
+@pytest.fixture
+def kept_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tidy.csv").write_text(samples.tidy(), encoding="utf-8")
+    (tmp_path / "gen5.txt").write_text(samples.gen5({"A1": "OVRFLW"}), encoding="utf-8")
+    (tmp_path / "layout.csv").write_text(samples.dose_list(), encoding="utf-8")
+    return tmp_path
+
+
+def test_what_was_understood_is_shown_with_every_conversion_and_every_lost_well(kept_in):
+    result = run(
+        "gen5.txt", "--layout", "layout.csv", "--read", "GFP:485,528", "--exclude", "H12", "--output", "answer"
+    )
+    assert result.exit_code == 0, result.output
+    assert "96 wells, 94 used" in result.stdout
+    assert "input IPTG (nM): 8 doses: 0, 1000, 2000" in result.stdout
+    assert "above the reader's range (above the reader's range: OVRFLW): A1" in result.stdout
+    assert "excluded (--exclude): H12" in result.stdout
+    assert "IPTG (mM): mM to nM, times 1e+06" in result.stdout
+    assert {path.name for path in (kept_in / "answer").iterdir()} >= {"plate.svg", "wells.csv"}
+
+
+def test_the_table_of_wells_holds_every_well(kept_in):
+    assert run("gen5.txt", "--layout", "layout.csv", "--read", "GFP", "--output", "answer").exit_code == 0
+    rows = list(csv.DictReader((kept_in / "answer" / "wells.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["well"] for row in rows] == samples.WELLS
+    assert (rows[0]["state"], rows[0]["GFP:485,528"]) == ("above", "")
+    assert {float(row["IPTG_nM"]) for row in rows} == {1000 * samples.dose(well) for well in samples.WELLS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["gen5.txt"], "2 reads"),
+        (["gen5.txt", "--read", "GFP"], "no doses are known"),
+        (["absent.csv"], "is not a file"),
+        (["tidy.csv", "--decimal", "x"], "--decimal is 'x'"),
+        (["tidy.csv", "--separator", "space"], "choose one of tab, comma"),
+        (["tidy.csv", "--molar-mass", "heavy"], "write a number of g/mol"),
+        (["tidy.csv", "--molar-mass", "-3"], "must be positive"),
+        (["tidy.csv", "--exclude", "Q1"], "no such well"),
+        (["tidy.csv", "--input", "IPTG=bananas"], "no unit 'bananas'"),
+        (["tidy.csv", "--input", "ATC"], "no column 'ATC'"),
+        (["tidy.csv", "--output", "gen5.txt"], "is a file; name another folder"),
+    ],
+)
+def test_what_is_open_or_wrong_ends_with_status_2_and_a_sentence(kept_in, arguments, sentence):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Refused: ")
+    assert sentence in result.stderr
+
+
+def test_nothing_is_written_outside_the_folder_of_the_answer(kept_in):
+    outside = kept_in / "outside.txt"
+    outside.write_text("mine", encoding="utf-8")
+    (kept_in / "answer").mkdir()
+    (kept_in / "answer" / "wells.csv").symlink_to(outside)
+    before = {path for path in kept_in.rglob("*") if path.parent != kept_in / "answer"}
+    assert run("tidy.csv", "--output", "answer").exit_code == 0
+    assert outside.read_text(encoding="utf-8") == "mine"
+    assert {path for path in kept_in.rglob("*") if path.parent != kept_in / "answer"} == before
+
+
+def test_text_that_a_spreadsheet_would_compute_is_written_as_text():
+    assert as_csv(["a", "=b"], [["-1+2", -1.5], ["ok", None]]).decode() == "a,'=b\n'-1+2,-1.5\nok,\n"
+
+
+def test_two_files_are_two_plates(kept_in):
+    (kept_in / "second.csv").write_text(samples.tidy(), encoding="utf-8")
+    result = run("tidy.csv", "second.csv", "--output", "answer")
+    assert result.exit_code == 0, result.output
+    assert "192 wells, 192 used" in result.stdout
+
+
+def test_the_picture_is_the_same_twice_and_shows_what_is_not_used(kept_in):
+    plate = understand([Path("gen5.txt")], _options())
+    first, second = drawn(picture(plate)), drawn(picture(plate))
+    assert first == second
+    assert ">&gt;</text>" in first.decode() or ">></text>" in first.decode()
+
+
+def _options():
+    from fewerwells.laboratory.options import Options
+
+    return Options(layout=Path("layout.csv"), reads=("GFP",))
+
+
+def test_the_command_needs_no_slow_library_to_say_help():
+    code = "import sys, fewerwells.cli; print([m for m in ('openpyxl', 'wellmap', 'allotropy', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,322 @@
+"""Files in every form that the reader knows, written here: read well by well, or refused in a sentence."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fewerwells.laboratory import PlateError
+from fewerwells.laboratory.options import Options
+from fewerwells.laboratory.reading import files
+from fewerwells.laboratory.reading.cells import as_clock, plain_number, seconds, value, well_name
+from fewerwells.laboratory.reading.contents import read_contents
+from fewerwells.laboratory.understanding import require_doses, understand
+from tests import plate_samples as samples
+from tests.plate_samples import SAMPLES, WELLS, dose, signal
+
+
+def written(folder: Path, name: str, content) -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def read(folder, content, name="plate.txt", layout=None, layout_name="layout.csv", **options):
+    if layout is not None:
+        options["layout"] = written(folder, layout_name, layout)
+    return understand([written(folder, name, content)], Options(**options))
+
+
+def signals(plate, output=0):
+    return {well.name: well.y[output] for well in plate.wells}
+
+
+EXPECTED = {well: signal(well) for well in WELLS}
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "expected"),
+    [
+        (samples.gen5(), {"reads": ("GFP",)}, EXPECTED),
+        (samples.gen5(), {"reads": ("od:600",)}, {w: signal(w) / 10 for w in WELLS}),
+        (samples.gen5_kinetic(), {"at": "10min"}, {w: signal(w) + 1 for w in WELLS}),
+        (samples.gen5_kinetic(), {"at": "0:00:00..0:20:00"}, {w: signal(w) + 1 for w in WELLS}),
+        (samples.gen5_kinetic(), {"at": "0:09:00"}, {w: signal(w) + 1 for w in WELLS}),
+        (samples.gen5_two_plates(), {"plate": "Plate 2"}, {w: signal(w) + 10 for w in WELLS}),
+        (samples.softmax(), {}, EXPECTED),
+        (samples.softmax(decimal=","), {}, EXPECTED),
+        (samples.softmax(rows=3), {}, {w: signal(w) for w in WELLS if w[0] in "ABC"}),
+        (samples.softmax_kinetic(), {"at": "30s"}, {w: signal(w) + 1 for w in WELLS if w[0] in "ABC"}),
+        (samples.bmg(), {}, EXPECTED),
+        (samples.spark_list(), {"reads": ("GFP",)}, EXPECTED | {"H12": None}),
+        (samples.spark_kinetic(), {"at": "1200s"}, {w: signal(w) + 2 for w in WELLS}),
+        (samples.tidy(), {}, EXPECTED),
+        (samples.tidy(separator=";", decimal=","), {}, EXPECTED),
+        (samples.tidy(separator="\t", pad=True), {}, EXPECTED),
+        (samples.tidy(separator="|"), {}, EXPECTED),
+        (samples.plater(), {}, EXPECTED),
+        (samples.block(), {}, EXPECTED),
+        (samples.block(rows="AB"), {}, {w: signal(w) for w in WELLS if w[0] in "AB"}),
+    ],
+)
+def test_every_form_is_read_well_by_well_in_every_encoding(tmp_path, content, options, expected):
+    read_back = []
+    for coding, ends in [
+        ("utf-8", "\n"),
+        ("utf-8-sig", "\r\n"),
+        ("utf-16", "\r"),
+        ("cp1252", "\n"),
+        ("utf-16-le", "\n"),
+    ]:
+        plate = read(tmp_path, content.replace("\n", ends).encode(coding), **options)
+        read_back.append(signals(plate))
+    assert all(found == read_back[0] for found in read_back)
+    assert read_back[0].keys() == expected.keys()
+    for well, number in expected.items():
+        assert read_back[0][well] == (None if number is None else pytest.approx(number, rel=1e-9))
+
+
+def test_marks_are_named_and_never_become_numbers(tmp_path):
+    marks = {
+        "A1": "OVRFLW",
+        "B2": ">4.000",
+        "C3": "#SAT",
+        "D4": "<0.000",
+        "E5": "MISSED",
+        "F6": "?????",
+        "G7": "Overflow",
+    }
+    plate = read(tmp_path, samples.gen5(marks), reads=("GFP",))
+    states = {well.name: (well.state, well.y[0], well.reason) for well in plate.wells if well.name in marks}
+    assert {name: state for name, (state, _, _) in states.items()} == {
+        "A1": "above",
+        "B2": "above",
+        "C3": "above",
+        "D4": "below",
+        "E5": "missing",
+        "F6": "missing",
+        "G7": "above",
+    }
+    assert all(number is None for _, number, _ in states.values())
+    assert all(marks[name] in reason for name, (_, _, reason) in states.items())
+
+
+@pytest.mark.parametrize("unit", ["M", "mM", "µM", "uM", "nM", "pM"])
+def test_doses_become_nanomolar(tmp_path, unit):
+    plate = read(tmp_path, samples.tidy(unit=unit), "t.csv")
+    factor = {"M": 1e9, "mM": 1e6, "µM": 1e3, "uM": 1e3, "nM": 1.0, "pM": 1e-3}[unit]
+    assert plate.inputs[0].unit == "nM"
+    np.testing.assert_allclose(plate.x[:, 0], [factor * dose(well.name) for well in plate.used])
+    assert unit == "nM" or any("to nM" in remark for remark in plate.remarks)
+
+
+def test_a_logarithmic_column_is_raised_and_a_zero_dose_is_explicit(tmp_path):
+    table = "log10 IPTG [M],GFP\n" + "".join(f"{power},{k}\n" for k, power in enumerate([-6, -7, -8, -9, "-inf", -5]))
+    plate = read(tmp_path, table, "t.csv")
+    np.testing.assert_allclose(plate.x[:, 0], [1e3, 1e2, 1e1, 1.0, 0.0, 1e4])
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "options"),
+    [
+        (samples.dose_list(), "l.csv", {}),
+        (samples.wellmap(), "l.toml", {}),
+        ("IPTG µM" + samples.block(dose, separator=","), "l.csv", {}),
+        ("label" + samples.block(lambda well: f"WT in {dose(well):g} mM IPTG", separator=";"), "l.csv", {}),
+    ],
+)
+def test_layouts_say_the_doses(tmp_path, layout, name, options):
+    plate = read(tmp_path, samples.bmg(), layout=layout, layout_name=name, **options)
+    factor = 1e6 if "mM IPTG" in layout else 1e3
+    np.testing.assert_allclose(plate.x[:, 0], [factor * dose(well.name) for well in plate.used])
+    assert len(plate.used) == 96
+    assert [np.sum(plate.groups == group) for group in np.unique(plate.groups)] == [12] * 8
+
+
+def test_a_dispensers_log_gives_two_doses_and_zero_where_nothing_was_dispensed(tmp_path):
+    plate = read(tmp_path, samples.bmg(), layout=samples.dispenser())
+    assert [one.name for one in plate.inputs] == ["DrugA", "DrugB"]
+    for well, (a, b) in zip(plate.used, plate.x, strict=True):
+        assert a == pytest.approx(1e3 * (1 + dose(well.name)))
+        assert b == (int(well.name[1:]) if int(well.name[1:]) > 6 else 0)
+
+
+def test_spreadsheets_hold_text_numbers_and_several_reads(tmp_path):
+    rows = [["", *samples.COLUMNS]] + [[r, *(f" {signal(f'{r}{c}')}" for c in samples.COLUMNS)] for r in samples.ROWS]
+    content = samples.spreadsheet(("590", rows), ("450", [[*row[:1], *row[:0:-1]] for row in rows[1:]]))
+    assert signals(read(tmp_path, content, "x.xlsx", reads=("590",))) == EXPECTED
+
+
+def test_two_inputs_and_two_outputs_without_wells(tmp_path):
+    plate = read(tmp_path, samples.two_inputs(), "t.csv", reads=("y1", "y2"))
+    assert plate.x.shape == plate.y.shape == (15, 2)
+    np.testing.assert_allclose(plate.y[:, 0], plate.x[:, 0] + 2 * plate.x[:, 1])
+    require_doses(plate)
+
+
+def test_blanks_controls_and_excluded_wells_are_left_out_and_named(tmp_path):
+    layout = (
+        "well,IPTG_uM,type,exclude\nA1,0,blank,\nA2,1,positive control,\nA3,1,sample,TRUE\nA4,1,sample,\nA5,,sample,\n"
+    )
+    plate = read(tmp_path, samples.bmg(), layout=layout, exclude=("A04",))
+    found = {well.name: well.state for well in plate.wells}
+    assert [found[f"A{k}"] for k in range(1, 7)] == ["blank", "control", "excluded", "excluded", "no dose", "no dose"]
+    kept = read(tmp_path, samples.bmg(), layout=layout, keep_controls=True)
+    assert {well.name for well in kept.used} == {"A2", "A4"}
+
+
+ASKED = [
+    (samples.gen5(), {}, "2 reads: GFP:485,528, OD:600.*--read"),
+    (samples.gen5(), {"reads": ("mCherry",)}, "no read 'mCherry'; there is GFP:485,528, OD:600"),
+    (samples.gen5_kinetic(), {}, r"3 moments, from 0:00:00 to 0:20:00. Choose with --at"),
+    (samples.gen5_kinetic(), {"at": "3h"}, "read from 0:00:00 to 0:20:00; --at 3h is outside"),
+    (samples.gen5_kinetic(), {"at": "soon"}, "'soon' is no moment"),
+    (samples.gen5_two_plates(), {}, "2 plates: Plate 1, Plate 2.*--plate"),
+    (samples.two_inputs(), {}, "2 reads: y1, y2"),
+    ("definitely no plate\nadfd\n", {}, "nothing in plate.txt is a plate"),
+    ("", {}, "is empty"),
+    (samples.gen5().split("Results")[0], {}, "holds nothing that was measured"),
+    (samples.block().replace("\nB\t", "\nX\t"), {}, "row C after row X|rows of a 96-well plate"),
+    (samples.block().replace("\nB\t", "\n\t"), {}, "--read|line 2 of a row"),
+    ("well;a\nA1;1,234\nA2;2,345\nA3;1,000\n", {}, r"'1,234' .* can be 1.234 or 1234; say --decimal"),
+    ("0s\t" + "\t".join(["5"] * 24) + "\n43s\t" + "\t".join(["6"] * 24), {}, "no line says to which wells"),
+    ("well,dose_uM,y\nA1,1,5\nA1,2,6\nA2,1,3\nA3,1,2\n", {}, "well A1 stands twice"),
+    ("log IPTG [M],y\n" + "-6,1\n-7,2\n-5,3\n" * 2, {}, "may be a logarithm to base 10 or e"),
+    (b"\xff\xfeA\0B", {}, "ends within a character of UTF-16"),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(40), {}, "neither text nor a spreadsheet|nothing in"),
+    (b"\xd0\xcf\x11\xe0" + bytes(100), {}, "Excel file of the old kind"),
+    (b"PK\x03\x04 this is no archive", {}, "not a sound spreadsheet"),
+]
+
+
+@pytest.mark.parametrize(("content", "options", "sentence"), ASKED)
+def test_what_is_open_or_wrong_is_said_in_a_sentence(tmp_path, content, options, sentence):
+    with pytest.raises(PlateError, match=f"(?s){sentence}"):
+        read(tmp_path, content, **options)
+
+
+def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
+    layout = "well,IPTG_uM,strain\n" + "".join(f"{w},{dose(w)},{'WT' if int(w[1:]) < 7 else 'mut'}\n" for w in WELLS)
+    with pytest.raises(PlateError, match=r"differ in strain: WT, mut|differ in strain: mut, WT"):
+        read(tmp_path, samples.bmg(), layout=layout)
+    assert len(read(tmp_path, samples.bmg(), layout=layout, only=("strain=WT",)).used) == 48
+    assert len(read(tmp_path, samples.bmg(), layout=layout, pool=("strain",)).used) == 96
+    with pytest.raises(PlateError, match=r"strain is one of WT, mut|strain is one of mut, WT"):
+        read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
+
+
+def test_three_columns_of_doses_are_asked_about(tmp_path):
+    table = "a_uM,b_uM,c_uM,y\n" + "".join(f"{k},{k * k},{7 - k},{k}\n" for k in range(8))
+    with pytest.raises(PlateError, match="3 columns look like doses: a_uM, b_uM, c_uM"):
+        read(tmp_path, table, "t.csv")
+    assert read(tmp_path, table, "t.csv", inputs=("a", "c_uM"), reads=("y",)).x.shape == (8, 2)
+
+
+def test_without_doses_or_with_five_wells_nothing_is_answered(tmp_path):
+    with pytest.raises(PlateError, match=r"no doses are known.*--layout"):
+        require_doses(read(tmp_path, samples.bmg()))
+    with pytest.raises(PlateError, match="5 wells can be used; 6 to 1,536 are needed"):
+        require_doses(read(tmp_path, "dose_uM,y\n" + "1,2\n2,3\n4,4\n8,5\n9,6\n", "t.csv"))
+
+
+class TestNothingIsExecuted:
+    @pytest.mark.parametrize("cell", ["=1+1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x")', "@SUM(A1)"])
+    def test_a_formula_in_a_cell_is_refused(self, tmp_path, cell):
+        with pytest.raises(PlateError, match="formula"):
+            read(tmp_path, f'well,dose_uM,y\nA1,1,2\nA2,2,"{cell}"\n'.replace('"http', '""http').replace('x")', 'x"")'))
+        rows = [["well", "dose_uM", "y"], ["A1", 1, 2], ["A2", 2, cell]]
+        with pytest.raises(PlateError, match="formula"):
+            read(tmp_path, samples.spreadsheet(("s", rows)), "x.xlsx")
+
+    @pytest.mark.parametrize(
+        "head",
+        ["[meta]\npath = '/etc/passwd'\n", "[meta]\npaths = 'x_{0.name}'\n", "[meta]\ninclude = '../../secret.toml'\n"]
+        + ["[meta]\ninclude = '/etc/hostname'\n", "[meta]\ninclude = 'l.toml'\n", "[meta.paths]\na = '/etc/passwd'\n"],
+    )
+    def test_a_path_in_a_layout_is_refused(self, tmp_path, head):
+        with pytest.raises(PlateError, match=r"opens no files|only a file beside it|includes itself"):
+            read(tmp_path, samples.bmg(), layout=head + samples.wellmap(), layout_name="l.toml")
+
+    def test_a_link_beside_a_layout_leads_nowhere_else(self, tmp_path):
+        (tmp_path / "away").mkdir()
+        written(tmp_path / "away", "other.toml", samples.wellmap())
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in" / "other.toml").symlink_to(tmp_path / "away" / "other.toml")
+        with pytest.raises(PlateError, match="leads to another folder"):
+            read(tmp_path / "in", samples.bmg(), layout="[meta]\ninclude = 'other.toml'\n", layout_name="l.toml")
+
+    def test_a_layout_beside_another_is_included(self, tmp_path):
+        written(tmp_path, "other.toml", samples.wellmap())
+        plate = read(tmp_path, samples.bmg(), layout="[meta]\ninclude = 'other.toml'\n", layout_name="l.toml")
+        assert len(plate.used) == 96
+
+    @pytest.mark.parametrize("section", ["[block.99999999x99999999.A1]", "[block.4x3.A1]\n[row.'A,B,...,AZZZ99999']"])
+    def test_a_layout_larger_than_any_plate_is_refused(self, tmp_path, section):
+        with pytest.raises(PlateError, match=r"larger than a 1,536-well plate|not a layout"):
+            read(tmp_path, samples.bmg(), layout=f"{section}\nx_uM = 1\n", layout_name="l.toml")
+
+    def test_a_gigabyte_of_columns_is_refused_before_it_is_taken_apart(self, tmp_path):
+        path = tmp_path / "wide.csv"
+        with path.open("wb") as file:
+            file.write(b"a,")
+            file.truncate(10**9)  # a sparse file, no gigabyte on the disk
+        with pytest.raises(PlateError, match="1000 MB; at most 20 MB"):
+            read_contents(path)
+        with pytest.raises(PlateError, match=r"cells; at most 20,000|no plate needs so many columns"):
+            read(tmp_path, "1," * 30_000)
+        with pytest.raises(PlateError, match="more than 2,000,000 cells"):
+            read(tmp_path, ("1," * 15_000 + "\n") * 140)
+
+    def test_a_zip_bomb_of_a_spreadsheet_is_refused_unopened(self, tmp_path, monkeypatch):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for k in range(3):
+                archive.writestr(f"xl/worksheets/sheet{k}.xml", bytes(100_000_000))
+        monkeypatch.setattr("openpyxl.load_workbook", lambda *a, **k: pytest.fail("opened"))
+        assert len(stream.getvalue()) < files.LARGEST_FILE
+        with pytest.raises(PlateError, match="unpacks to 300 MB"):
+            read(tmp_path, stream.getvalue(), "bomb.xlsx")
+
+    def test_a_folder_or_a_missing_file_is_refused(self, tmp_path):
+        for path in (tmp_path, tmp_path / "absent.csv"):
+            with pytest.raises(PlateError, match="is not a file"):
+                read_contents(path)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "dispenser.csv"])
+def test_reading_twice_gives_the_same(tmp_path, name):
+    path = written(tmp_path, name, SAMPLES[name]())
+    assert read_contents(path) == read_contents(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("A1", "A1"), (" a01 ", "A1"), ("H12", "H12"), ("AF48", "AF48"), ("A49", None), ("AG1", None), ("A0", None)]
+    + [("SPL1", None), ("", None), ("1A", None), ("A-1", None)],
+)
+def test_names_of_wells(text, plain):
+    assert well_name(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [("0,25", ".", 0.25), ("1,234", ".", 1234), ("1,234", ",", 1.234), ("1,234.5", ".", 1234.5), ("1e-3", ".", 1e-3)]
+    + [("−2.5", ".", -2.5), ("1.2.3", ".", None), ("12 uM", ".", None), ("0x10", ".", None), ("1_000", ".", None)],
+)
+def test_numbers_with_points_and_commas(text, decimal, number):
+    assert plain_number(text, decimal) == number
+
+
+def test_a_number_beyond_all_bounds_is_a_mark():
+    assert value("1e999").mark == "above"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [("0:10:00", 600), ("0:30", 30), ("0:00.210", 0.21), ("599s", 599), ("1.5 h", 5400), ("10min", 600), ("x", None)],
+)
+def test_moments(text, moment):
+    assert seconds(text) == moment
+    assert moment is None or seconds(as_clock(moment)) == pytest.approx(moment)
