@@ -3,5 +3,6 @@
 `circuits` and their `reactions`; `systems`, what is learnt; `datasets`, wells, domains, noise and random streams;
 `networks` and their `training`; the rivals `fitting`, `library` and `gaussian_processes`; `prior`, what could stand
 behind a plate, and `in_context`, the network that learnt from it to read one; `design`, which wells to fill next;
-`statistics` over paired seeds; `cores`, work shared out over the processor.
+`statistics` over paired seeds; `cores`, work shared out over the processor; `units` of
+concentration.
 """
