@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from fewerwells.course.commands import app as course
-from fewerwells.laboratory.next_wells import next_wells
 from fewerwells.laboratory.commands import plate
+from fewerwells.laboratory.next_wells import next_wells
 from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.plain import read_value
 from fewerwells.running.pretrain_command import app as pretrain
