@@ -58,12 +58,17 @@ def book(
 ) -> None:
     """Run the chapters that are missing or out of date, then render the book.
 
+    At paper size chapters read the published tables where they come from the code at hand, after a sample of each was
+    computed again here; it ends there with exit status 1 where the sample differs.
+
     Example: fewerwells book --profile lecture
     """
     from papermill.exceptions import PapermillExecutionError
 
     from fewerwells.book.build import BuildError, build
     from fewerwells.running.chapters import project_root
+    from fewerwells.running.parameters import PUBLISHED
+    from fewerwells.running.sample import check
 
     try:
         if profile not in PROFILES:
@@ -71,6 +76,10 @@ def book(
         root = project_root()
     except ParameterError as error:
         raise _refuse(error) from None
+    if profile == "paper":
+        wrong = [name for name, told in check(root / "results", PUBLISHED, typer.echo).items() if told.first]
+        if wrong:
+            raise _fail(f"{' and '.join(wrong)}: the published numbers are not those of this code on this machine.")
     try:
         page = build(root, profile, (output or root).resolve(), typer.echo)
     except (BuildError, PapermillExecutionError) as error:
@@ -83,21 +92,39 @@ def book(
 def publish() -> None:
     """Write the tables of the published run and the main figure to results/, where git keeps them.
 
-    What `fewerwells book` has computed before is read back; what is missing is trained.
+    What was computed here before, or is published already by the same code, is read back; what is missing is trained.
     """
     from fewerwells.book.plots.results import save_answer
     from fewerwells.running.chapters import project_root
     from fewerwells.running.experiments import run as run_design
-    from fewerwells.running.parameters import PUBLISHED, Experiment1
-    from fewerwells.running.storage import write_table
+    from fewerwells.running.parameters import Experiment1
+    from fewerwells.running.publishing import publish as write_tables
     from fewerwells.science.statistics import geometric_summary
 
     folder = project_root() / "results"
-    for name, model in PUBLISHED.items():
-        write_table(run_design(model()), folder / f"{name}.csv", parameters=model().model_dump())
-        typer.echo(f"wrote results/{name}.csv")
+    write_tables(folder, typer.echo)
     save_answer(geometric_summary(run_design(Experiment1()), "sobol_all_mean", ["arm", "N"]), folder / "answer.svg")
     typer.echo("wrote results/answer.svg")
+
+
+@app.command()
+def rerun() -> None:
+    """Compute every published table on this machine and say whether each estimate agrees.
+
+    An interrupted rerun goes on where it stopped. Exit status 1 where an estimate disagrees.
+
+    Example: fewerwells rerun
+    """
+    from fewerwells.running.chapters import project_root
+    from fewerwells.running.publishing import rerun as compute_again
+
+    try:
+        sentence, agrees = compute_again(project_root() / "results", typer.echo)
+    except ParameterError as error:
+        raise _refuse(error) from None
+    typer.echo(sentence)
+    if not agrees:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,7 +10,9 @@ import pandas as pd
 from IPython.display import Markdown
 from pydantic import BaseModel
 
+from fewerwells.running.parameters import Sweeps
 from fewerwells.running.plain import write_value
+from fewerwells.running.sample import outcome_of
 from fewerwells.science.statistics import Estimate, paired_ratio, probability_of_improvement
 from fewerwells.study.protocol import ARMS
 
@@ -145,37 +147,47 @@ def remake(chapter: str, settings: BaseModel, rows: str) -> Markdown:
         settings: its checked parameters; only those that differ from the published run are spelt out.
         rows: the published table, as a path from the chapter; linked where the settings are the published ones.
     """
+    changed = _changed(settings)
+    words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
+    command = " ".join(["fewerwells run", chapter, *words])
+    name = rows.rsplit("/", 1)[-1]
+    where = "The command says where it keeps them. Published:" if changed else "Its rows:"
+    told = f"{where} [{name}]({rows})" + ("." if changed else _sampled(name.removesuffix(".csv")))
+    return _fold("Remake this figure", f"```sh\n{command}\n```", told)
+
+
+def _changed(settings: BaseModel) -> dict:
+    """The parameters that differ from those of the published run."""
     published = type(settings)()
     same_profile = type(settings)(profile=settings.profile)
-    changed = {
+    return {
         name: value
         for name, value in settings.model_dump(exclude={"table_file"}).items()
         if (name == "profile" and value != published.profile) or value != getattr(same_profile, name)
     }
-    words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
-    command = " ".join(["fewerwells run", chapter, *words])
-    name = rows.rsplit("/", 1)[-1]
-    where = f"The command says where it keeps them. Published: [{name}]({rows})." if changed else f"[{name}]({rows})"
-    return _fold("Remake this figure", f"```sh\n{command}\n```", f"Its rows: {where}")
 
 
-def remake_sweep(command: str, chapter: str, table: pd.DataFrame, grid: list[str]) -> Markdown:
-    """A fold-out with the command of a sweep and a link to the executed notebook of each of its points.
+def _sampled(table: str) -> str:
+    """What this machine says of a published table."""
+    outcome = outcome_of(table)
+    return f", {outcome.sentence}." if outcome else "."
+
+
+def remake_sweep(name: str, settings: Sweeps) -> Markdown:
+    """A fold-out with the command of a sweep, and a link to the rows of all sweeps.
 
     Args:
-        command: what a shell takes.
-        chapter: the chapter that was swept.
-        table: what `sweeps.sweep` returned.
-        grid: the columns of the table that name a point.
+        name: of its file under `sweeps/`.
+        settings: the chapter's checked parameters.
     """
-    from fewerwells.running.chapters import project_root
-    from fewerwells.running.points import NOTEBOOK, sweeps_folder
+    told = "Published: [sweeps.csv](../results/sweeps.csv)" + ("." if _changed(settings) else _sampled("sweeps"))
+    return _fold(
+        f"Remake this figure ({name.replace('_', ' ')})", f"```sh\nfewerwells sweep sweeps/{name}.yml\n```", told
+    )
 
-    root, links = project_root(), []
-    for (key, *values), _ in table.groupby(["point", *grid], sort=False):
-        label = ", ".join(f"{name} = {write_value(value)}" for name, value in zip(grid, values, strict=True))
-        notebook = sweeps_folder() / chapter / key / NOTEBOOK
-        inside = notebook.is_relative_to(root)  # else a page cannot carry it
-        links.append(f"[{label}](../{notebook.relative_to(root).as_posix()})" if inside else label)
-    varied = ", ".join(name.replace("_", " ") for name in grid)
-    return _fold(f"Remake this figure ({varied})", f"```sh\n{command}\n```", f"Executed notebooks: {'; '.join(links)}.")
+
+def sampled_again(tables: Iterable[str]) -> Markdown:
+    """What this machine says of some published tables, a line each; nothing where no sample was taken."""
+    told = {name: outcome_of(name) for name in tables}
+    lines = [f"- [{name}.csv](../results/{name}.csv), {one.sentence}." for name, one in told.items() if one]
+    return Markdown("\n".join(lines))

@@ -13,8 +13,9 @@ import pandas as pd
 from filelock import FileLock
 
 from fewerwells.running.identity import cell_key, pretraining_key, row_hashes
-from fewerwells.running.parameters import TrainingParameters
+from fewerwells.running.parameters import Sweeps, TrainingParameters
 from fewerwells.running.progress import progress_bar
+from fewerwells.running.published import published_rows
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
 from fewerwells.science.learners import Network, Runtime, Status
 from fewerwells.science.networks import Ensemble
@@ -87,7 +88,7 @@ def stored_runtime(engine: str, progress: Callable[[int], None] | None = None) -
     )
 
 
-def _rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime) -> pd.DataFrame:
+def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime) -> pd.DataFrame:
     """Run one cell and describe what each seed has learnt in a row."""
     learner, pretraining, shared = cell.learner(protocol), cell.pretraining(protocol), np.zeros(len(seeds))
     if pretraining:
@@ -136,18 +137,21 @@ def _cell_path(cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str
     return runs_folder() / "cells" / f"{name}-{cell_key(cell, protocol, seeds, engine)}.csv"
 
 
-def _is_done(path: Path) -> bool:
+def _found(cell: Cell, design: Design, engine: str) -> pd.DataFrame | None:
+    """The rows of a cell from an earlier run here, or else as published; None where it must be computed."""
     try:
-        read_table(path)
+        return read_table(_cell_path(cell, design.protocol, design.seeds, engine))
     except DamagedTable:
-        return False
-    return True
+        return published_rows(cell, design.protocol, design.seeds, engine)
 
 
 def _pending(design: Design, engine: str) -> dict[Path, Cell]:
-    """The cells of a design that are not stored yet, by their files."""
-    paths = {_cell_path(cell, design.protocol, design.seeds, engine): cell for cell in design.cells}
-    return {path: cell for path, cell in paths.items() if not _is_done(path)}
+    """The cells of a design that must be computed, by the files that they will be stored in."""
+    return {
+        _cell_path(cell, design.protocol, design.seeds, engine): cell
+        for cell in dict.fromkeys(design.cells)
+        if _found(cell, design, engine) is None
+    }
 
 
 def _pretrainings(cells: Iterable[Cell], protocol: Protocol) -> list[Network]:
@@ -179,7 +183,8 @@ def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
 def run(parameters: TrainingParameters) -> pd.DataFrame:
     """The table of a chapter: one row per cell of its designs and seed, from earlier runs where they are whole.
 
-    Cells are stored as they finish, under `results/runs`, so an interrupted run goes on where it stopped. A stored
+    What was not run here is read from the published tables where they come from the same code. Cells are stored as they
+    finish, under `results/runs`, so an interrupted run goes on where it stopped. A stored
     file that is empty or damaged is made again.
 
     Args:
@@ -193,15 +198,19 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
         with progress_bar(sum(pieces.values())) as bar:
             for design, engine in _designs(parameters):
                 _train(design, engine, bar)
-    table = pd.concat(
-        [
-            read_table(_cell_path(cell, design.protocol, design.seeds, engine))
-            for design, engine in _designs(parameters)
-            for cell in design.cells
-        ],
-        ignore_index=True,
-    )
+    cells = dict.fromkeys((cell, design, engine) for design, engine in _designs(parameters) for cell in design.cells)
+    table = pd.concat([_found(*cell)[list(COLUMNS)] for cell in cells], ignore_index=True)
+    table = table.drop_duplicates("parameter_hash", ignore_index=True)  # designs may share cells
     return table.assign(**{CHECKSUM: row_checksums(table)})
+
+
+def run_sweeps(parameters: Sweeps) -> dict[str, pd.DataFrame]:
+    """The table of each sweep of a chapter, with a column for each parameter of its grid; all are run together first."""
+    run(parameters)
+    return {
+        name: pd.concat([run(point).assign(**values) for values, point in parameters.points(name)], ignore_index=True)
+        for name in parameters.grids
+    }
 
 
 def expected_rows(parameters: TrainingParameters) -> dict[str, tuple[str, str, float, int, int]]:
@@ -244,4 +253,4 @@ def _train(design: Design, engine: str, bar) -> None:
         stored_networks(pretraining, seeds, runtime)
     for path, cell in pending.items():
         bar.describe(f"{cell.arm}, {cell.circuit.label}, N = {cell.volume(protocol)}")
-        read_or_compute(path, lambda cell=cell: _rows(cell, protocol, seeds, runtime))
+        read_or_compute(path, lambda cell=cell: cell_rows(cell, protocol, seeds, runtime))

@@ -77,7 +77,9 @@ def _default(field: dataclasses.Field):
 
 
 def _called(thing) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}".removeprefix(f"{PACKAGE}.")
+    """A name that outlives moves within the package, where no two classes share one."""
+    ours = thing.__module__.split(".")[0] == PACKAGE
+    return thing.__qualname__ if ours else f"{thing.__module__}.{thing.__qualname__}"
 
 
 def modules_of(value) -> set[str]:
@@ -200,12 +202,15 @@ def _engine_code(roots: frozenset[str], engine: str) -> str:
     return digest(found)
 
 
+def cell_code(cell: Cell, protocol: Protocol, engine: str) -> str:
+    """Digest of the code and the libraries that a cell's rows come from, the engine among them where one trains."""
+    roots = modules_of([cell.learner(protocol), cell.circuit]) | {f"{PACKAGE}.study.evaluation"}
+    return _engine_code(frozenset(roots), engine)
+
+
 def cell_key(cell: Cell, protocol: Protocol, seeds: Iterable[int], engine: str) -> str:
     """The key of a cell over some seeds: settings, seeds, code and libraries."""
-    learner = cell.learner(protocol)
-    roots = frozenset(modules_of([learner, cell.circuit]) | {f"{PACKAGE}.study.evaluation"})
-    trained = {"engine": engine} if learner.network else {}
-    return digest(settings(cell, protocol) | {"seeds": list(seeds), "code": _engine_code(roots, engine)} | trained)
+    return digest(settings(cell, protocol) | {"seeds": list(seeds), "code": cell_code(cell, protocol, engine)})
 
 
 def pretraining_key(learner, engine: str) -> str:

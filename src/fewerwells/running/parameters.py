@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -486,6 +486,37 @@ class Sweeps(ProfileParameters):
     sweep_losses: list[Literal["l1", "l2"]] = Field(default=None, min_length=1)
     sweep_input_scalings: list[Literal["symmetric", "unit", "none"]] = Field(default=None, min_length=1)
     sweep_mismatches: list[Decades] = Field(default=None, min_length=1)
+    engine: Literal["auto", "fused", "reference"] = "auto"
+
+    @property
+    def grids(self) -> dict[str, dict[str, list]]:
+        """Name of a sweep → parameter of Experiment 1 → the values whose combinations run."""
+        return {
+            "n_by_noise": {"hill_coefficient": self.sweep_hill_coefficients, "noise": self.sweep_noises},
+            "batch_size": {"batch_size": self.sweep_batch_sizes},
+            "learning_rate": {"learning_rate": self.sweep_learning_rates},
+            "loss": {"loss": self.sweep_losses},
+            "input_scaling": {"input_scaling": self.sweep_input_scalings},
+            "theta_mismatch": {"theta_mismatch": self.sweep_mismatches},
+            "eta_mismatch": {"eta_mismatch": self.sweep_mismatches},
+        }
+
+    @property
+    def fixed(self) -> dict:
+        """What all points of all sweeps share."""
+        sizes = {name: getattr(self, f"sweep_{name}") for name in ("synthetic_volume", "oracle_volume", "volumes")}
+        return {"profile": self.profile, "n_seeds": self.sweep_seeds, "engine": self.engine} | sizes
+
+    def points(self, name: str) -> list[tuple[dict, Experiment1]]:
+        """The points of a sweep: the values of its grid, and Experiment 1 with them."""
+        grid = self.grids[name]
+        each = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+        return [(values, Experiment1(**self.fixed | values)) for values in each]
+
+    @property
+    def designs(self) -> list[Design]:
+        """One a point; a point that sweeps share stands there once."""
+        return list(dict.fromkeys(d for name in self.grids for _, point in self.points(name) for d in point.designs))
 
 
 class Engine(ProfileParameters):
@@ -505,13 +536,14 @@ class TrainItYourself(Findings):
 
 
 # The tables that git keeps under results/: everything at paper size.
-PUBLISHED: dict[str, type[TrainingParameters]] = {
+PUBLISHED: dict[str, type[TrainingParameters | Sweeps]] = {
     "experiment_1": Experiment1,
     "experiment_2": Experiment2,
     "controls": Controls,
     "targets": Targets,
     "winner_map": WinnerMap,
     "random_systems": RandomSystems,
+    "sweeps": Sweeps,
 }
 
 CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import shlex
 import shutil
@@ -18,7 +17,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -155,16 +153,6 @@ def _lock(key: str, timeout: float = -1) -> FileLock:
     return FileLock(folder / f"{key}.lock", timeout=timeout)
 
 
-@lru_cache
-def _processor() -> str:
-    """The processor's name as its maker calls it."""
-    try:
-        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor() or platform.machine()
-
-
 def _commit(folder: Path) -> str | None:
     """The commit of the checkout, with "-dirty" where files differ from it; None outside git."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
@@ -238,7 +226,6 @@ def _run_and_store(point: Point, cores: list[int], show_progress: bool) -> float
             "key": point.key,
             "code": chapter_code(point.chapter),
             "commit": _commit(point.chapter.parent),
-            "processor": _processor(),
             "cores": len(cores),
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 2),

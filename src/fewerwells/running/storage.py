@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from fewerwells.running.identity import code, digest
-from fewerwells.study.table import COLUMNS, KEY
+from fewerwells.study.table import COLUMNS
 
 
 class DamagedTable(ValueError):
@@ -33,14 +34,25 @@ def results_folder() -> Path:
 
 
 @lru_cache
+def processor() -> str:
+    """The processor's name as its maker calls it."""
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except OSError:
+        found = None
+    return found.group(1).strip() if found else platform.processor() or platform.machine()
+
+
+@lru_cache
 def provenance() -> dict:
     """What ran this: versions, platform, digest of the code; found out once, since every stored piece names it."""
-    packages = ("fewerwells", "numpy", "scipy", "torch", "numba")
+    packages = ("fewerwells", "numpy", "scipy", "scikit-learn", "torch", "numba")
     return {
         "source": digest(code(["fewerwells.running.experiments"])),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
+        "processor": processor(),
         "packages": {name: version(name) for name in packages},
     }
 
@@ -67,8 +79,9 @@ def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise ValueError(f"the table lacks the columns {', '.join(missing)}.")
-    if table.duplicated(list(KEY)).any():
-        raise ValueError(f"{int(table.duplicated(list(KEY)).sum())} rows of the table stand there twice.")
+    twice = int(table.duplicated("parameter_hash").sum())
+    if twice:
+        raise ValueError(f"{twice} rows of the table stand there twice.")
     path.parent.mkdir(parents=True, exist_ok=True)
     data = table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
     record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **notes, **provenance()}

@@ -25,7 +25,7 @@ from fewerwells.science.learners import (
     Phase,
     Sum,
 )
-from fewerwells.science.learners.networks import Measured, Refitted, Replayed, Simulated
+from fewerwells.science.learners.networks import EquationPairs, ReplayedPairs, SimulatedPairs, WellPairs
 from fewerwells.science.library import MECHANISMS, mechanism_of
 from fewerwells.science.networks import STUDY_SIZES
 from fewerwells.science.training import Schedule
@@ -85,15 +85,15 @@ class Protocol:
 
     def pretraining(self, made: str = "synthetic") -> Phase:
         """Pre-training on pairs of the source, or on what is made from it (see `learners.networks.SIMULATIONS`)."""
-        return Phase(Simulated(self.source, self.synthetic_volume, made), self.schedule(self.pretraining_epochs))
+        return Phase(SimulatedPairs(self.source, self.synthetic_volume, made), self.schedule(self.pretraining_epochs))
 
     def fine_tuning(self, **changes) -> Phase:
         """Fine-tuning on the wells, with `changes` to its `Schedule`."""
-        return Phase(Measured(), self.schedule(self.fine_tuning_epochs, **changes))
+        return Phase(WellPairs(), self.schedule(self.fine_tuning_epochs, **changes))
 
     def scratch(self, epochs: int | None = None) -> Phase:
         """Training on the wells from the first epoch on."""
-        return Phase(Measured(), self.schedule(self.epochs if epochs is None else epochs))
+        return Phase(WellPairs(), self.schedule(self.epochs if epochs is None else epochs))
 
 
 class HowMany(StrEnum):
@@ -161,14 +161,14 @@ def _step_matched(setting: Setting) -> Network:
 
 def _replay(setting: Setting) -> Network:
     protocol = setting.protocol
-    replayed = Phase(Replayed(protocol.source), protocol.schedule(protocol.fine_tuning_epochs))
+    replayed = Phase(ReplayedPairs(protocol.source), protocol.schedule(protocol.fine_tuning_epochs))
     return protocol.network(protocol.pretraining(), replayed)
 
 
 def _refitted(form: str) -> Callable[[Setting], Network]:
     def make(setting: Setting) -> Network:
         protocol = setting.protocol
-        source = Refitted(FittedEquation(form), protocol.synthetic_volume)
+        source = EquationPairs(FittedEquation(form), protocol.synthetic_volume)
         refitted = Phase(source, protocol.schedule(protocol.fine_tuning_epochs))
         return protocol.network(protocol.pretraining(), refitted, protocol.fine_tuning())
 

@@ -18,7 +18,7 @@ from fewerwells.science.networks import Ensemble, initialise
 from fewerwells.science.training import Schedule, Training, choose_engine, train
 
 
-class Source(ABC):
+class PairSource(ABC):
     """Where the pairs of a phase come from.
 
     Attributes:
@@ -50,7 +50,7 @@ class Source(ABC):
 
 
 @dataclass(frozen=True)
-class Measured(Source):
+class WellPairs(PairSource):
     """The wells themselves."""
 
     words = "wells"
@@ -63,7 +63,7 @@ class Measured(Source):
 
 
 @dataclass(frozen=True)
-class Replayed(Source):
+class ReplayedPairs(PairSource):
     """The wells, and as many noise-free pairs of a simulation from outside the small domain (rehearsal)."""
 
     simulation: Circuit
@@ -89,7 +89,7 @@ SIMULATIONS: dict[str, Callable[[Circuit, int, int], Pairs]] = {
 
 
 @dataclass(frozen=True)
-class Simulated(Source):
+class SimulatedPairs(PairSource):
     """Noise-free pairs of a simulation on the big domain, or of something made from it (a key of `SIMULATIONS`)."""
 
     simulation: Circuit
@@ -114,7 +114,7 @@ class Simulated(Source):
 
 
 @dataclass(frozen=True)
-class Refitted(Source):
+class EquationPairs(PairSource):
     """Noise-free pairs, on the big domain, of an equation that the wells have set."""
 
     equation: Learner
@@ -141,7 +141,7 @@ class Refitted(Source):
 class Phase:
     """One stretch of training with a fresh optimiser: on which pairs, by which schedule."""
 
-    source: Source
+    source: PairSource
     schedule: Schedule
 
     def n_steps(self, n_wells: int) -> int:

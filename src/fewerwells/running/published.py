@@ -1,0 +1,77 @@
+"""The tables that git keeps under results/: read instead of computed where they are whole and belong to this code.
+
+A table's record says which code and which libraries each of its arms came from. A row is used where its
+`parameter_hash` is asked for and that code is the code at hand; anything else is computed as if there were no table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from fewerwells.running.identity import cell_code, row_hashes
+from fewerwells.running.storage import DamagedTable, read_table
+from fewerwells.study.protocol import Cell, Design, Protocol
+
+# Set to anything, it keeps runs from reading published rows: everything is computed on this machine.
+RECOMPUTE = "FEWERWELLS_RECOMPUTE"
+
+
+def published_folder() -> Path | None:
+    """`results` of the book in which the working folder lies; None outside of it."""
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
+            return folder / "results"
+    return None
+
+
+def code_of_arms(designs: Sequence[Design], engine: str) -> dict[str, str]:
+    """For each arm of some designs the digest of the code and the libraries that its rows come from."""
+    return {cell.arm: cell_code(cell, design.protocol, engine) for design in designs for cell in design.cells}
+
+
+@lru_cache(maxsize=4)
+def _read(state: tuple) -> pd.DataFrame:
+    """All published rows, each network once, by `parameter_hash`, with the `code` that they come from.
+
+    Tables that are damaged, or that say nothing of their code, take no part. `state` names the files as they are now.
+    """
+    tables = []
+    for path, *_ in state:
+        try:
+            table = read_table(path)
+            record = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        except (DamagedTable, OSError, ValueError):
+            continue
+        tables.append(table.assign(code=table["arm"].map(record.get("code", {}))))
+    if not tables:
+        return pd.DataFrame(index=pd.Index([], name="parameter_hash"))
+    rows = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash")
+    return rows.set_index("parameter_hash", drop=False)
+
+
+def _state(folder: Path) -> tuple:
+    """The tables of a folder and when each was written."""
+    paths = sorted(path for path in folder.glob("*.csv") if path.with_suffix(".json").exists())
+    return tuple((path, path.stat().st_mtime_ns, path.with_suffix(".json").stat().st_mtime_ns) for path in paths)
+
+
+def published_rows(cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str) -> pd.DataFrame | None:
+    """The published rows of a cell, one a seed in their order; None where one is missing or comes from other code."""
+    folder = published_folder()
+    if folder is None or os.environ.get(RECOMPUTE):
+        return None
+    rows = _read(_state(folder))
+    _, hashes = row_hashes(cell, protocol, seeds)
+    if not all(key in rows.index for key in hashes):
+        return None
+    found = rows.loc[hashes]
+    if set(found["code"]) != {cell_code(cell, protocol, engine)}:
+        return None
+    return found.drop(columns="code").reset_index(drop=True)

@@ -1,0 +1,50 @@
+"""Write the published tables with what made them, and compute them again to see whether they stand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from fewerwells.running.comparison import compare, read_published, verdict
+from fewerwells.running.experiments import run
+from fewerwells.running.parameters import PUBLISHED
+from fewerwells.running.published import RECOMPUTE, code_of_arms
+from fewerwells.running.storage import write_table
+from fewerwells.science.training import choose_engine
+
+
+def publish(folder: Path, say: Callable[[str], None]) -> None:
+    """Write every published table: what was run here before or is published is read back, what is missing is run.
+
+    Beside each table stands a record of its parameters, the day, the machine, the libraries, and the code of each arm.
+    """
+    for name, model in PUBLISHED.items():
+        parameters = model()
+        table, designs = run(parameters), parameters.designs
+        engine = choose_engine(designs[0].protocol.sizes, parameters.engine)
+        notes = {"published": datetime.now(UTC).date().isoformat(), "code": code_of_arms(designs, engine)}
+        write_table(table, folder / f"{name}.csv", parameters=parameters.model_dump(), **notes)
+        say(f"wrote results/{name}.csv")
+
+
+def rerun(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
+    """Compute every published table on this machine, none of it read, and compare every estimate.
+
+    Pieces that this machine has computed before with the same code count; an interrupted rerun goes on.
+
+    Returns:
+        One sentence, and whether all estimates agree.
+    """
+    published = read_published(folder)
+    os.environ[RECOMPUTE] = "1"
+    tables = []
+    for name, model in PUBLISHED.items():
+        say(f"{name}: computing …")
+        tables.append(run(model()))
+    fresh = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash", ignore_index=True)
+    judged = compare(fresh, published)
+    return verdict(judged), bool(judged["agrees"].all())

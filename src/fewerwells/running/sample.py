@@ -1,0 +1,203 @@
+"""A sample of the published tables, computed again on this machine: does the code at hand give these numbers here?
+
+Fixed rule: of every table one seed and one of its designs (a noise of the map, one random system), the same each time, so
+that a sample takes about a minute on two cores. Identical numbers are expected where processor and libraries are those
+of the published run; elsewhere rounding takes another way, training amplifies it, and what is asked is whether each
+new error is one that another seed of the same cell could have had.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from fewerwells.running.experiments import cell_rows, runs_folder, stored_networks, stored_runtime
+from fewerwells.running.identity import digest, row_hashes
+from fewerwells.running.parameters import TrainingParameters
+from fewerwells.running.published import code_of_arms
+from fewerwells.running.storage import provenance, read_table, write_whole
+from fewerwells.science.cores import side_by_side
+from fewerwells.science.training import choose_engine
+from fewerwells.science.training.fused import compile_for
+from fewerwells.study.evaluation import ERROR_COLUMNS
+from fewerwells.study.protocol import Cell, Design
+
+PLACE = 7  # which seed and which design of a table, counted from 0 and around
+LEVEL = 0.99  # that all new errors of a table lie in their intervals, on another kind of processor
+SAMPLE = "sample.json"  # what came out, under results/runs
+SAME_DIGITS = 2e-6  # tables keep seven digits
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a table's sample says.
+
+    Attributes:
+        published: the day on which the table was written.
+        rows: how many were computed again.
+        verdict: "identical", "agrees" or "differs".
+        largest: the largest factor, minus 1, by which an error differs.
+        first: the first row that differs by more than it may, in words; "" where none does.
+    """
+
+    published: str
+    rows: int
+    verdict: str
+    largest: float
+    first: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """For the page."""
+        told = f"published on {self.published}; {self.rows} rows computed again here: "
+        if self.verdict == "identical":
+            return f"{told}identical"
+        if self.verdict == "agrees":
+            return f"{told}they agree within intervals, with the largest difference {100 * self.largest:.2g} %"
+        return f"{told}they differ, first {self.first}"
+
+
+def sampled(parameters: TrainingParameters) -> Design:
+    """The part of a table's designs that is computed again: one design, one seed."""
+    designs = parameters.designs
+    design = designs[PLACE % len(designs)]
+    return replace(design, seeds=(design.seeds[PLACE % len(design.seeds)],))
+
+
+def _one_cell(task: tuple[Cell, Design, str]) -> pd.DataFrame:
+    cell, design, engine = task
+    return cell_rows(cell, design.protocol, list(design.seeds), stored_runtime(engine))
+
+
+def _one_pretraining(task: tuple) -> None:
+    network, seeds, engine = task
+    stored_networks(network, seeds, stored_runtime(engine))
+
+
+def compute(designs: list[Design], engine: str) -> pd.DataFrame:
+    """The rows of some designs, computed now whatever is stored, side by side over the usable cores."""
+    if engine == "fused":
+        for sizes in {design.protocol.sizes for design in designs}:
+            compile_for(sizes)
+    tasks = [(cell, design, engine) for design in designs for cell in dict.fromkeys(design.cells)]
+    known: dict[str, tuple] = {}
+    for cell, design, _ in tasks:  # tables share cells; each is computed once
+        known.setdefault(row_hashes(cell, design.protocol, design.seeds)[1][0], (cell, design, engine))
+    tasks = sorted(known.values(), key=lambda task: -task[0].sample_steps(task[1].protocol))
+    pretrainings = {(cell.pretraining(design.protocol), design.seeds, engine): None for cell, design, _ in tasks}
+    side_by_side(_one_pretraining, [task for task in pretrainings if task[0]], worth_it_from=2)
+    return pd.concat(side_by_side(_one_cell, tasks, worth_it_from=2), ignore_index=True)
+
+
+def judge(fresh: pd.DataFrame, table: pd.DataFrame, record: Mapping, same_machine: bool) -> Outcome:
+    """What freshly computed rows say of a published table.
+
+    Args:
+        fresh: rows whose `parameter_hash` stands in the table.
+        table: the published one.
+        record: its record.
+        same_machine: whether processor and libraries are those of the published run, so that digits must agree.
+    """
+    old = table.set_index("parameter_hash").loc[fresh["parameter_hash"]].reset_index()
+    errors = list(ERROR_COLUMNS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.abs(np.log(fresh[errors].to_numpy(float) / old[errors].to_numpy(float)))
+    both_missing = fresh[errors].isna().to_numpy() & old[errors].isna().to_numpy()
+    factor = np.where(both_missing, 0.0, np.where(np.isnan(factor), np.inf, factor))
+    moved = (factor > SAME_DIGITS).any(axis=1) | (fresh["status"] != old["status"]).to_numpy()
+    wrong = moved if same_machine else moved & ~_possible(fresh, old, table)
+    first = ""
+    if wrong.any():
+        row = old[wrong].iloc[0]
+        first = f"{row['arm']} on {row['target']}, N = {row['N']}, seed {row['seed']}"
+    verdict = "differs" if wrong.any() else "agrees" if moved.any() else "identical"
+    largest = float(np.expm1(factor[np.isfinite(factor)].max(initial=0.0)))
+    return Outcome(record.get("published", "an unknown day"), len(fresh), verdict, largest, first)
+
+
+def _possible(fresh: pd.DataFrame, old: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+    """For each row whether its error is one that another seed of the same cell could have had (prediction interval)."""
+    level = 1 - (1 - LEVEL) / len(fresh)
+    possible = []
+    for settings_hash, error in zip(old["settings_hash"], fresh["sobol_all_mean"], strict=True):
+        others = np.log(table.loc[table["settings_hash"] == settings_hash, "sobol_all_mean"].dropna())
+        n = len(others)
+        reach = student.ppf((1 + level) / 2, n - 1) * others.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 2 else np.inf
+        possible.append(abs(np.log(error) - others.mean()) <= max(reach, SAME_DIGITS))
+    return np.array(possible)
+
+
+def check(
+    folder: Path, models: Mapping[str, type[TrainingParameters]], say: Callable[[str], None] = lambda _: None
+) -> dict[str, Outcome]:
+    """Compute a sample of every published table again, unless just these tables were sampled before with this code.
+
+    Args:
+        folder: where the published tables are.
+        models: name of a table → its parameters.
+        say: called with one line at a time.
+
+    Returns:
+        Name of a table → what came out; tables that are not whole, or come from other code, are left out: whoever asks for
+        their numbers computes them.
+    """
+    tables, records, designs = {}, {}, {}
+    for name, model in models.items():
+        try:
+            table, record = read_table(folder / f"{name}.csv"), json.loads((folder / f"{name}.json").read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            say(f"{name}: not read, will be computed where a chapter needs it ({error})")
+            continue
+        parameters = model()
+        engine = choose_engine(parameters.designs[0].protocol.sizes, parameters.engine)
+        if record.get("code") != code_of_arms(parameters.designs, engine):
+            say(f"{name}: published by other code, will be computed where a chapter needs it")
+            continue
+        tables[name], records[name], designs[name] = table, record, sampled(parameters)
+    if not tables:
+        return {}
+    here = provenance()
+    wanted = digest(
+        [[records[name]["sha256"] for name in tables], here, {n: r.get("code") for n, r in records.items()}]
+    )
+    stored = _stored(wanted)
+    if stored is not None:
+        return stored
+    say(f"computing a sample of {len(tables)} published tables again …")
+    fresh = compute(list(designs.values()), engine).set_index("parameter_hash", drop=False)
+    outcomes = {}
+    for name, table in tables.items():
+        hashes = [
+            row_hashes(cell, designs[name].protocol, designs[name].seeds)[1][0]
+            for cell in dict.fromkeys(designs[name].cells)
+        ]
+        rows = fresh.loc[list(dict.fromkeys(hashes))].reset_index(drop=True)
+        same = all(records[name].get(part) == here[part] for part in ("processor", "packages"))
+        outcomes[name] = judge(rows, table, records[name], same)
+        say(f"{name}: {outcomes[name].sentence}")
+    told = {"wanted": wanted, "tables": {name: asdict(outcome) for name, outcome in outcomes.items()}}
+    runs_folder().mkdir(parents=True, exist_ok=True)
+    write_whole(runs_folder() / SAMPLE, (json.dumps(told, indent=2) + "\n").encode())
+    return outcomes
+
+
+def _stored(wanted: str | None = None) -> dict[str, Outcome] | None:
+    """What an earlier sample said; None where there is none of the tables and the code at hand."""
+    try:
+        told = json.loads((runs_folder() / SAMPLE).read_text("utf-8"))
+        if wanted is None or told["wanted"] == wanted:
+            return {name: Outcome(**outcome) for name, outcome in told["tables"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def outcome_of(name: str) -> Outcome | None:
+    """What the last sample said of a table; None where none was taken."""
+    return (_stored() or {}).get(name)

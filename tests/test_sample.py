@@ -1,0 +1,159 @@
+"""Published tables are read where they are whole and belong to this code, and a sample of them is computed again."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewerwells.running import experiments, identity, sample
+from fewerwells.running.experiments import run
+from fewerwells.running.parameters import Experiment1
+from fewerwells.running.published import RECOMPUTE, code_of_arms
+from fewerwells.running.storage import provenance, write_table
+
+SMOKE = partial(Experiment1, profile="smoke", n_seeds=3, volumes=[10, 50])
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """The table of a small run and the code that it came from, computed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEWERWELLS_RESULTS", str(tmp_path_factory.mktemp("first")))
+        return run(SMOKE())
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch, computed):
+    """The folder of a book whose results hold that table; runs of this test start from nothing."""
+    folder = tmp_path / "book"
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "_toc.yml").write_text("root: intro\n")
+    publish(folder, computed)
+    monkeypatch.chdir(folder / "notebooks")
+    return folder
+
+
+def publish(folder, table, **changes):
+    notes = {"published": "2026-01-02", "code": code_of_arms(SMOKE().designs, "fused")} | changes
+    write_table(table, folder / "results" / "one.csv", **notes)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The arms of the cells that are really trained."""
+    arms = []
+    original = experiments.run_cell
+
+    def counting(cell, *args):
+        arms.append(cell.arm)
+        return original(cell, *args)
+
+    monkeypatch.setattr(experiments, "run_cell", counting)
+    return arms
+
+
+def check(folder):
+    return sample.check(folder / "results", {"one": SMOKE})["one"]
+
+
+class TestReading:
+    def test_published_rows_are_not_trained_again(self, book, trained, computed):
+        pd.testing.assert_frame_equal(run(SMOKE()), computed)
+        assert trained == []
+
+    def test_fewer_seeds_are_read_and_more_are_trained(self, book, trained):
+        run(SMOKE(n_seeds=2))
+        assert trained == []
+        run(SMOKE(n_seeds=4))
+        assert len(trained) == 5
+
+    def test_a_changed_digit_makes_the_whole_table_worthless(self, book, trained):
+        path = book / "results" / "one.csv"
+        path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
+        run(SMOKE())
+        assert len(trained) == 5
+
+    def test_other_code_of_one_arm_has_that_arm_trained(self, book, trained, computed):
+        publish(book, computed, code=code_of_arms(SMOKE().designs, "fused") | {"scratch": "another version"})
+        run(SMOKE())
+        assert trained == ["scratch", "scratch"]
+
+    def test_another_version_of_a_library_has_all_trained(self, book, trained, monkeypatch):
+        real = identity.version
+        monkeypatch.setattr(identity, "_engine_code", identity._engine_code.__wrapped__)
+        monkeypatch.setattr(identity, "version", lambda name: "99" if name == "numba" else real(name))
+        run(SMOKE())
+        assert len(trained) == 5
+
+    def test_a_rerun_reads_nothing(self, book, trained, monkeypatch):
+        monkeypatch.setenv(RECOMPUTE, "1")
+        run(SMOKE())
+        assert len(trained) == 5
+
+
+class TestSample:
+    def test_the_same_code_gives_the_same_digits(self, book):
+        outcome = check(book)
+        assert outcome.verdict == "identical"
+        assert outcome.sentence == "published on 2026-01-02; 5 rows computed again here: identical"
+
+    def test_it_is_one_whole_seed_whatever_is_stored(self, book, trained):
+        design = sample.sampled(SMOKE())
+        assert design.seeds == (SMOKE().seeds[sample.PLACE % 3],)
+        assert design.cells == SMOKE().designs[0].cells
+
+    def test_the_same_tables_are_sampled_once(self, book, monkeypatch):
+        first = check(book)
+        monkeypatch.setattr(sample, "compute", None)
+        assert check(book) == first
+
+    def test_a_number_that_this_code_does_not_give_is_named(self, book, computed):
+        seed = sample.sampled(SMOKE()).seeds[0]
+        wrong = computed.copy()
+        row = (wrong["arm"] == "scratch") & (wrong["N"] == 50) & (wrong["seed"] == seed)
+        wrong.loc[row, "sobol_all_mean"] *= 1.001
+        publish(book, wrong)
+        outcome = check(book)
+        assert outcome.verdict == "differs"
+        assert outcome.first == f"scratch on n = 2, N = 50, seed {seed}"
+
+    def test_a_table_of_other_code_is_left_to_whoever_needs_it(self, book, computed):
+        publish(book, computed, code={"scratch": "another version"})
+        said = []
+        assert sample.check(book / "results", {"one": SMOKE}, said.append) == {}
+        assert "by other code" in said[0]
+
+
+class TestAnotherProcessor:
+    def rows(self, computed, factor):
+        seed = sample.sampled(SMOKE()).seeds[0]
+        fresh = computed[computed["seed"] == seed].reset_index(drop=True)
+        columns = [name for name in fresh if name.startswith(("uniform", "sobol"))]
+        fresh[columns] *= factor
+        return fresh
+
+    @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "identical"), (1.01, "agrees"), (1e6, "differs")])
+    def test_rounding_may_lead_elsewhere_but_not_anywhere(self, computed, factor, verdict):
+        outcome = sample.judge(self.rows(computed, factor), computed, {}, same_machine=False)
+        assert outcome.verdict == verdict
+        assert outcome.largest == pytest.approx(factor - 1, rel=1e-6, abs=1e-9)
+
+    def test_on_the_same_processor_it_may_not(self, computed):
+        assert sample.judge(self.rows(computed, 1.01), computed, {}, same_machine=True).verdict == "differs"
+
+    def test_another_status_is_a_difference(self, computed):
+        fresh = self.rows(computed, 1.0).assign(status="dead")
+        assert sample.judge(fresh, computed, {}, same_machine=True).verdict == "differs"
+
+    def test_an_error_that_is_missing_on_one_side_is_a_difference(self, computed):
+        fresh = self.rows(computed, 1.0)
+        fresh.loc[0, "sobol_all_mean"] = np.nan
+        assert sample.judge(fresh, computed, {}, same_machine=True).verdict == "differs"
+
+
+def test_a_record_names_processor_and_libraries(book):
+    record = json.loads((book / "results" / "one.json").read_text())
+    assert record["processor"] == provenance()["processor"]
+    assert {"numpy", "scipy", "scikit-learn", "numba"} <= set(record["packages"])
