@@ -3,7 +3,8 @@
 # make bench  time the training engine beside its peers
 # make course  make the course: folders and zips for students and teacher, slides, graded assignments
 # make links   ask every other site the book links to whether the page is still there
-# make publish  copy the tables of the last paper-size run to results/, where git keeps them
+# make rerun   compute every published table on this machine, and say whether each estimate agrees
+# make publish  write the tables of the last paper-size run to results/, where git keeps them, with what made them
 
 PROFILE ?= paper
 PYTHON ?= python3
@@ -18,7 +19,7 @@ SIDE_BY_SIDE := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 # together they have more threads than there are cores: who waits for another thread sleeps instead of keeping a core
 SLEEPY := OMP_WAIT_POLICY=passive OPENBLAS_THREAD_TIMEOUT=8
 
-.PHONY: book test course links bench publish clean
+.PHONY: book test course links bench rerun publish clean
 
 book: $(READY)
 	@$(BIN)/fewerwells book --profile $(PROFILE)
@@ -39,6 +40,9 @@ links: $(READY)
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	$(BIN)/python benchmarks/engines.py
+
+rerun: $(READY)
+	$(BIN)/fewerwells rerun
 
 publish: $(READY)
 	$(BIN)/fewerwells publish

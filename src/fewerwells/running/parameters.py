@@ -543,7 +543,6 @@ PUBLISHED: dict[str, type[TrainingParameters | Sweeps]] = {
     "targets": Targets,
     "winner_map": WinnerMap,
     "random_systems": RandomSystems,
-    "sweeps": Sweeps,
 }
 
 CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
