@@ -6,12 +6,15 @@ import pandas as pd
 import pytest
 
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder, write_table
-from fewerwells.study.table import COLUMNS
+from fewerwells.study.table import COLUMNS, TEXT_COLUMNS
 
 
 def table(n=3) -> pd.DataFrame:
     frame = pd.DataFrame({name: [0.5] * n for name in COLUMNS})
-    return frame.assign(arm="scratch", target="n = 2", seed=range(n), N=10, status="ok")
+    words = {name: "0.5" for name in TEXT_COLUMNS if name in COLUMNS}
+    words |= {"arm": "scratch", "target": "n = 2", "status": "ok", "settings_hash": "19479e832753"}
+    words["parameter_hash"] = [f"{seed:012d}" for seed in range(n)]
+    return frame.assign(**words, seed=range(n), N=10)
 
 
 def test_round_trip_with_provenance(tmp_path):

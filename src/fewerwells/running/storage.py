@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from fewerwells.running.identity import code, digest
-from fewerwells.study.table import COLUMNS
+from fewerwells.study.table import COLUMNS, TEXT_COLUMNS
 
 
 class DamagedTable(ValueError):
@@ -103,7 +103,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DamagedTable(f"{path} cannot be read as a results table ({error}).") from error
     if not whole:
         raise DamagedTable(f"{path} is not the file that was written: its checksum differs.")
-    return pd.read_csv(path)
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
 
 
 def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) -> pd.DataFrame:

@@ -39,6 +39,8 @@ COLUMNS = (
     "parameter_hash",  # of everything that decides the outcome
 )
 CHECKSUM = "checksum"  # a last column, made when a table is put together: ties a row's errors to its parameter_hash
+# Read as text whatever they look like: a hash may be all digits.
+TEXT_COLUMNS = ("arm", "target", "circuit", "status", "engine", "version", "settings_hash", "parameter_hash", CHECKSUM)
 KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")
 
 
