@@ -373,7 +373,7 @@ def find_kernels(results: Path) -> list[int]:
         if entry.name.isdigit():
             try:
                 if (
-                    b"ipykernel" in (entry / "cmdline").read_bytes()
+                    b"fewerwells.running.kernel" in (entry / "cmdline").read_bytes()
                     and bytes(results) in (entry / "environ").read_bytes()
                 ):
                     found.append(int(entry.name))

@@ -14,7 +14,8 @@ import yaml
 
 from fewerwells.course.launch import BUTTONS
 from fewerwells.course.source import exercise_notebooks
-from fewerwells.running.chapters import chapter_digest, chapters, execute, run_chapter
+from fewerwells.running.chapters import Run, chapter_digest, chapters, execute, run_chapter
+from fewerwells.running.reads import unchanged
 
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -29,8 +30,8 @@ def run_chapters(
 ) -> dict[Path, Path]:
     """Execute every chapter whose stored run is missing or stale.
 
-    A stored run is known by the digest of its notebook, the package and its parameters, and so is a run whose
-    notebook was damaged: it no longer parses and is run again.
+    A stored run is current while its notebook, the package, its parameters and every data file that it has read are
+    the same, and its executed notebook parses.
 
     Args:
         root: the project's folder.
@@ -62,25 +63,27 @@ def run_exercises(root: Path, profile: str, say: Callable[[str], None]) -> dict[
 
 
 def _run_if_stale(
-    root: Path, profile: str, path: Path, wanted: str, run: Callable[[Path, Path], float], say: Callable[[str], None]
+    root: Path, profile: str, path: Path, wanted: str, run: Callable[[Path, Path], Run], say: Callable[[str], None]
 ) -> Path:
     output = root / "_build" / "chapters" / profile / path.relative_to(root)
     record = output.with_suffix(".json")
-    if _is_current(output, record, wanted):
+    if _is_current(output, record, wanted, root):
         say(f"{path.stem}: up to date")
     else:
         record.unlink(missing_ok=True)
         say(f"{path.stem}: running …")
-        seconds = run(path, output)
-        record.write_text(json.dumps({"digest": wanted, "seconds": round(seconds, 1)}), encoding="utf-8")
-        say(f"{path.stem}: done in {seconds:.0f} s")
+        done = run(path, output)
+        stored = {"digest": wanted, "seconds": round(done.seconds, 1), "reads": done.reads}
+        record.write_text(json.dumps(stored), encoding="utf-8")
+        say(f"{path.stem}: done in {done.seconds:.0f} s")
     return output
 
 
-def _is_current(output: Path, record: Path, wanted: str) -> bool:
+def _is_current(output: Path, record: Path, wanted: str, root: Path) -> bool:
     try:
         json.loads(output.read_text(encoding="utf-8"))
-        return json.loads(record.read_text(encoding="utf-8"))["digest"] == wanted
+        stored = json.loads(record.read_text(encoding="utf-8"))
+        return stored["digest"] == wanted and unchanged(stored["reads"], root)
     except (OSError, ValueError, KeyError):
         return False
 

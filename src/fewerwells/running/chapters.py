@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import tempfile
 import time
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 import nbformat
 import papermill
 import yaml
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
 
 from fewerwells.running.identity import code, digest, imported
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.progress import TERMINAL
-from fewerwells.running.storage import write_whole
+from fewerwells.running.reads import read_notes
+from fewerwells.running.storage import results_folder, write_whole
 
 # A kernel is told ports that were free, and dies at its start if another process has taken one in between
 # (jupyter_client, issue 487); no cell has run then.
@@ -44,15 +50,24 @@ def chapters(root: Path) -> dict[str, Path]:
 
 
 def chapter_path(root: Path, name: str) -> Path:
-    """The notebook of a chapter, given by name (`03_experiment_1`) or by path.
+    """The notebook of a chapter, given by name (`03_experiment_1`, with or without `.ipynb`) or by path.
 
     Raises:
-        ParameterError: there is no such chapter.
+        ParameterError: there is no such chapter, or the path leads to a notebook that is not the book's.
     """
     known = chapters(root)
-    if Path(name).stem not in known:
-        raise ParameterError(f"there is no chapter {name!r}; choose one of {', '.join(known)}.")
-    return known[Path(name).stem]
+    if Path(name).name == name and name.removesuffix(".ipynb") in known:
+        return known[name.removesuffix(".ipynb")]
+    given = Path(name)
+    for path in known.values():
+        if given.exists() and given.samefile(path):
+            return path
+    if given.is_file() and given.suffix == ".ipynb":
+        raise ParameterError(
+            f"{name} is not a chapter of the book at {root}, which runs and remembers its own notebooks only; "
+            f"run it with papermill: papermill {shlex.quote(name)} out.ipynb -p name value."
+        )
+    raise ParameterError(f"there is no chapter {name!r}; choose one of {', '.join(known)}.")
 
 
 def offered_parameters(path: Path) -> list[str]:
@@ -97,7 +112,42 @@ def chapter_digest(path: Path, parameters: dict) -> str:
     return digest([chapter_code(path), parameters])
 
 
-def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> float:
+@dataclass(frozen=True)
+class Run:
+    """What a finished run tells of itself.
+
+    Attributes:
+        seconds: wall time.
+        about: Python, platform and packages of the kernel that ran it, as `kernel.about` gives them.
+        reads: each data file that it has read → SHA-256 of its content, as `reads.read_notes` gives them.
+    """
+
+    seconds: float
+    about: dict
+    reads: dict[str, str | None]
+
+
+def book_of(notebook: Path) -> Path:
+    """The book's folder that a notebook lies in, or the notebook's own folder where it lies in no book."""
+    try:
+        return project_root(notebook.parent)
+    except ParameterError:
+        return notebook.parent.resolve()
+
+
+def _own_kernel(notes: Path) -> type[AsyncKernelManager]:
+    """A kernel of this very Python; an installed specification named python3 may belong to another one."""
+
+    class OwnKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            argv = [sys.executable, "-m", "fewerwells.running.kernel", str(notes), "-f", "{connection_file}"]
+            return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+    return OwnKernel
+
+
+def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> Run:
     """Execute a chapter with these parameters and store the executed notebook at `output`.
 
     Args:
@@ -107,7 +157,7 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
         show_progress: let the chapter's progress bars appear in this process's terminal, if it has one.
 
     Returns:
-        Wall time in seconds.
+        How long it took, in which Python, and what it has read.
 
     Raises:
         ParameterError: the parameters are refused; nothing was started.
@@ -117,34 +167,42 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
     return execute(path, output, parameters, show_progress=show_progress)
 
 
-def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> float:
+def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> Run:
     """Execute a notebook of the book; arguments, outcome and errors as for `run_chapter`, but nothing is refused."""
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part.ipynb")
     started = time.perf_counter()
     if show_progress and sys.stderr.isatty() and hasattr(os, "ttyname"):  # not on Windows
         os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
-    try:
-        for starts_left in reversed(range(STARTS)):
-            try:
-                notebook = papermill.execute_notebook(
-                    str(path),
-                    str(unfinished),
-                    parameters=parameters,
-                    cwd=str(path.parent),
-                    kernel_name="python3",
-                    progress_bar=False,
-                    # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
-                    extra_arguments=["--log-level=CRITICAL"],
-                )
-                break
-            except RuntimeError as error:
-                if starts_left == 0 or "died before replying to kernel_info" not in str(error):
-                    raise
-        del notebook.metadata["papermill"]  # paths of this machine
-        for cell in notebook.cells:
-            cell.metadata.pop("papermill", None)
-        write_whole(output, nbformat.writes(notebook).encode())
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return time.perf_counter() - started
+    with tempfile.TemporaryDirectory(prefix="fewerwells-", ignore_cleanup_errors=True) as scratch:
+        notes = Path(scratch) / "notes"
+        try:
+            notebook = _execute(path, unfinished, parameters, notes)
+            del notebook.metadata["papermill"]  # paths of this machine
+            for cell in notebook.cells:
+                cell.metadata.pop("papermill", None)
+            about, reads = read_notes(notes, path, book_of(path), results_folder() / "runs", parameters)
+            write_whole(output, nbformat.writes(notebook).encode())
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return Run(time.perf_counter() - started, about, reads)
+
+
+def _execute(path: Path, unfinished: Path, parameters: dict, notes: Path) -> nbformat.NotebookNode:
+    for starts_left in reversed(range(STARTS)):
+        try:
+            return papermill.execute_notebook(
+                str(path),
+                str(unfinished),
+                parameters=parameters,
+                cwd=str(path.parent),
+                kernel_name="python3",  # decides how parameters are written; what runs is `_own_kernel`
+                kernel_manager_class=_own_kernel(notes),
+                progress_bar=False,
+                # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
+                extra_arguments=["--log-level=CRITICAL"],
+            )
+        except RuntimeError as error:
+            if starts_left == 0 or "died before replying to kernel_info" not in str(error):
+                raise
+    raise AssertionError("unreachable")

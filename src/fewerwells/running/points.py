@@ -22,12 +22,13 @@ from pathlib import Path
 import nbformat
 from filelock import FileLock, Timeout
 
-from fewerwells.running.chapters import chapter_code, offered_parameters, run_chapter
+from fewerwells.running.chapters import book_of, chapter_code, offered_parameters, run_chapter
 from fewerwells.running.experiments import runs_folder
 from fewerwells.running.identity import digest
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, validate
 from fewerwells.running.plain import write_value
-from fewerwells.running.storage import DamagedTable, provenance, read_table, write_whole
+from fewerwells.running.reads import unchanged
+from fewerwells.running.storage import DamagedTable, read_table, source_digest, write_whole
 from fewerwells.science.cores import leased_cores, usable_cores
 
 NOTEBOOK, ROWS, RECORD = "notebook.ipynb", "rows.csv", "provenance.json"
@@ -93,6 +94,17 @@ def read_record(folder: Path) -> dict | None:
         return None
 
 
+def _is_current(record: dict, chapter: Path) -> bool:
+    """Whether every data file that the run of a record has read is still the same."""
+    return unchanged(record["reads"], book_of(chapter))
+
+
+def is_done(point: Point) -> bool:
+    """Whether a point is stored whole and would come out the same."""
+    record = read_record(point.folder)
+    return record is not None and _is_current(record, point.chapter)
+
+
 def stored_points(chapter: str) -> Iterator[tuple[Path, dict | None]]:
     """The folder of every point of a chapter that is stored, with its record (None: damaged)."""
     parent = sweeps_folder() / chapter
@@ -101,15 +113,20 @@ def stored_points(chapter: str) -> Iterator[tuple[Path, dict | None]]:
 
 
 def states(points: list[Point]) -> list[str]:
-    """For each point `done`, `failed` (its last run), `damaged`, `stale` (stored, but made by other code) or `missing`."""
+    """For each point `done`, `failed` (its last run), `damaged`, `stale` (made by other code or from
+    other data) or `missing`.
+    """
     records = {chapter: dict(stored_points(chapter)) for chapter in {point.chapter.stem for point in points}}
 
     def state(point: Point) -> str:
         stored = records[point.chapter.stem]
-        if stored.get(point.folder):
+        record = stored.get(point.folder)
+        if record and _is_current(record, point.chapter):
             return "done"
         if point.failure.exists():
             return "failed"
+        if record:
+            return "stale"
         if point.folder in stored:
             return "damaged"
         return "stale" if any(r and r["parameters"] == point.parameters for r in stored.values()) else "missing"
@@ -122,7 +139,7 @@ def survey(chapter: Path) -> list[tuple[Path, str, str]]:
     parent, code = sweeps_folder() / chapter.stem, chapter_code(chapter)
     found = []
     for folder, record in stored_points(chapter.stem):
-        current = record is not None and record["code"] == code
+        current = record is not None and record["code"] == code and _is_current(record, chapter)
         found.append((folder, folder.name, "done" if current else "stale" if record else "damaged"))
     for ending, state in ((".failed.txt", "failed"), (".part", "part")):
         found += [(path, path.name.removesuffix(ending), state) for path in sorted(parent.glob(f"*{ending}"))]
@@ -153,14 +170,23 @@ def _lock(key: str, timeout: float = -1) -> FileLock:
     return FileLock(folder / f"{key}.lock", timeout=timeout)
 
 
-def _commit(folder: Path) -> str | None:
-    """The commit of the checkout, with "-dirty" where files differ from it; None outside git."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+def _commit(book: Path) -> str | None:
+    """The commit of the book's checkout, with "-dirty" where files differ from it; None where it is no checkout.
+
+    A book unpacked from an archive may lie inside another checkout, whose commit says nothing of it.
+    """
+    # what git was told in a hook or an alias is about another checkout
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    git = ["git", "-C", str(book)]
+    describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    options = {"capture_output": True, "text": True, "timeout": 10, "env": environment}
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        prefix = subprocess.run([*git, "rev-parse", "--show-prefix"], **options)
+        if prefix.returncode != 0 or prefix.stdout.strip():
+            return None
+        return subprocess.run([*git, *describe], **options).stdout.strip() or None
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() or None
 
 
 def _flush(path: Path) -> None:
@@ -199,7 +225,7 @@ def run_point(point: Point, threads: int | None = None, show_progress: bool = Fa
         papermill.PapermillExecutionError, OSError: it failed; nothing of it is left.
     """
     with _lock(point.key):
-        if read_record(point.folder):
+        if is_done(point):
             return 0.0
         # The point's lock comes first: whoever holds cores never waits for a point.
         if threads is None:
@@ -215,9 +241,7 @@ def _run_and_store(point: Point, cores: list[int], show_progress: bool) -> float
     try:
         rows = {"table_file": str(unfinished / ROWS)} if "table_file" in offered_parameters(point.chapter) else {}
         started = datetime.now(UTC)
-        seconds = run_chapter(
-            point.chapter, unfinished / NOTEBOOK, point.parameters | rows, show_progress=show_progress
-        )
+        run = run_chapter(point.chapter, unfinished / NOTEBOOK, point.parameters | rows, show_progress=show_progress)
         _without_table_file(unfinished / NOTEBOOK)
         record = {
             "chapter": point.chapter.stem,
@@ -225,19 +249,21 @@ def _run_and_store(point: Point, cores: list[int], show_progress: bool) -> float
             "command": point.command,
             "key": point.key,
             "code": chapter_code(point.chapter),
-            "commit": _commit(point.chapter.parent),
+            "source": source_digest(),
+            "commit": _commit(book_of(point.chapter)),
             "cores": len(cores),
             "started": started.isoformat(timespec="seconds"),
-            "seconds": round(seconds, 2),
+            "seconds": round(run.seconds, 2),
+            "reads": run.reads,
             "files": {path.name: _sha256(path) for path in sorted(unfinished.iterdir())},
         }
-        write_whole(unfinished / RECORD, (json.dumps(record | provenance(), indent=2) + "\n").encode())
+        write_whole(unfinished / RECORD, (json.dumps(record | run.about, indent=2) + "\n").encode())
         for path in (*unfinished.iterdir(), unfinished):
             _flush(path)
         shutil.rmtree(point.folder, ignore_errors=True)  # a damaged one
         unfinished.rename(point.folder)
         _flush(point.folder.parent)
         point.failure.unlink(missing_ok=True)
-        return seconds
+        return run.seconds
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import re
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 from fewerwells.running.identity import code, digest
+from fewerwells.running.kernel import about
 from fewerwells.study.table import COLUMNS, TEXT_COLUMNS
 
 
@@ -34,27 +32,15 @@ def results_folder() -> Path:
 
 
 @lru_cache
-def processor() -> str:
-    """The processor's name as its maker calls it."""
-    try:
-        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor() or platform.machine()
+def source_digest() -> str:
+    """Digest of the code that runs the study."""
+    return digest(code(["fewerwells.running.experiments"]))
 
 
 @lru_cache
 def provenance() -> dict:
     """What ran this: versions, platform, digest of the code; found out once, since every stored piece names it."""
-    packages = ("fewerwells", "numpy", "scipy", "scikit-learn", "torch", "numba")
-    return {
-        "source": digest(code(["fewerwells.running.experiments"])),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "processor": processor(),
-        "packages": {name: version(name) for name in packages},
-    }
+    return {"source": source_digest()} | about()
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -22,7 +22,7 @@ import pandas as pd
 from fewerwells.running.chapters import project_root
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import write_value
-from fewerwells.running.points import ROWS, Point, make_points, read_record, run_point, states, sweeps_folder
+from fewerwells.running.points import ROWS, Point, is_done, make_points, run_point, states, sweeps_folder
 from fewerwells.running.progress import TERMINAL, progress_bar
 from fewerwells.running.storage import read_table, results_folder, write_whole
 from fewerwells.running.sweep_files import SweepPlan, check_sweep
@@ -171,7 +171,7 @@ def run_points(
     from distributed import as_completed
 
     workers, threads = check_workers(workers, threads, scheduler)
-    missing = [point for point in points if read_record(point.folder) is None]
+    missing = [point for point in points if not is_done(point)]
     failures: list[Failure] = []
     with progress_bar(len(points), unit=" points") as bar:
         bar.advance(len(points) - len(missing))
