@@ -5,13 +5,30 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import yaml
 
 
 class PlainLoader(yaml.SafeLoader):
-    """Safe YAML with the words of YAML 1.2: 1e-3 is a number, `no`, 1:30 and 2020-01-01 are text."""
+    """Safe YAML with the words of YAML 1.2: 1e-3 is a number, `no`, 1:30 and 2020-01-01 are text.
+
+    What is none of null, truth value, number, text, list and mapping (a set, a date, bytes) is refused.
+    """
 
     yaml_implicit_resolvers: dict = {}  # noqa: RUF012 - a class attribute of PyYAML, emptied on purpose
+    yaml_constructors: dict = {}  # noqa: RUF012 - and filled below
+
+
+def _refuse_tag(loader: PlainLoader, node: yaml.Node):
+    problem = f"{node.tag.replace('tag:yaml.org,2002:', '!!')} is no plain value"
+    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+for _tag in ("null", "bool", "int", "float", "str", "seq", "map"):
+    PlainLoader.add_constructor(
+        f"tag:yaml.org,2002:{_tag}", yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{_tag}"]
+    )
+PlainLoader.add_constructor(None, _refuse_tag)
 
 
 for _tag, _pattern, _first in (
@@ -32,16 +49,25 @@ def read_value(text: str):
     """
     try:
         return yaml.load(text, PlainLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, LookupError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{text!r} cannot be read") from error
 
 
+def plain_value(value):
+    """The plain value that Python code means by a range, a tuple, an array or a number of NumPy; others as they are."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, range | tuple | list):
+        return [plain_value(item) for item in value]
+    return value
+
+
 def write_value(value) -> str:
-    """A plain value, its numbers finite, as one line that `read_value` takes back."""
+    """A plain value, its numbers finite, as one line that `read_value` takes back; what is not plain as Python shows it."""
     if isinstance(value, str):
         try:
             if read_value(value) == value:
                 return value
         except ValueError:
             pass
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=repr)

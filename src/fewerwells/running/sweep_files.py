@@ -13,7 +13,7 @@ import yaml
 
 from fewerwells.running.chapters import chapters, offered_parameters, project_root, unknown_name
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
-from fewerwells.running.plain import PlainLoader, write_value
+from fewerwells.running.plain import PlainLoader, plain_value, write_value
 
 MAX_POINTS = 100_000
 MAX_BYTES = 1_000_000
@@ -147,11 +147,15 @@ def find_wrong(content: dict, root: Path) -> list[tuple[Place, str]]:
 
 
 def check_sweep(chapter: str, grid: dict[str, list], fixed: dict | None, root: Path) -> SweepPlan:
-    """A checked sweep from Python values.
+    """A checked sweep from Python values; a range, a tuple or an array stands for the list of its values.
 
     Raises:
         ParameterError: one sentence for each thing that is wrong.
     """
+    grid, fixed = (
+        {name: plain_value(value) for name, value in given.items()} if isinstance(given, dict) else given
+        for given in (grid, fixed)
+    )
     wrong = find_wrong({"chapter": chapter, "grid": grid, "fixed": fixed}, root)
     if wrong:
         raise ParameterError(" ".join(sentence for _, sentence in wrong))
@@ -192,7 +196,7 @@ def _parse(text: str) -> tuple[object, dict[Place, int], list[tuple[int, str]]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         return None, {}, [(mark.line + 1 if mark else 1, f"this is not YAML: {error.problem or error.context}.")]
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except (yaml.YAMLError, LookupError, ValueError, TypeError, RecursionError) as error:
         return None, {}, [(1, f"this is not YAML: {' '.join(str(error).split())}.")]
 
 
