@@ -48,9 +48,10 @@ class TestEveryChapter:
         for parameter in papermill.inspect_notebook(str(NOTEBOOKS[name])).values():
             assert len(parameter["help"]) > 10, f"{parameter['name']} has no comment"
 
-    def test_offers_only_parameters_that_are_checked(self, name):
+    def test_offers_the_parameters_that_are_checked_and_checks_no_other(self, name):
+        """Plain papermill injects what it is given, so a name that the cell lacks must be a stranger to the model."""
         offered = set(papermill.inspect_notebook(str(NOTEBOOKS[name])))
-        assert offered <= set(CHAPTER_PARAMETERS[name].model_fields)
+        assert offered == set(CHAPTER_PARAMETERS[name].model_fields)
         assert "profile" in offered
 
     def test_runs_small_under_nbmake(self, name):
@@ -281,12 +282,19 @@ def test_published_results_are_read_where_own_ones_are_kept_elsewhere(tmp_path, 
     assert finished.returncode == 0, finished.stderr
 
 
+def test_plain_papermill_refuses_what_the_chapter_does_not_read(tmp_path):
+    words = [str(NOTEBOOKS["02_problem"]), str(tmp_path / "o.ipynb"), "-p", "profile", "smoke", "-p", "n_seeds", "3"]
+    finished = subprocess.run([sys.executable, "-m", "papermill", *words], capture_output=True, text=True, cwd=ROOT)
+    assert finished.returncode != 0
+    assert "Refused: there is no parameter n_seeds" in finished.stderr
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "words"),
     [
         ("n_seed", "3", "there is no parameter n_seed; did you mean n_seeds?"),
         ("hill_coefficient", "0", "hill_coefficient is 0; it must be greater than 0."),
-        ("volumes", "[20, 10]", "volumes is [20, 10]; the numbers of wells must increase from each to the next."),
+        ("volumes", "[20, 10]", "volumes is [20, 10]; its values must increase from each to the next."),
     ],
 )
 def test_plain_papermill_refuses_before_training(tmp_path, own_results, parameter, value, words):

@@ -74,6 +74,79 @@ def test_all_mistakes_are_told_at_once():
     assert all(word in str(refused.value) for word in ("n_seeds is 0", "noise is -1.0", "nois;"))
 
 
+# What a chapter would trip over after it has trained, so it must be refused before.
+REFUSED_EARLY = [
+    ("08_why_it_works", {"arm_volumes": [20, 20]}, r"arm_volumes is \[20, 20\]; each value may stand there once"),
+    ("07_who_else", {"map_volumes": [10, 10]}, "map_volumes is .* once"),
+    ("07_who_else", {"map_noises": [1, 1.0]}, "map_noises is .* once"),
+    ("07_who_else", {"map_circuits": ["mixed_complex"] * 2}, "map_circuits is .* once"),
+    ("07_who_else", {"map_seeds": 1}, "map_seeds is 1; it must be greater than or equal to 2"),
+    ("07_who_else", {"synthetic_volume": 1}, "synthetic_volume is 1; it must be greater than or equal to 2"),
+    ("08_why_it_works", {"synthetic_volume": 1}, "synthetic_volume is 1"),
+    ("09_sweeps", {"sweep_synthetic_volume": 1}, "sweep_synthetic_volume is 1"),
+    ("09_sweeps", {"sweep_volumes": [10, 10]}, r"sweep_volumes is \[10, 10\]; its values must increase"),
+    ("09_sweeps", {"sweep_volumes": [20, 10]}, "must increase"),
+    ("01_biology", {"hill_coefficients": [1.0, 1.0]}, "must increase"),
+    ("01_biology", {"hill_coefficients": [1.0 + i for i in range(7)]}, "it must be a list with at most 6 values"),
+    *(
+        ("09_sweeps", {name: [value, value]}, f"{name} is .* once")
+        for name, value in (
+            ("sweep_hill_coefficients", 2.0),
+            ("sweep_noises", 1.0),
+            ("sweep_batch_sizes", 64),
+            ("sweep_learning_rates", 1e-3),
+            ("sweep_losses", "l1"),
+            ("sweep_input_scalings", "unit"),
+            ("sweep_mismatches", 0.3),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("chapter", "bad", "words"), REFUSED_EARLY)
+def test_what_a_chapter_cannot_use_is_refused_before_it_trains(chapter, bad, words):
+    with pytest.raises(ParameterError, match=words):
+        validate(bad, CHAPTER_PARAMETERS[chapter])
+
+
+@pytest.mark.parametrize("model", dict.fromkeys(CHAPTER_PARAMETERS.values()))
+def test_no_list_of_a_chapter_takes_a_value_twice(model):
+    """Lists that are added later, too."""
+    defaults = model(profile="smoke").model_dump()
+    for name, value in defaults.items():
+        if isinstance(value, list) and value:
+            with pytest.raises(ParameterError, match=f"^{name} is"):
+                validate({"profile": "smoke", name: [*value, value[0]]}, model)
+
+
+class TestTableFile:
+    """A user's name for the table: what lies there and is no table stays, and so does what lies beside it."""
+
+    def refuse(self, path, words):
+        with pytest.raises(ParameterError, match=words):
+            validate({"table_file": str(path)}, Experiment1)
+
+    def test_a_new_name_and_an_earlier_table_are_taken(self, tmp_path):
+        path = tmp_path / "new" / "mine.csv"
+        assert validate({"table_file": str(path)}, Experiment1).table_file == str(path)
+        path.parent.mkdir()
+        path.write_text("a,b\n")
+        path.with_suffix(".json").write_text('{"sha256": "0", "rows": 1}')
+        assert validate({"table_file": str(path)}, Experiment1).table_file == str(path)
+
+    @pytest.mark.parametrize("name", ["mine.json", "mine", ".", "..", "mine.csv/", ".csv", "x\0.csv"])
+    def test_a_name_that_is_no_csv_file_is_refused(self, tmp_path, name):
+        (tmp_path / "mine.csv").mkdir()
+        self.refuse(f"{tmp_path}/{name}", r"table_file is .*; (its name must end in \.csv|there is a folder)")
+
+    def test_other_peoples_files_are_not_overwritten(self, tmp_path):
+        (tmp_path / "x.json").write_text('{"mine": 1}')
+        self.refuse(tmp_path / "x.csv", "x.json lies there, which is not the record of a table")
+        (tmp_path / "y.csv").write_text("name,mark\n")
+        self.refuse(tmp_path / "y.csv", "there is a file of that name, which is not a table")
+        self.refuse(tmp_path / "x.json" / "z.csv", "nothing can be written in .*x.json")
+
+
 def test_experiment_2_needs_a_target_and_no_target_twice():
     with pytest.raises(ParameterError, match="at least one target"):
         validate({"hill_coefficients": [], "phosphorylation": False}, Experiment2)

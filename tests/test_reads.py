@@ -133,7 +133,9 @@ def test_a_record_names_what_the_kernel_says_not_what_this_process_remembers(boo
     newer = tmp_path / "newer" / "scipy-99.0.dist-info"
     newer.mkdir(parents=True)
     (newer / "METADATA").write_text("Metadata-Version: 2.1\nName: scipy\nVersion: 99.0\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(newer.parent), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(newer.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    )
     monkeypatch.chdir(book)
     (point,) = make_points(book / "notebooks" / f"{CHAPTER}.ipynb", [{}])
     run_point(point)
@@ -174,10 +176,14 @@ class TestChapterByPath:
 
     def test_another_notebook_of_that_name_is_not_taken_for_it(self, tmp_path):
         copy = shutil.copy(ROOT / "notebooks" / "03_experiment_1.ipynb", tmp_path)
-        with pytest.raises(ParameterError, match="is not a chapter of the book at .*run it with papermill: papermill "):
+        with pytest.raises(
+            ParameterError, match=r"is not a chapter of the book at .*run it with papermill: papermill "
+        ):
             chapter_path(ROOT, str(copy))
 
-    @pytest.mark.parametrize("name", ["nosuch/dir/03_experiment_1.ipynb", "03_experiment_1.csv", "", ".", "/", "notebooks"])
+    @pytest.mark.parametrize(
+        "name", ["nosuch/dir/03_experiment_1.ipynb", "03_experiment_1.csv", "", ".", "/", "notebooks"]
+    )
     def test_what_is_no_notebook_is_refused(self, name):
         with pytest.raises(ParameterError, match="there is no chapter"):
             chapter_path(ROOT, name)

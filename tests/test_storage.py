@@ -1,12 +1,13 @@
 """Tables are written whole, checked when read, and computed again when they are not what was written."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder, write_table
-from fewerwells.study.table import COLUMNS, TEXT_COLUMNS
+from fewerwells.study.table import COLUMNS, TEXT_COLUMNS, row_checksums
 
 
 def table(n=3) -> pd.DataFrame:
@@ -26,6 +27,37 @@ def test_round_trip_with_provenance(tmp_path):
     assert record["note"] == "here"
     assert {"fewerwells", "numpy", "torch", "numba"} <= set(record["packages"])
     assert sorted(p.name for p in path.parent.iterdir()) == ["t.csv", "t.json"]
+
+
+# Hashes that look like numbers: one in two hundred does.
+NUMBER_LIKE = ["19479e832753", "123456789012", "000000000001", "1e10", "12345678901e", "nan", "NA", "true"]
+
+
+@pytest.mark.parametrize("hash_", NUMBER_LIKE)
+def test_a_hash_stays_text_whatever_it_looks_like(tmp_path, hash_):
+    """Also in a piece that is stored already, as code that read tables by their looks has written it."""
+    path = tmp_path / "t.csv"
+    whole = table(1).assign(parameter_hash=hash_, version="1.0", engine="1e3")
+    write_table(whole.assign(checksum=row_checksums(whole)), path)
+    read = read_or_compute(path, lambda: pytest.fail("computed again"))
+    assert read["parameter_hash"].tolist() == [hash_]
+    assert read[["version", "engine"]].to_numpy().tolist() == [["1.0", "1e3"]]
+    assert row_checksums(read).tolist() == read["checksum"].tolist()
+    write_table(read, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
+
+
+def test_no_table_is_read_by_its_looks():
+    """`read_rows` alone knows which columns are text."""
+    root = Path(__file__).parents[1]
+    found = [
+        path.relative_to(root).as_posix()
+        for folder in ("src", "benchmarks", "notebooks", "book", "exercises")
+        for ending in ("py", "ipynb", "md")
+        for path in (root / folder).rglob(f"*.{ending}")
+        if "pd.read_csv" in path.read_text(encoding="utf-8")
+    ]
+    assert found == ["src/fewerwells/running/storage.py"]
 
 
 def damage_nothing_left(path):

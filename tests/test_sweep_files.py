@@ -1,8 +1,10 @@
 """Fifty ways to get a sweep wrong, and whatever Hypothesis finds: each a sentence with its line, and nothing written."""
 
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,6 +77,15 @@ BAD_FILES = [
     (GOOD + "grid:\n  noise: [1.0, 1]\n", 2, "the same point twice: noise = 1 and noise = 1.0."),
     (GOOD + "grid:\n  n_seeds: [50, null]\n", 2, "the same point twice: n_seeds = null and n_seeds = 50."),
     (GOOD + f"grid:\n  noise: {list(range(1000))}\n  first_seed: {list(range(1000))}\n", 2, "has 1,000,000 points"),
+    ("chapter: ''\ngrid: {noise: [1.0]}\n", 1, "there is no chapter ''"),
+    (GOOD + "grid:\n  noise: [!!set {a}]\n", 3, "this is not YAML: !!set is no plain value."),
+    (GOOD + "grid:\n  noise: !!set {a}\n", 3, "this is not YAML: !!set is no plain value."),
+    (GOOD + "grid:\n  noise: [!!timestamp 2020-01-01]\n", 3, "!!timestamp is no plain value."),
+    (GOOD + "grid:\n  noise: [!!binary aGk=]\n", 3, "!!binary is no plain value."),
+    (GOOD + "grid:\n  noise: [!!omap [a: 1]]\n", 3, "!!omap is no plain value."),
+    (GOOD + "grid:\n  noise: [!mine 1]\n", 3, "!mine is no plain value."),
+    (GOOD + "grid:\n  noise: [!!bool maybe]\n", 1, "this is not YAML"),
+    (GOOD + "grid:\n  noise: [!!int '']\n", 1, "this is not YAML"),
     ("chapter: 04_experiment_2\nfixed: {phosphorylation: false}\ngrid:\n  hill_coefficients: [[1.0], []]\n", 3, "at least one target"),
 ]  # fmt: skip
 
@@ -168,6 +179,23 @@ def test_any_bytes_as_a_sweep_file_are_refused_in_words(tmp_path, content):
         read_sweep(path, ROOT)
 
 
+def test_a_grid_from_python_takes_what_stands_for_a_list():
+    grid = {"noise": np.array([1.0, 2.0]), "n_seeds": range(2, 4), "volumes": ((10, 20), np.array([10, 50]))}
+    plan = check_sweep("03_experiment_1", grid, {"first_seed": np.int64(5)}, ROOT)
+    assert plan.grid == {"noise": [1.0, 2.0], "n_seeds": [2, 3], "volumes": [[10, 20], [10, 50]]}
+    assert plan.fixed == {"first_seed": 5}
+    assert all(type(value) is int for value in (*plan.grid["n_seeds"], plan.fixed["first_seed"]))
+    assert len(make_points(plan.chapter, plan.points)) == 8
+
+
+@pytest.mark.parametrize(
+    "values", [{1.0, 2.0}, np.array(1.0), object(), (x for x in (1.0,)), "1.0", b"x", np.array([b"x"])]
+)
+def test_a_grid_from_python_that_is_no_list_is_refused_in_words(values):
+    with pytest.raises(ParameterError, match="noise"):
+        check_sweep("03_experiment_1", {"noise": values}, None, ROOT)
+
+
 names = st.sampled_from([*CHAPTER_PARAMETERS["03_experiment_1"].model_fields, "nois", "", "../x"])
 good = st.sampled_from([1.0, 2, "smoke", "l1", "auto", [10, 20]])
 
@@ -219,6 +247,13 @@ BAD_COMMANDS = [
     ("run 03_experiment_1 -p volumes=[10,", "cannot be read"),
     ("run 03_experiment_1 -p volumes=*a", "cannot be read"),
     ("run 03_experiment_1 -p engine=!!python/name:os.system", "cannot be read"),
+    ("run 03_experiment_1 -p engine=!!binary\\ aGk=", "cannot be read"),
+    ("run 03_experiment_1 -p n_seeds=!!bool\\ maybe", "cannot be read"),
+    ("run 03_experiment_1 -p table_file=mine.json", "table_file is 'mine.json'; its name must end in .csv."),
+    ("run 03_experiment_1 -p table_file=.", "table_file is '.'; its name must end in .csv."),
+    ("run 05_findings -p table_file=x.csv", "there is no parameter table_file"),
+    ("run ''", "there is no chapter ''"),
+    ("run tests/03_experiment_1.ipynb", "there is no chapter 'tests/03_experiment_1.ipynb'"),
     ("run 02_problem -p volumes=[10]", "there is no parameter volumes"),
     ("status nowhere.yml", "cannot be read as a sweep file: No such file"),
     ("sweep .", "cannot be read as a sweep file: Is a directory"),
@@ -232,7 +267,7 @@ BAD_COMMANDS = [
 @pytest.mark.parametrize(("words", "said"), BAD_COMMANDS)
 def test_a_bad_command_is_refused(words, said, own_results, monkeypatch):
     monkeypatch.chdir(ROOT)
-    result = CliRunner().invoke(cli.app, words.split())
+    result = CliRunner().invoke(cli.app, shlex.split(words))
     assert result.exit_code == 2
     assert said in result.output
     assert "Traceback" not in result.output

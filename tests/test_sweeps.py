@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,7 @@ from fewerwells.running import points, sweeps
 from fewerwells.running.chapters import project_root
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import make_points, read_record, run_point, states, survey
+from fewerwells.running.storage import read_rows
 from fewerwells.running.sweep_files import check_sweep
 from fewerwells.science.cores import _try_to_lease, leased_cores, usable_cores
 from fewerwells.study.table import COLUMNS
@@ -184,7 +186,7 @@ class TestStoredPoints:
         here = run_here(quick_book)
         assert other.wait(120) == 0
         assert len(list((own_results / "seen").iterdir())) == 2
-        collected = pd.read_csv(own_results / "runs" / "sweeps" / "grid.csv", dtype={"point": str})
+        collected = read_rows((own_results / "runs" / "sweeps" / "grid.csv").read_bytes())
         pd.testing.assert_frame_equal(
             collected.drop(columns="seconds"), here.drop(columns="seconds"), check_dtype=False
         )
@@ -243,6 +245,16 @@ class TestCores:
             assert cores == usable_cores() == all_cores[:1]
             assert os.environ["OMP_NUM_THREADS"] == "1"
         assert usable_cores() == all_cores
+
+    @pytest.mark.skipif(not hasattr(os, "getuid"), reason="users have no numbers here")
+    def test_a_user_without_a_name_leases_cores(self, tmp_path, monkeypatch):
+        """As in a container that is started with a number: neither the list of users nor the environment has a name."""
+        for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
+        with leased_cores(1) as cores:
+            assert len(cores) == 1
 
     @pytest.mark.parametrize("workers", [None, 1, 2])
     @pytest.mark.parametrize("threads", [None, 1])

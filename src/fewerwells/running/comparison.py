@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fewerwells.running.parameters import PUBLISHED, ParameterError
-from fewerwells.running.storage import DamagedTable, read_table
+from fewerwells.running.storage import DamagedTable, read_rows, read_table
 from fewerwells.science.statistics import LEVEL, RESAMPLES, iqm, resampled_seeds
 from fewerwells.study.table import COLUMNS, KEY
 
@@ -29,7 +29,7 @@ def read_rerun(path: Path) -> pd.DataFrame:
     """
     try:
         data = path.read_bytes()
-        table = pd.read_csv(path)
+        table = read_rows(data)
         record = path.with_suffix(".json")
         if record.exists() and hashlib.sha256(data).hexdigest() != json.loads(record.read_text("utf-8"))["sha256"]:
             raise ParameterError(f"{path} is not the file that was written: its checksum differs.")

@@ -7,14 +7,16 @@ refuses unknown names, wrong types and impossible values in one sentence before 
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import pairwise, product
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from fewerwells.running.storage import why_no_table
 from fewerwells.science.circuits import CIRCUITS, DEPLETION_N, OUTSIDE_FAMILY, Circuit, reference_circuit
 from fewerwells.science.datasets import BIG
 from fewerwells.science.systems import random_system
@@ -111,12 +113,43 @@ PROFILES: dict[str, dict] = {
     },
 }
 
+
+def _each_once(values: list, info: ValidationInfo) -> list:
+    if len(set(values)) != len(values):
+        raise ValueError(f"{info.field_name} is {values}; each value may stand there once")
+    return values
+
+
+def _increasing(values: list, info: ValidationInfo) -> list:
+    if any(later <= earlier for earlier, later in pairwise(values)):
+        raise ValueError(f"{info.field_name} is {values}; its values must increase from each to the next")
+    return values
+
+
+def _a_table(value: str, info: ValidationInfo) -> str:
+    reason = why_no_table(Path(value)) if value else ""
+    if reason:
+        raise ValueError(f"{info.field_name} is {value!r}; {reason}")
+    return value
+
+
+Item = TypeVar("Item", bound=Hashable)
+EachOnce = Annotated[list[Item], Field(min_length=1), AfterValidator(_each_once)]
+Increasing = Annotated[list[Item], Field(min_length=1), AfterValidator(_increasing)]
+
 Volume = Annotated[int, Field(ge=1, le=1_000_000)]
+SyntheticVolume = Annotated[int, Field(ge=2, le=1_000_000)]  # one pair has no spread, by which outputs are scaled
+NumberOfSeeds = Annotated[int, Field(ge=1, le=10_000)]
+Epochs = Annotated[int, Field(ge=10, le=1_000_000)]
 HillCoefficient = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
-
-
 Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decades = Annotated[float, Field(ge=-2, le=2)]
+BatchSize = Annotated[int, Field(ge=1)]
+LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Loss = Literal["l1", "l2"]
+InputScaling = Literal["symmetric", "unit", "none"]
+EngineName = Literal["auto", "fused", "reference"]
+CircuitName = Literal[tuple(CIRCUITS)]
 
 # Who may win the map of winners: no oracle, nobody who is told the true form, and of the networks only cheap ones.
 CONTENDERS = (
@@ -161,20 +194,31 @@ class ProfileParameters(BaseModel):
         return values | chosen
 
 
-class TrainingParameters(ProfileParameters):
-    """The parameters that all training chapters share."""
+class NetworkParameters(ProfileParameters):
+    """How a network is trained: what every chapter that trains one offers."""
 
-    n_seeds: int = Field(default=None, ge=1, le=10_000)
-    first_seed: int = Field(default=0, ge=0)
     noise: Noise = 1.0
-    epochs: int = Field(default=None, ge=10, le=1_000_000)
-    synthetic_volume: Volume = None
+    epochs: Epochs = None
+    synthetic_volume: SyntheticVolume = None
+    batch_size: BatchSize = 256
+    learning_rate: LearningRate = 1e-3
+    loss: Loss = "l1"
+    engine: EngineName = "auto"
+
+    @property
+    def protocol(self) -> Protocol:
+        """The study's protocol with these settings."""
+        names = ("epochs", "synthetic_volume", "noise", "batch_size", "learning_rate", "loss")
+        return Protocol(**{name: getattr(self, name) for name in names})
+
+
+class TrainingParameters(NetworkParameters):
+    """The parameters of every chapter that makes a table of many networks."""
+
+    n_seeds: NumberOfSeeds = None
+    first_seed: int = Field(default=0, ge=0)
     oracle_volume: Volume = None
-    batch_size: int = Field(default=256, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, allow_inf_nan=False)
-    loss: Literal["l1", "l2"] = "l1"
-    engine: Literal["auto", "fused", "reference"] = "auto"
-    table_file: str = ""
+    table_file: Annotated[str, AfterValidator(_a_table)] = ""
 
     @property
     def seeds(self) -> list[int]:
@@ -184,8 +228,7 @@ class TrainingParameters(ProfileParameters):
     @property
     def protocol(self) -> Protocol:
         """The study's protocol with these settings."""
-        names = ("epochs", "synthetic_volume", "oracle_volume", "noise", "batch_size", "learning_rate", "loss")
-        return Protocol(**{name: getattr(self, name) for name in names})
+        return replace(super().protocol, oracle_volume=self.oracle_volume)
 
     def _design(self, cells: Iterable[Cell]) -> Design:
         return Design(self.protocol, tuple(self.seeds), tuple(cells))
@@ -194,18 +237,12 @@ class TrainingParameters(ProfileParameters):
 class Experiment1(TrainingParameters):
     """Experiment 1: the volume of real data varies, the target circuit is fixed."""
 
-    circuit: Literal[tuple(CIRCUITS)] = "n_part_complex"
+    circuit: CircuitName = "n_part_complex"
     hill_coefficient: HillCoefficient = 2.0
-    volumes: list[Volume] = Field(default=None, min_length=1)
-    input_scaling: Literal["symmetric", "unit", "none"] = "symmetric"
+    volumes: Increasing[Volume] = None
+    input_scaling: InputScaling = "symmetric"
     theta_mismatch: Decades = 0.0
     eta_mismatch: Decades = 0.0
-
-    @model_validator(mode="after")
-    def _volumes_increase(self) -> Self:
-        if any(later <= earlier for earlier, later in pairwise(self.volumes)):
-            raise ValueError(f"volumes is {self.volumes}; the numbers of wells must increase from each to the next")
-        return self
 
     @model_validator(mode="after")
     def _depletion_is_solved(self) -> Self:
@@ -242,9 +279,9 @@ class Experiment1(TrainingParameters):
 class Experiment2(TrainingParameters):
     """Experiment 2: the target circuit varies, the volume of real data is fixed."""
 
-    hill_coefficients: list[HillCoefficient] = Field(default=[1.0, 1.5, 2.0, 3.0, 4.0])
+    hill_coefficients: Annotated[list[HillCoefficient], AfterValidator(_each_once)] = [1.0, 1.5, 2.0, 3.0, 4.0]
     phosphorylation: bool = True
-    outside_family: list[Literal[OUTSIDE_FAMILY]] = Field(default=[])
+    outside_family: Annotated[list[Literal[OUTSIDE_FAMILY]], AfterValidator(_each_once)] = []
     volume: Volume = None
 
     @model_validator(mode="after")
@@ -253,10 +290,6 @@ class Experiment2(TrainingParameters):
             raise ValueError(
                 "hill_coefficients and outside_family are [] and phosphorylation is false; at least one target is needed"
             )
-        for name in ("hill_coefficients", "outside_family"):
-            values = getattr(self, name)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name} is {values}; each value may stand there once")
         return self
 
     @property
@@ -283,7 +316,7 @@ Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 class Biology(ProfileParameters):
     """Chapter 1: the parameters of the circuits to draw, and how many random draws check the algebra."""
 
-    hill_coefficients: list[HillCoefficient] = Field(default=[1.0, 2.0, 4.0], min_length=1, max_length=6)
+    hill_coefficients: Annotated[Increasing[HillCoefficient], Field(max_length=6)] = [1.0, 2.0, 4.0]
     theta_1: Positive = 0.2
     theta_2: Positive = 0.4
     eta_1: Positive = 40.0
@@ -294,14 +327,6 @@ class Biology(ProfileParameters):
     leak: float = Field(default=0.1, ge=0, le=1)
     mixing: float = Field(default=1.0, ge=0, le=1e6)
     n_checks: int = Field(default=40, ge=1, le=1000)
-
-    @model_validator(mode="after")
-    def _hill_coefficients_increase(self) -> Self:
-        if any(later <= earlier for earlier, later in pairwise(self.hill_coefficients)):
-            raise ValueError(
-                f"hill_coefficients is {self.hill_coefficients}; each value must be larger than the one before"
-            )
-        return self
 
     @property
     def theta(self) -> tuple[float, float]:
@@ -314,7 +339,7 @@ class Biology(ProfileParameters):
         return (self.eta_1, self.eta_2)
 
 
-class Problem(TrainingParameters):
+class Problem(NetworkParameters):
     """The problem, shown on one network: its seed, its wells."""
 
     hill_coefficient: HillCoefficient = 2.0
@@ -327,28 +352,44 @@ class Problem(TrainingParameters):
         return reference_circuit("n_part_complex", self.hill_coefficient)
 
 
-class Findings(TrainingParameters):
-    """Both experiments with the same settings, each with its own default design."""
+def _shared(settings: ProfileParameters) -> dict:
+    """The parameters of a chapter that every table has."""
+    return {name: value for name, value in settings.model_dump().items() if name in TrainingParameters.model_fields}
 
-    def _common(self) -> dict:
-        return {name: getattr(self, name) for name in TrainingParameters.model_fields if name != "table_file"}
+
+class BothExperiments(ProfileParameters):
+    """Both experiments, each with its own default design, with those of their settings that a chapter offers."""
 
     @property
     def experiment_1(self) -> Experiment1:
         """Experiment 1 as published, with these settings."""
-        return Experiment1(**self._common())
+        return Experiment1(**_shared(self))
 
     @property
     def experiment_2(self) -> Experiment2:
         """Experiment 2 as published, with these settings."""
-        return Experiment2(**self._common())
+        return Experiment2(**_shared(self))
+
+
+class Introduction(BothExperiments):
+    """The landing page: on how many seeds its figures stand."""
+
+    n_seeds: NumberOfSeeds = None
+
+
+class Findings(BothExperiments):
+    """The findings of both experiments."""
+
+    n_seeds: NumberOfSeeds = None
+    noise: Noise = 1.0
+    engine: EngineName = "auto"
 
 
 class Controls(TrainingParameters):
     """Every arm there is, on one target at a few volumes: where the gain comes from."""
 
     hill_coefficient: HillCoefficient = 2.0
-    arm_volumes: list[Volume] = Field(default=None, min_length=1)
+    arm_volumes: EachOnce[Volume] = None
 
     @property
     def target(self) -> Circuit:
@@ -388,13 +429,16 @@ class Targets(TrainingParameters):
         ]
 
 
+MapSeeds = Annotated[int, Field(ge=2, le=10_000)]  # a winner is named where seeds agree
+
+
 class WinnerMap(TrainingParameters):
     """The contenders over the number of wells and the noise of the measurement, on `map_seeds` of the paired seeds."""
 
-    map_seeds: int = Field(default=None, ge=1, le=10_000)
-    map_circuits: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
-    map_volumes: list[Volume] = Field(default=None, min_length=1)
-    map_noises: list[Noise] = Field(default=None, min_length=1)
+    map_seeds: MapSeeds = None
+    map_circuits: EachOnce[CircuitName] = None
+    map_volumes: EachOnce[Volume] = None
+    map_noises: EachOnce[Noise] = None
 
     @property
     def designs(self) -> list[Design]:
@@ -405,12 +449,15 @@ class WinnerMap(TrainingParameters):
         return [Design(replace(self.protocol, noise=noise), seeds, cells) for noise in self.map_noises]
 
 
+NumberOfSystems = Annotated[int, Field(ge=1, le=1000)]
+
+
 class RandomSystems(TrainingParameters):
     """The study's arms and the best rivals on systems drawn at random, each on `system_seeds` of the paired seeds."""
 
-    n_systems: int = Field(default=None, ge=1, le=1000)
-    system_seeds: int = Field(default=None, ge=1, le=10_000)
-    system_volumes: list[Volume] = Field(default=None, min_length=1)
+    n_systems: NumberOfSystems = None
+    system_seeds: NumberOfSeeds = None
+    system_volumes: EachOnce[Volume] = None
 
     @property
     def designs(self) -> list[Design]:
@@ -427,19 +474,25 @@ class RandomSystems(TrainingParameters):
         return designs
 
 
-class WhoElse(TrainingParameters):
+class WhoElse(ProfileParameters):
     """All methods on all targets, the map of winners, and random systems."""
 
-    map_circuits: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
-    map_volumes: list[Volume] = Field(default=None, min_length=1)
-    map_noises: list[Noise] = Field(default=None, min_length=1)
-    map_seeds: int = Field(default=None, ge=1, le=10_000)
-    n_systems: int = Field(default=None, ge=1, le=1000)
-    system_seeds: int = Field(default=None, ge=1, le=10_000)
+    noise: Noise = 1.0
+    n_seeds: NumberOfSeeds = None
+    first_seed: int = Field(default=0, ge=0)
+    map_circuits: EachOnce[CircuitName] = None
+    map_volumes: EachOnce[Volume] = None
+    map_noises: EachOnce[Noise] = None
+    map_seeds: MapSeeds = None
+    n_systems: NumberOfSystems = None
+    system_seeds: NumberOfSeeds = None
+    epochs: Epochs = None
+    synthetic_volume: SyntheticVolume = None
+    oracle_volume: Volume = None
+    engine: EngineName = "auto"
 
     def _part(self, model: type[TrainingParameters], **changes) -> TrainingParameters:
-        common = {name: getattr(self, name) for name in TrainingParameters.model_fields if name != "table_file"}
-        return model(**common | changes)
+        return model(**_shared(self) | changes)
 
     @property
     def at_one_plate(self) -> Targets:
@@ -467,7 +520,7 @@ class Verdicts(Findings):
     def tables(self) -> dict[str, TrainingParameters]:
         """The tables that claims are judged from, by name."""
         names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems")
-        return {name: PUBLISHED[name](**self._common()) for name in names}
+        return {name: PUBLISHED[name](**_shared(self)) for name in names}
 
 
 class Sweeps(ProfileParameters):
@@ -475,18 +528,18 @@ class Sweeps(ProfileParameters):
     and the mismatch of the source's parameters.
     """
 
-    sweep_seeds: int = Field(default=None, ge=1, le=10_000)
-    sweep_synthetic_volume: Volume = None
+    sweep_seeds: NumberOfSeeds = None
+    sweep_synthetic_volume: SyntheticVolume = None
     sweep_oracle_volume: Volume = None
-    sweep_volumes: list[Volume] = Field(default=None, min_length=1)
-    sweep_hill_coefficients: list[HillCoefficient] = Field(default=None, min_length=1)
-    sweep_noises: list[Noise] = Field(default=None, min_length=1)
-    sweep_batch_sizes: list[Annotated[int, Field(ge=1)]] = Field(default=None, min_length=1)
-    sweep_learning_rates: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=None, min_length=1)
-    sweep_losses: list[Literal["l1", "l2"]] = Field(default=None, min_length=1)
-    sweep_input_scalings: list[Literal["symmetric", "unit", "none"]] = Field(default=None, min_length=1)
-    sweep_mismatches: list[Decades] = Field(default=None, min_length=1)
-    engine: Literal["auto", "fused", "reference"] = "auto"
+    sweep_volumes: Increasing[Volume] = None
+    sweep_hill_coefficients: EachOnce[HillCoefficient] = None
+    sweep_noises: EachOnce[Noise] = None
+    sweep_batch_sizes: EachOnce[BatchSize] = None
+    sweep_learning_rates: EachOnce[LearningRate] = None
+    sweep_losses: EachOnce[Loss] = None
+    sweep_input_scalings: EachOnce[InputScaling] = None
+    sweep_mismatches: EachOnce[Decades] = None
+    engine: EngineName = "auto"
 
     @property
     def grids(self) -> dict[str, dict[str, list]]:
@@ -524,10 +577,10 @@ class Engine(ProfileParameters):
 
     n_networks: int = Field(default=8, ge=1, le=10_000)
     wells: Volume = 200
-    epochs: int = Field(default=None, ge=10, le=1_000_000)
+    epochs: Epochs = None
 
 
-class TrainItYourself(Findings):
+class TrainItYourself(BothExperiments):
     """The interactive figures: the circuit, wells and seed they open with, and the tables they show."""
 
     hill_coefficient: Literal[1.5, 2.0, 3.0, 4.0] = 2.0
@@ -546,7 +599,7 @@ PUBLISHED: dict[str, type[TrainingParameters | Sweeps]] = {
 }
 
 CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
-    "intro": Findings,
+    "intro": Introduction,
     "01_biology": Biology,
     "02_problem": Problem,
     "03_experiment_1": Experiment1,
@@ -574,6 +627,8 @@ def _sentence(error: dict, model: type[BaseModel]) -> str:
     allowed = error["msg"].removeprefix("Input should be ").replace("'", '"')
     if error["type"] == "too_short":
         allowed = "a list with at least one value"
+    if error["type"] == "too_long":
+        allowed = f"a list with at most {error['ctx']['max_length']} values"
     return f"{name} is {error['input']!r}; it must be {allowed}."
 
 

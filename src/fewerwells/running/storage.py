@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable
@@ -75,6 +76,47 @@ def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
     write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
 
+def why_no_table(path: Path) -> str:
+    """Why a table cannot be written where somebody wants it, "" where it can.
+
+    Nothing is overwritten but an earlier table: a CSV file with its record, the JSON file of the same name, beside it.
+    """
+    if path.suffix.lower() != ".csv" or "\0" in str(path):
+        return "its name must end in .csv"
+    record = path.with_suffix(".json")
+    try:
+        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            return f"nothing can be written in {folder}"
+        if path.is_dir():
+            return "there is a folder of that name"
+        if record.exists() and not _is_record(record):
+            return f"{record.name} lies there, which is not the record of a table"
+        if path.exists() and not record.exists():
+            return "there is a file of that name, which is not a table with its record beside it"
+    except OSError as error:
+        return f"it cannot be looked at: {error.strerror}"
+    return ""
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        return {"sha256", "rows"} <= set(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def read_rows(data: bytes) -> pd.DataFrame:
+    """The rows of a tidy table, or of a sweep's, from the bytes of its CSV file.
+
+    Text stays text: the hash 19479e832753, read by its looks, would be a number, and the version 1.0 another.
+
+    Raises:
+        ValueError: they are no CSV.
+    """
+    return pd.read_csv(io.BytesIO(data), dtype=dict.fromkeys(TEXT_COLUMNS, str))
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """Read what `write_table` wrote.
 
@@ -89,7 +131,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DamagedTable(f"{path} cannot be read as a results table ({error}).") from error
     if not whole:
         raise DamagedTable(f"{path} is not the file that was written: its checksum differs.")
-    return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    return read_rows(data)
 
 
 def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) -> pd.DataFrame:

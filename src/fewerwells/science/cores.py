@@ -28,7 +28,9 @@ def usable_cores() -> list[int]:
 
 
 def _lease_folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"fewerwells-cores-{getpass.getuser()}"
+    # a user's number, because in a container it may have no name; Windows has names only
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    folder = Path(tempfile.gettempdir()) / f"fewerwells-cores-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
