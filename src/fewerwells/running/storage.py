@@ -114,7 +114,8 @@ def read_rows(data: bytes) -> pd.DataFrame:
     Raises:
         ValueError: they are no CSV.
     """
-    return pd.read_csv(io.BytesIO(data), dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    text = dict.fromkeys(TEXT_COLUMNS, str)
+    return pd.read_csv(io.BytesIO(data), dtype=text, keep_default_na=False, na_values=[""])
 
 
 def read_table(path: Path) -> pd.DataFrame:

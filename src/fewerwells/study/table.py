@@ -41,7 +41,10 @@ COLUMNS = (
 CHECKSUM = "checksum"  # a last column, made when a table is put together: ties a row's errors to its parameter_hash
 POINT = "point"  # in a sweep's table: the key under which the row's point is stored
 # What a CSV reader must not take for a number, as it would a hash like 19479e832753 or one of digits alone.
-TEXT_COLUMNS = ("arm", "target", "circuit", "status", "engine", "version", "parameter_hash", CHECKSUM, POINT)
+TEXT_COLUMNS = (
+    *("arm", "target", "circuit", "status", "engine", "version", "settings_hash", "parameter_hash"),
+    *(CHECKSUM, POINT),
+)
 KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")
 
 
