@@ -178,6 +178,17 @@ def opened(browser, address, page):
 
 
 @needs_chromium
+def test_the_landing_page_weighs_less_than_300_kb_with_everything(browser, address, html):
+    """Theme, scripts, fonts, figures: all that a first visit fetches, compressed as a server sends it."""
+    with watched_tab(browser, address) as tab:
+        show(tab, "book/intro.html")
+        asked = {urldefrag(url).url for url in tab.asked if url.startswith("http")}
+    files = [html / unquote(urlparse(url).path).lstrip("/") for url in asked]
+    weights = {file.name: len(gzip.compress(file.read_bytes())) for file in files if file.is_file()}
+    assert sum(weights.values()) < 300_000, weights
+
+
+@needs_chromium
 class TestEveryPage:
     def test_weighs_less_than_500_kb_beyond_the_theme(self, opened, html, page):
         """What all pages share and the browser keeps (theme, MathJax) is not counted; text, figures and scripts are."""
@@ -194,6 +205,14 @@ class TestEveryPage:
                 if path.name.startswith(OWN_FILES) or "_static" not in path.relative_to(html).parts:
                     own += len(gzip.compress(path.read_bytes()))
             assert own < 500_000, f"{page} in the {scheme} theme"
+
+    def test_draws_its_icons_without_the_script_or_the_font_of_all(self, opened, page):
+        assert not [url for url in opened.asked if "fontawesome" in url]
+        masks = opened.locator(":is(i, span):is(.fa-solid, .fas, .fab)").evaluate_all(
+            "all => all.map(icon => [icon.className, getComputedStyle(icon, '::before').maskImage])"
+        )
+        assert masks
+        assert [name for name, mask in masks if "svg" not in mask] == [], "icons.css does not draw these"
 
     @needs_npm
     def test_is_sound_and_accessible_in_both_themes_at_both_sizes(self, opened, axe, page):

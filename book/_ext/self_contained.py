@@ -5,6 +5,8 @@ Scripts that the theme would load from elsewhere for features this book does not
 interactive figure get its script from the package, without the widget manager and its copy of every value.
 """
 
+import re
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from fewerwells.book.widgets import _bundle
 
 RENDERER = "tex-chtml.js"
 FONTS = "output/chtml/fonts/woff-v2"
+ICON_SCRIPT = re.compile(
+    r"<(script|link)\b[^>]*fontawesome[^>]*>(?:\s*</script>)?", re.IGNORECASE
+)
 UNWANTED = ("thebe", "THEBE_JS_URL", "widget-state")
 
 
@@ -27,6 +32,22 @@ def _copy_mathjax(app, error) -> None:
         target = Path(app.outdir) / "_static" / "mathjax"
         copy_asset(source / RENDERER, target)
         copy_asset(source / FONTS, target / FONTS)
+
+
+def _drop_icons_of_the_theme(app, error) -> None:
+    """Take the theme's script of all icons off the pages, and its fonts off the site; icons.css draws those in use."""
+    if error is not None or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        lighter = ICON_SCRIPT.sub("", text)
+        if lighter != text:
+            page.write_text(lighter, encoding="utf-8")
+    for file in (site / "_static").rglob("*fontawesome*"):
+        if file.is_file():
+            file.unlink()
+    shutil.rmtree(site / "_static" / "vendor" / "fontawesome", ignore_errors=True)
 
 
 def _drop_unused_files(app, page, template, context, doctree) -> None:
@@ -72,6 +93,7 @@ def setup(app) -> dict:
     """Register the steps with Sphinx."""
     app.config.mathjax_path = f"mathjax/{RENDERER}"
     app.connect("build-finished", _copy_mathjax)
+    app.connect("build-finished", _drop_icons_of_the_theme)
     app.connect("builder-inited", _write_figures)
     app.connect("html-page-context", _add_figures)
     app.connect("html-page-context", _drop_unused_files, priority=900)
