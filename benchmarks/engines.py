@@ -102,6 +102,8 @@ def main() -> None:
     def record(name: str, work: Work, **settings) -> None:
         value = rate(PEERS[name], work, **settings)
         share = value * FLOPS_PER_SAMPLE_STEP / 1e3 / peak
+        if share > 1:
+            raise SystemExit(f"{name} does {share:.0%} of the measured peak, so that is no peak; nothing was written.")
         rows.append({"trainer": name, **vars(work), "million_sample_steps_per_second": value, "share_of_peak": share})
         print(
             f"{name:28} {work.networks:6} networks × {work.pairs:6} pairs  {value:9.3f} M/s  {share:6.1%} of peak",

@@ -1,6 +1,8 @@
 """The machine's measured peak: how many fused multiply-adds its cores really do, without touching memory.
 
-Sixteen independent chains of vector FMAs live in registers, one endless dependency each, on every core at once.
+Independent chains of vector FMAs live in registers, one endless dependency each, on every core at once: as many lanes as
+the processor's vectors have, and as many chains as its registers hold beside the two constants. More would spill into
+memory, and what is measured then is no peak.
 """
 
 from __future__ import annotations
@@ -9,12 +11,29 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
-LANES, CHAINS, ROUNDS = 16, 12, 20_000_000
+ROUNDS = 20_000_000
+ENOUGH_CHAINS = 12  # two FMAs a cycle that each take four or five cycles keep ten of them busy
+
+
+def shape(features: dict[str, bool]) -> tuple[int, int]:
+    """Lanes of a vector of float32, and chains that fit into the registers, by the processor's features."""
+    if features.get("avx512f"):
+        lanes, registers = 16, 32
+    elif features.get("avx"):
+        lanes, registers = 8, 16
+    elif features.get("neon"):
+        lanes, registers = 4, 32
+    else:
+        lanes, registers = 4, 16
+    return lanes, min(ENOUGH_CHAINS, registers - 3)  # two constants and one to spare
+
+
+LANES, CHAINS = shape(binding.get_host_cpu_features())
 FLOPS = 2 * LANES * CHAINS * ROUNDS
 
 
