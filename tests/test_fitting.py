@@ -87,7 +87,7 @@ class TestProjection:
     position = np.log([0.1, 0.3, 1.7])
 
     def problem(self, pairs, **changes):
-        return fitting._Problem(replace(FORMS["hill"], **changes), pairs)
+        return fitting.Problem(replace(FORMS["hill"], **changes), pairs)
 
     def test_eta_is_the_non_negative_least_squares_solution(self):
         pairs = real_pairs(COMPLEX, 12, seed=2)

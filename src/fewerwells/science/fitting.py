@@ -56,7 +56,7 @@ class Coordinate:
         return float(np.log1p(value / self.offset) if self.offset else np.log(value))
 
 
-def _values(form: Form, position: np.ndarray) -> np.ndarray:
+def coordinate_values(form: Form, position: np.ndarray) -> np.ndarray:
     """The values (..., k) of the coordinates at a position (..., k) of the search."""
     offset = np.array([coordinate.offset for coordinate in form.coordinates])
     return np.where(offset > 0, offset * np.expm1(position), np.exp(position))
@@ -235,13 +235,14 @@ class Fit:
         Raises:
             ValueError: inputs of another shape, or negative ones.
         """
-        x = _checked_inputs(x)
+        x = checked_inputs(x)
         shape = {name: value for name, value in self.parameters.items() if not name.startswith("eta")}
         eta = np.array([self.parameters["eta_1"], self.parameters["eta_2"]])
         return eta * self._relative_outputs(shape, x)
 
 
-def _checked_inputs(x) -> np.ndarray:
+def checked_inputs(x) -> np.ndarray:
+    """Inputs (M, 2), nM, as an array; ValueError for another shape or a negative one."""
     x = np.asarray(x, float)
     if x.ndim != 2 or x.shape[1] != 2:
         raise ValueError(f"inputs have shape {x.shape}; they must be (M, 2).")
@@ -250,7 +251,7 @@ def _checked_inputs(x) -> np.ndarray:
     return x
 
 
-class _Problem:
+class Problem:
     """The squared residuals of one data set as a function of the searched coordinates, η projected out."""
 
     def __init__(self, form: Form, data: Pairs):
@@ -263,7 +264,7 @@ class _Problem:
 
     def relative_outputs(self, position: np.ndarray) -> np.ndarray:
         """f, (..., N, 2), at positions (..., k)."""
-        return self.form.relative_outputs(self.form.parameters(_values(self.form, position)), self.x)
+        return self.form.relative_outputs(self.form.parameters(coordinate_values(self.form, position)), self.x)
 
     def eta(self, f: np.ndarray) -> np.ndarray:
         """The best η within [0, ETA_LIMIT], (..., 2), in the problem's unit, for f (..., N, 2)."""
@@ -276,21 +277,25 @@ class _Problem:
         f = self.relative_outputs(position)
         return (self.eta(f) * f - self.y).ravel()
 
-    def jacobian(self, position: np.ndarray) -> np.ndarray:
-        """Slopes of the residuals, (2N, k): those of f by central differences, those of η from its closed form."""
+    def slopes(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """f (N, 2) at a position (k,) and its slopes there (k, N, 2), by central differences."""
         step = 1e-5
         k = len(position)
         ahead = np.minimum(position + step * np.eye(k), self.high)
         behind = np.maximum(position - step * np.eye(k), self.low)
         f = self.relative_outputs(np.concatenate([position[None], ahead, behind]))
-        f, slope = f[0], (f[1 : k + 1] - f[k + 1 :]) / np.diag(ahead - behind)[:, None, None]
+        return f[0], (f[1 : k + 1] - f[k + 1 :]) / np.diag(ahead - behind)[:, None, None]
+
+    def jacobian(self, position: np.ndarray) -> np.ndarray:
+        """Slopes of the residuals, (2N, k): those of f by central differences, those of η from its closed form."""
+        f, slope = self.slopes(position)
         eta = self.eta(f)
         axes = (-2, -1) if self.form.one_eta else (-2,)
         inner = ((self.y - 2 * eta * f) * slope).sum(axes, keepdims=True)
         square = np.square(f).sum(axes, keepdims=True)
         eta_slope = np.divide(inner, square, out=np.zeros_like(inner), where=square > 0)
         eta_slope = np.where((eta > 0) & (eta < ETA_LIMIT), eta_slope, 0.0)
-        return (eta * slope + eta_slope * f).reshape(k, -1).T
+        return (eta * slope + eta_slope * f).reshape(len(position), -1).T
 
     def sums_of_squares(self, positions: np.ndarray) -> np.ndarray:
         """(S,) for positions (S, k); infinite where the form has no finite value."""
@@ -298,8 +303,8 @@ class _Problem:
         sums = np.square(self.eta(f)[:, None] * f - self.y).sum((-2, -1))
         return np.where(np.isfinite(sums), sums, np.inf)
 
-    def search(self, start: np.ndarray) -> _Optimum:
-        """The optimum near a start. A search that breaks down counts as not converged, at its start."""
+    def search(self, start: np.ndarray, evaluations: int = 200) -> Optimum:
+        """The optimum near a start. A search that breaks down or takes too long counts as not converged."""
         try:
             # "dogbox" can end exactly on a bound, and takes the flat valleys of few data better than "trf"
             found = least_squares(
@@ -312,10 +317,10 @@ class _Problem:
                 ftol=1e-9,
                 xtol=1e-10,
                 gtol=1e-12,
-                max_nfev=200,
+                max_nfev=evaluations,
             )
         except (ValueError, np.linalg.LinAlgError):  # residuals that are not finite
-            return _Optimum(start, float(self.sums_of_squares(start[None])[0]), False)
+            return Optimum(start, float(self.sums_of_squares(start[None])[0]), False)
         position, squares = found.x, 2 * found.cost
         near = 0.01  # flat valleys end the search before their end: where the bound itself is as good, name the bound
         snapped = np.where(
@@ -325,27 +330,29 @@ class _Problem:
             at_bound = float(self.sums_of_squares(snapped[None])[0])
             if at_bound <= squares * (1 + SAME_OPTIMUM) + 1e-20:
                 position, squares = snapped, at_bound
-        return _Optimum(position, squares, found.status > 0)
+        return Optimum(position, squares, found.status > 0)
 
 
 @dataclass(frozen=True)
-class _Optimum:
+class Optimum:
+    """Where a search ended: position (k,), sum of squares there, and whether it says that it converged."""
+
     position: np.ndarray
     squares: float
     converged: bool
 
-    def as_good_as(self, other: _Optimum) -> bool:
+    def as_good_as(self, other: Optimum) -> bool:
         return self.squares <= other.squares * (1 + SAME_OPTIMUM) + 1e-20
 
 
-def _starts(form: Form) -> np.ndarray:
+def spread_starts(form: Form) -> np.ndarray:
     """STARTS positions (S, k) that fill the ranges of the starts evenly, always the same."""
     low, high = (np.array([c.search(c.start[end]) for c in form.coordinates]) for end in (0, 1))
     points = qmc.Sobol(d=len(form.coordinates), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
     return low + (high - low) * points
 
 
-def _best_distinct(positions: np.ndarray, squares: np.ndarray, apart: float = 0.5) -> list[np.ndarray]:
+def best_distinct(positions: np.ndarray, squares: np.ndarray, apart: float = 0.5) -> list[np.ndarray]:
     """The best positions, none within a factor e^`apart` of another in every coordinate."""
     chosen: list[np.ndarray] = []
     for index in np.argsort(squares, kind="stable"):
@@ -358,9 +365,9 @@ def _best_distinct(positions: np.ndarray, squares: np.ndarray, apart: float = 0.
 
 
 def _fit(name: str, form: Form, starts: np.ndarray, data: Pairs) -> Fit:
-    screening = _Problem(form, data.first(min(len(data), SCREENING_WELLS)))
-    optima: list[_Optimum] = []
-    for start in _best_distinct(starts, screening.sums_of_squares(starts)):
+    screening = Problem(form, data.first(min(len(data), SCREENING_WELLS)))
+    optima: list[Optimum] = []
+    for start in best_distinct(starts, screening.sums_of_squares(starts)):
         optima.append(screening.search(start))
         best = min(optima, key=lambda optimum: optimum.squares)
         agreeing = sum(optimum.as_good_as(best) for optimum in optima)
@@ -368,15 +375,15 @@ def _fit(name: str, form: Form, starts: np.ndarray, data: Pairs) -> Fit:
             break
     problem = screening
     if len(data) > SCREENING_WELLS:
-        problem = _Problem(form, data)
+        problem = Problem(form, data)
         best = problem.search(best.position)
     return _as_fit(name, problem, best, len(optima), agreeing)
 
 
-def _as_fit(name: str, problem: _Problem, best: _Optimum, searches: int, agreeing: int) -> Fit:
+def _as_fit(name: str, problem: Problem, best: Optimum, searches: int, agreeing: int) -> Fit:
     form = problem.form
     eta = problem.eta(problem.relative_outputs(best.position))
-    parameters = {key: float(value) for key, value in form.parameters(_values(form, best.position)).items()}
+    parameters = {key: float(value) for key, value in form.parameters(coordinate_values(form, best.position)).items()}
     parameters |= {"eta_1": float(eta[0]) * problem.unit, "eta_2": float(eta[1]) * problem.unit}
     at_bound, limits_of_ours = [], []
     for coordinate, position, low, high in zip(form.coordinates, best.position, problem.low, problem.high, strict=True):
@@ -428,7 +435,7 @@ def fit_many(form: str, data: list[Pairs], circuit: Circuit | None = None) -> li
     for pairs in data:
         refuse_impossible(pairs)
     chosen = circuit_form(circuit) if form == "true" else FORMS[form]
-    return side_by_side(partial(_fit, form, chosen, _starts(chosen)), data, worth_it_from=PARALLEL_FROM)
+    return side_by_side(partial(_fit, form, chosen, spread_starts(chosen)), data, worth_it_from=PARALLEL_FROM)
 
 
 def lack_of_fit(fit: Fit, noise: float) -> float:

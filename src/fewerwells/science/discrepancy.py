@@ -1,0 +1,250 @@
+"""An equation and its discrepancy inferred together (Kennedy & O'Hagan 2001): y = η·f(x; p) + δ(x) + noise.
+
+The discrepancy δ of each output is a Gaussian process; fitting the equation first and a process to what it leaves over
+afterwards would bend the equation towards its own errors. Here the residuals are weighed by the inverse of the
+covariance of δ and noise together, which turns the joint fit into another least-squares problem of `fitting`.
+
+The process lives on the two directions in which chemistry is smooth: the logarithm of the ratio of the inputs, which
+decides a competition, and the logarithm of their mean, which decides saturation. What does not depend on the amount
+is learnt as such from the wells, as a long length, and holds beyond them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fewerwells.science.datasets import Pairs
+from fewerwells.science.fitting import Form, Problem
+
+TURN = 0.05  # of the largest measured input: where the logarithm of an input turns linear, so that 0 is allowed
+RATIOS = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0)  # standard deviation of the discrepancy over that of the noise
+NO_DISCREPANCY = 0.5  # prior probability that the equation is exact; the other ratios share the rest evenly
+LENGTHS = ((0.7, 1.5), (0.7, 5.0), (1.5, 1.5), (1.5, 5.0), (3.0, 3.0), (3.0, 10.0))  # of log ratio and log mean
+LARGEST_ETA = (0.5, 20.0)  # times the largest measured output: the range that holds 95 % of what is plausible for η
+NOISE_RANGE = (1e-4, 1.0)  # times the largest measured output: log-uniform prior of an unknown noise
+NOISE_STEPS = 6  # of the fixed point that finds the noise
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A Matérn kernel (ν = 5/2) of unit variance on log ratio and log mean of the inputs.
+
+    Attributes:
+        lengths: of the log ratio and of the log mean.
+        turn: nM, where the logarithms turn linear.
+    """
+
+    lengths: tuple[float, float]
+    turn: float
+
+    def _coordinates(self, x: np.ndarray) -> np.ndarray:
+        logs = np.log1p(x / self.turn)
+        return np.stack([logs[:, 0] - logs[:, 1], logs.mean(axis=1)], axis=1) / self.lengths
+
+    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Covariance (A, B) between inputs (A, 2) and (B, 2), nM."""
+        a, b = self._coordinates(a), self._coordinates(b)
+        r = np.sqrt(5 * np.square(a[:, None] - b[None]).sum(axis=-1))
+        return (1 + r + r**2 / 3) * np.exp(-r)
+
+
+def kernels_for(x: np.ndarray) -> tuple[Kernel, ...]:
+    """One kernel for each of `LENGTHS`, its logarithms fitted to the range of the measured inputs (N, 2), nM."""
+    turn = TURN * float(x.max()) or 1.0
+    return tuple(Kernel(lengths, turn) for lengths in LENGTHS)
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """A kernel on the wells, taken apart once: R = U diag(values) Uᵀ.
+
+    Attributes:
+        kernel: the kernel.
+        x: the wells, (N, 2), nM.
+    """
+
+    kernel: Kernel
+    x: np.ndarray
+
+    @cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        values, vectors = np.linalg.eigh(self.kernel(self.x, self.x))
+        return values.clip(0.0), vectors
+
+    def rotated(self, columns: np.ndarray) -> np.ndarray:
+        """Uᵀ times columns (..., N, 2)."""
+        return np.moveaxis(np.tensordot(self._parts[1], columns, axes=(0, -2)), 0, -2)
+
+    def variances(self, ratios: np.ndarray) -> np.ndarray:
+        """Variances (R, N) of the rotated residuals, in units of the noise's."""
+        return 1 + np.square(ratios)[:, None] * self._parts[0]
+
+    def solve(self, ratio: float, columns: np.ndarray) -> np.ndarray:
+        """(1 + ratio²R)⁻¹ times columns (N, D)."""
+        values, vectors = self._parts
+        return vectors @ ((vectors.T @ columns) / (1 + ratio**2 * values)[:, None])
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent normal priors of the searched coordinates: means and standard deviations, (k,)."""
+
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+class JointProblem(Problem):
+    """The squared residuals of equation plus discrepancy, with the prior of the searched coordinates.
+
+    Args:
+        form, data: as in `fitting`.
+        prior: of the coordinates.
+        spectrum: the discrepancy's kernel on the wells.
+        ratio: standard deviation of the discrepancy over the noise's; 0 for none.
+        noise: standard deviation of the noise, nM.
+    """
+
+    def __init__(self, form: Form, data: Pairs, prior: Prior, spectrum: Spectrum, ratio: float, noise: float):
+        super().__init__(form, data)
+        self.prior, self._spectrum, self._exact = prior, spectrum, ratio == 0
+        self._scale = self.unit / (noise * np.sqrt(spectrum.variances(np.array([ratio]))[0][:, None]))
+        self.y = self._whitened(self.y)
+
+    def _whitened(self, columns: np.ndarray) -> np.ndarray:
+        return self._scale * (columns if self._exact else self._spectrum.rotated(columns))
+
+    def relative_outputs(self, position: np.ndarray) -> np.ndarray:
+        return self._whitened(super().relative_outputs(position))
+
+    def residuals(self, position: np.ndarray) -> np.ndarray:
+        return np.append(super().residuals(position), (position - self.prior.mean) / self.prior.spread)
+
+    def jacobian(self, position: np.ndarray) -> np.ndarray:
+        return np.vstack([super().jacobian(position), np.diag(1 / self.prior.spread)])
+
+    def sums_of_squares(self, positions: np.ndarray) -> np.ndarray:
+        prior = np.square((positions - self.prior.mean) / self.prior.spread).sum(axis=-1)
+        return super().sums_of_squares(positions) + prior
+
+
+@dataclass(frozen=True)
+class Laplace:
+    """Gaussian approximations of the posterior around one linearisation, one for each of R ratios.
+
+    Attributes:
+        evidence: logarithms of the marginal likelihoods, (R,).
+        position: most probable coordinates, (R, k).
+        eta: most probable largest outputs, (R, 1 or 2), nM.
+        covariance: of coordinates and η together, (R, k + 1 or 2, k + 1 or 2).
+        noise: most probable noise, (R,), nM.
+    """
+
+    evidence: np.ndarray
+    position: np.ndarray
+    eta: np.ndarray
+    covariance: np.ndarray
+    noise: np.ndarray
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """An equation near a position: what it leaves over and how that changes, nM.
+
+    Attributes:
+        position: coordinates, (k,).
+        eta: (1 or 2,), nM.
+        residual: (N, 2), nM.
+        slopes: of the equation along coordinates and η, (k + 1 or 2, N, 2).
+        unit: the largest measured output, nM.
+        prior: of the coordinates.
+    """
+
+    position: np.ndarray
+    eta: np.ndarray
+    residual: np.ndarray
+    slopes: np.ndarray
+    unit: float
+    prior: Prior
+
+
+def linearise(problem: Problem, prior: Prior, position: np.ndarray, eta: np.ndarray) -> Linearised:
+    """An equation's residuals and slopes on unweighted wells.
+
+    Args:
+        problem: the plain least-squares problem of the form and the wells.
+        prior: of the coordinates.
+        position: where, (k,).
+        eta: there, (2,), nM.
+    """
+    f, slope = problem.slopes(position)
+    if problem.form.one_eta:
+        along_eta, eta_free = f[None], eta[:1]
+    else:
+        along_eta, eta_free = np.stack([f * [1, 0], f * [0, 1]]), eta
+    slopes = np.concatenate([eta * slope, along_eta])
+    return Linearised(position, eta_free, problem.y * problem.unit - eta * f, slopes, problem.unit, prior)
+
+
+def _log_eta_prior(eta: np.ndarray, unit: float) -> np.ndarray:
+    """Logarithm of the log-normal prior density of η (R, 1 or 2), nM, as a density of η itself: (R,)."""
+    low, high = np.log(np.multiply(LARGEST_ETA, unit))
+    mean, spread = (low + high) / 2, (high - low) / 3.92
+    log_eta = np.log(np.maximum(eta, 1e-6 * unit))
+    return (-0.5 * ((log_eta - mean) / spread) ** 2 - np.log(spread * np.sqrt(2 * np.pi)) - log_eta).sum(axis=-1)
+
+
+def laplace(near: Linearised, spectrum: Spectrum, ratios: np.ndarray, noise: float | None = None) -> Laplace:
+    """Evidence and posterior of a linearised equation with a discrepancy, for several sizes of it.
+
+    Exact where the equation is linear, the noise known and the prior of η flat around its most probable value; that
+    prior's density there multiplies the evidence. An unknown noise is integrated over in the same approximation.
+
+    Args:
+        near: the equation near its best fit.
+        spectrum: the discrepancy's kernel on the wells.
+        ratios: standard deviations of the discrepancy over the noise's, (R,).
+        noise: standard deviation of the noise, nM; None where the wells have to tell.
+    """
+    observations, k, p = near.residual.size, len(near.position), len(near.slopes)
+    precision = 1 / spectrum.variances(ratios)  # (R, N)
+    residual = spectrum.rotated(near.residual).ravel()
+    slopes = spectrum.rotated(near.slopes).reshape(p, -1)
+    weights = np.repeat(precision, 2, axis=1)  # (R, 2N), as wells and outputs are laid out
+    square = weights @ residual**2
+    gradient = (weights * residual) @ slopes.T
+    curvature = (slopes * weights[:, None]) @ slopes.T
+    tight = np.zeros(p)
+    tight[:k] = near.prior.spread**-2
+    pull = np.zeros(p)
+    pull[:k] = (near.prior.mean - near.position) * tight[:k]
+    low, high = np.multiply(NOISE_RANGE, near.unit)
+    variance = square / observations if noise is None else np.full(len(ratios), noise**2)
+    jitter = 1e-10 * np.einsum("rpp->rp", curvature).mean(axis=1)[:, None, None] * np.eye(p)
+    for _ in range(NOISE_STEPS if noise is None else 1):
+        hessian = (curvature + jitter) / variance[:, None, None] + np.diag(tight)
+        step = np.linalg.solve(hessian, (gradient / variance[:, None] + pull)[..., None])[..., 0]
+        left = square - 2 * (gradient * step).sum(axis=1) + np.einsum("rp,rpq,rq->r", step, curvature, step)
+        if noise is None:
+            variance = (left.clip(0.0) / observations).clip(low**2, high**2)
+    position, eta = near.position + step[:, :k], near.eta + step[:, k:]
+    deviation = (position - near.prior.mean) / near.prior.spread
+    evidence = (
+        -0.5 * (observations * np.log(2 * np.pi * variance) + 2 * -np.log(precision).sum(axis=1) + left / variance)
+        - 0.5 * np.square(deviation).sum(axis=1)
+        - np.log(near.prior.spread).sum()
+        - 0.5 * np.linalg.slogdet(hessian)[1]
+        + 0.5 * (p - k) * np.log(2 * np.pi)
+        + _log_eta_prior(eta, near.unit)
+    )
+    if noise is None:  # the posterior of log σ is nearly normal with precision 2·observations
+        evidence += 0.5 * np.log(np.pi / observations) - np.log(np.log(high / low))
+    return Laplace(evidence, position, eta, np.linalg.inv(hessian), np.sqrt(variance))
+
+
+def log_prior(ratios: np.ndarray) -> np.ndarray:
+    """Logarithms of the prior probabilities of the sizes of the discrepancy, (R,)."""
+    exact = np.equal(ratios, 0)
+    return np.log(np.where(exact, NO_DISCREPANCY, (1 - NO_DISCREPANCY) / max((~exact).sum(), 1)))

@@ -1,0 +1,258 @@
+"""A wide library: enumerated mechanisms, each with a discrepancy, weighed by their evidence on the wells.
+
+Every structure of `mechanisms` is searched once for its most probable parameters. Around them the evidence of structure,
+size and lengths of the discrepancy has a closed form (Laplace's approximation; Kass & Raftery 1995); the combinations
+that hold nearly all of it are searched again with their discrepancy, and weighed again. The prediction is a mixture:
+its median and quantiles come from draws of structure, parameters and discrepancy. No test point has a say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+
+import numpy as np
+from scipy.special import logsumexp, ndtri
+
+from fewerwells.science.cores import side_by_side
+from fewerwells.science.datasets import Pairs, refuse_impossible
+from fewerwells.science.discrepancy import (
+    RATIOS,
+    JointProblem,
+    Laplace,
+    Linearised,
+    Prior,
+    Spectrum,
+    kernels_for,
+    laplace,
+    linearise,
+    log_prior,
+)
+from fewerwells.science.fitting import Problem, checked_inputs, coordinate_values, spread_starts
+from fewerwells.science.mechanisms import Structure, enumerate_structures, log_prior_of
+
+SCREENED = 64  # starting points a structure
+EVALUATIONS = 25  # of a search
+REFINED = 60  # the same, of the second search
+HOPELESS = 10.0  # times the least sum of squares at a starting point: what stays above is not searched at all
+KEPT = 24  # combinations of structure and discrepancy that are searched again
+DRAWS = 256  # of the mixture
+PARALLEL_FROM = 2  # data sets
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One combination of structure and discrepancy with its share in the mixture.
+
+    Attributes:
+        structure: the mechanism.
+        weight: posterior probability among what was kept.
+        ratio: standard deviation of the discrepancy over the noise's.
+        noise: most probable noise, nM.
+        position, eta, covariance: posterior of the coordinates (k,) and η (1 or 2,), nM, and both together.
+        converged: whether its search ended at an optimum.
+    """
+
+    structure: Structure
+    weight: float
+    ratio: float
+    noise: float
+    position: np.ndarray = field(repr=False)
+    eta: np.ndarray = field(repr=False)
+    covariance: np.ndarray = field(repr=False)
+    converged: bool
+    _spectrum: Spectrum = field(repr=False)
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """n draws of the coordinates (n, k), within the bounds of the search, and of η (n, 1, 2), nM, not negative."""
+        form, k = self.structure.form, len(self.position)
+        drawn = rng.multivariate_normal(np.append(self.position, self.eta), self.covariance, n, method="eigh")
+        low, high = ([c.search(getattr(c, end)) for c in form.coordinates] for end in ("low", "high"))
+        eta = np.broadcast_to(drawn[:, None, k:], (n, 1, 2))
+        return drawn[:, :k].clip(low, high), eta.clip(0.0)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a wide library says after it has seen N wells.
+
+    Attributes:
+        entries: the combinations that were kept, the heaviest first.
+        status: "ok", or "not converged" where the search of the heaviest entry stopped early.
+    """
+
+    entries: tuple[Entry, ...]
+    status: str
+    _data: Pairs = field(repr=False)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Posterior probability of each structure that was kept, by its label, the largest first."""
+        total: dict[str, float] = {}
+        for entry in self.entries:
+            total[entry.structure.label] = total.get(entry.structure.label, 0.0) + entry.weight
+        return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+    @property
+    def exact(self) -> float:
+        """Posterior probability that some equation of the library is exact, with no discrepancy."""
+        return sum(entry.weight for entry in self.entries if entry.ratio == 0)
+
+    def predict(self, x) -> np.ndarray:
+        """Median of the noise-free outputs, shape (M, 2), nM, for inputs (M, 2), nM."""
+        return np.median(self._draws(x)[0], axis=0)
+
+    def interval(self, x, level: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends (M, 2), nM, between which the noise-free output lies with probability `level`.
+
+        Raises:
+            ValueError: a level that is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"the level is {level}; it must lie between 0 and 1.")
+        mean, spread = self._draws(x)
+        z = ndtri((np.random.default_rng(1).permutation(len(mean)) + 0.5) / len(mean))
+        drawn = mean + spread * z[:, None, None]
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        return low, high
+
+    def _draws(self, x) -> tuple[np.ndarray, np.ndarray]:
+        """Means and standard deviations (DRAWS, M, 2) of the output given each draw of structure and parameters."""
+        x, rng = checked_inputs(x), np.random.default_rng(0)
+        ends = np.round(np.cumsum([entry.weight for entry in self.entries]) * DRAWS).astype(int)
+        counts = np.diff(ends, prepend=0)
+        parts = [_given(e, n, self._data, x, rng) for e, n in zip(self.entries, counts.tolist(), strict=True) if n]
+        means, spreads = zip(*parts, strict=True)
+        return np.concatenate(means), np.concatenate(spreads)
+
+
+def _given(entry: Entry, n: int, data: Pairs, x: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (n, M, 2) of the output for n draws of an entry's parameters."""
+    form = entry.structure.form
+    position, eta = entry.draw(n, rng)
+    parameters = form.parameters(coordinate_values(form, position))
+    mean = eta * form.relative_outputs(parameters, x)
+    if entry.ratio == 0:
+        return mean, np.zeros_like(mean)
+    spectrum, share = entry._spectrum, entry.ratio**2
+    left = data.y - eta * form.relative_outputs(parameters, data.x)  # (n, N, 2)
+    across = share * spectrum.kernel(x, data.x)
+    weights = spectrum.solve(entry.ratio, np.moveaxis(left, 1, 0).reshape(len(data), -1))
+    mean = mean + np.moveaxis((across @ weights).reshape(len(x), n, 2), 1, 0)
+    variance = share - np.einsum("mn,nm->m", across, spectrum.solve(entry.ratio, across.T))
+    spread = entry.noise * np.sqrt(variance.clip(0.0))
+    return mean, np.broadcast_to(spread[:, None], mean.shape)
+
+
+@lru_cache(maxsize=256)
+def _starts(structure: Structure) -> np.ndarray:
+    return spread_starts(structure.form)[:SCREENED]
+
+
+def _screened(
+    structures: Sequence[Structure], data: Pairs, noise: float | None
+) -> list[tuple[int, JointProblem, np.ndarray]]:
+    """Which structures come near the wells at all, their problems without discrepancy and their best starts."""
+    exact = Spectrum(kernels_for(data.x)[0], data.x)
+    found = []
+    for index, structure in enumerate(structures):
+        plain, starts = Problem(structure.form, data), _starts(structure)
+        squares = plain.sums_of_squares(starts)
+        sigma = noise or plain.unit * float(np.sqrt(squares.min() / data.y.size)) or plain.unit
+        joint = JointProblem(structure.form, data, Prior(*structure.prior), exact, 0.0, sigma)
+        found.append((squares.min(), (index, joint, starts[joint.sums_of_squares(starts).argmin()])))
+    least = min(squares for squares, _ in found)
+    return [one for squares, one in found if squares <= HOPELESS * least]
+
+
+def _most_probable(joint: JointProblem, start: np.ndarray, data: Pairs) -> Linearised:
+    """An equation, linearised near its most probable parameters without discrepancy."""
+    best = joint.search(start, EVALUATIONS)
+    eta = joint.eta(joint.relative_outputs(best.position)) * joint.unit
+    return linearise(Problem(joint.form, data), joint.prior, best.position, eta)
+
+
+def _refined(
+    structure: Structure, data: Pairs, spectrum: Spectrum, ratio: float, near: Laplace, index: int, noise: float | None
+) -> tuple[Laplace, bool]:
+    """A structure searched again with its discrepancy; its posterior there and whether the search converged."""
+    form, prior = structure.form, Prior(*structure.prior)
+    joint = JointProblem(form, data, prior, spectrum, ratio, float(near.noise[index]))
+    best = joint.search(near.position[index].clip(joint.low + 1e-6, joint.high - 1e-6), REFINED)
+    plain = Problem(form, data)
+    eta = joint.eta(joint.relative_outputs(best.position)) * plain.unit
+    return laplace(linearise(plain, prior, best.position, eta), spectrum, np.array([ratio]), noise), best.converged
+
+
+def _log_priors(structures: Sequence[Structure], n_spectra: int, ratios: np.ndarray) -> np.ndarray:
+    """Logarithms of the prior probabilities of structure, lengths and size of the discrepancy, (M, S, R)."""
+    of_size = np.tile(log_prior(ratios), (n_spectra, 1))
+    exact = ratios == 0
+    of_size[:, ~exact] -= np.log(n_spectra)
+    of_size[1:, exact] = -np.inf  # without a discrepancy all lengths are the same
+    return log_prior_of(structures)[:, None, None] + of_size
+
+
+def _learn(structures: tuple[Structure, ...], ratios: np.ndarray, noise: float | None, data: Pairs) -> Mixture:
+    spectra = [Spectrum(kernel, data.x) for kernel in kernels_for(data.x)]
+    log_priors = _log_priors(structures, len(spectra), ratios)
+    scores = np.full(log_priors.shape, -np.inf)
+    posteriors: dict[tuple[int, int], Laplace] = {}
+    for m, joint, start in _screened(structures, data, noise):
+        near = _most_probable(joint, start, data)
+        for s, spectrum in enumerate(spectra):
+            posteriors[m, s] = laplace(near, spectrum, ratios, noise)
+            scores[m, s] = posteriors[m, s].evidence + log_priors[m, s]
+    entries, evidence = [], []
+    for flat in np.argsort(-scores, axis=None, kind="stable")[: min(KEPT, int(np.isfinite(scores).sum()))]:
+        m, s, r = (int(index) for index in np.unravel_index(flat, scores.shape))
+        found, converged = _refined(structures[m], data, spectra[s], float(ratios[r]), posteriors[m, s], r, noise)
+        evidence.append(found.evidence[0] + log_priors[m, s, r])
+        entries.append(
+            Entry(
+                structure=structures[m],
+                weight=0.0,
+                ratio=float(ratios[r]),
+                noise=float(found.noise[0]),
+                position=found.position[0],
+                eta=found.eta[0],
+                covariance=found.covariance[0],
+                converged=converged,
+                _spectrum=spectra[s],
+            )
+        )
+    weights = np.exp(evidence - logsumexp(evidence))
+    entries = [replace(entries[i], weight=float(weights[i])) for i in np.argsort(-weights, kind="stable")]
+    return Mixture(tuple(entries), "ok" if entries[0].converged else "not converged", data)
+
+
+def fit_wide_library(
+    data: Sequence[Pairs],
+    structures: Sequence[Structure] = enumerate_structures(),
+    *,
+    noise: float | None = None,
+    discrepancy: bool = True,
+) -> list[Mixture]:
+    """Weigh enumerated mechanisms, with their discrepancies, on each of several data sets.
+
+    Args:
+        data: the data sets, x and y of shape (N, 2), nM.
+        structures: the library; `mechanisms.structures_without` leaves a circuit's out.
+        noise: standard deviation of the measurement noise, nM; None where the wells have to tell.
+        discrepancy: False to believe that one of the structures is exact.
+
+    Returns:
+        One mixture a data set, the same whatever the number of cores.
+
+    Raises:
+        ValueError: no structure, a noise that is not positive, or data that cannot be measurements.
+    """
+    if not structures:
+        raise ValueError("the library has no structure; at least one is needed.")
+    if noise is not None and not (np.isfinite(noise) and noise > 0):
+        raise ValueError(f"the noise is {noise} nM; it must be positive, or None where the wells have to tell.")
+    for pairs in data:
+        refuse_impossible(pairs)
+    ratios = np.array(RATIOS if discrepancy else RATIOS[:1])
+    return side_by_side(partial(_learn, tuple(structures), ratios, noise), data, worth_it_from=PARALLEL_FROM)
