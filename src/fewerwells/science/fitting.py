@@ -17,7 +17,8 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import chi2, qmc
 
-from fewerwells.science.circuits import Circuit, relative_outputs
+from fewerwells.science.circuits import HILL_COEFFICIENT, Circuit, Parameter, relative_outputs
+from fewerwells.science.circuits.formulas import family
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import Pairs, refuse_impossible
 
@@ -90,13 +91,22 @@ def _both_theta(parameters: Mapping) -> np.ndarray:
 
 def _family_outputs(parameters: Mapping, x: np.ndarray) -> np.ndarray:
     """fᵢ of the family, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
-    return relative_outputs("hill_family", x, _both_theta(parameters), n=parameters["n"], b=parameters["b"])
+    return relative_outputs(family, x, _both_theta(parameters), n=parameters["n"], b=parameters["b"])
 
 
 # Plausible values with slack: half-saturation K = 1/θ is 1–100 nM in practice, n 1–4.
 _K_LOW, _K_HIGH = 0.05, 2000.0  # nM
 _THETA = {"low": 1 / _K_HIGH, "high": 1 / _K_LOW, "start": (1 / 100, 1 / 0.5)}  # nM⁻¹
-_N = Coordinate("n", low=0.3, high=8.0, start=(0.7, 5.0))
+
+
+def _coordinate(parameter: Parameter) -> Coordinate:
+    """A circuit's own parameter as a coordinate; the 0 of one that may be 0 is a limit of the model."""
+    low, high = parameter.searched
+    own_limit = 0.0 if parameter.may_be_zero else None
+    return Coordinate(parameter.name, low, high, parameter.starts, parameter.linear_below, own_limit)
+
+
+_N = _coordinate(HILL_COEFFICIENT)
 
 
 def _hill_parameters(values: np.ndarray) -> dict:
@@ -143,18 +153,10 @@ FORMS: dict[str, Form] = {
 FORM_NAMES = (*FORMS, "true")
 
 
-def _accepts(circuit: Circuit, **changes) -> bool:
-    try:
-        replace(circuit, **changes)
-    except ValueError:
-        return False
-    return True
-
-
-def _circuit_outputs(circuit: Circuit, parameters: Mapping, x: np.ndarray) -> np.ndarray:
+def _circuit_outputs(formula: Callable, own: Mapping, parameters: Mapping, x: np.ndarray) -> np.ndarray:
     """fᵢ of a circuit, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
-    own = {name: parameters.get(name, value) for name, value in circuit.own_parameters.items()}
-    return relative_outputs(circuit.name, x, _both_theta(parameters), **own)
+    own = {name: parameters.get(name, value) for name, value in own.items()}
+    return relative_outputs(formula, x, _both_theta(parameters), **own)
 
 
 def _circuit_parameters(names: tuple[str, ...], mean_theta: float | None, values: np.ndarray) -> dict:
@@ -166,36 +168,25 @@ def _circuit_parameters(names: tuple[str, ...], mean_theta: float | None, values
     return {"theta_1": mean_theta * root, "theta_2": mean_theta / root} | others
 
 
-# Parameters that only some circuits have, from next to nothing to far beyond what matters.
-_OPTIONAL = {
-    "resource": Coordinate("resource", low=1e-3, high=1e4, start=(0.03, 100.0)),  # nM
-    "saturation": Coordinate("saturation", low=1e-4, high=1e4, start=(0.005, 30.0)),
-    "leak": Coordinate("leak", low=0.0, high=1.0, start=(0.0, 0.5), offset=1e-2, own_limit=0.0),
-    "mixing": Coordinate("mixing", low=0.0, high=1e4, start=(0.0, 10.0), offset=1e-1, own_limit=0.0),
-}
-
-
 def circuit_form(circuit: Circuit) -> Form:
-    """The form of a circuit with all its parameters free, found by asking the circuit itself.
+    """The form of a circuit with all its parameters free but those that have only a few possible values.
 
-    A Hill coefficient is free where the circuit takes another than its own; both outputs share one η where it refuses
-    two; only θ₁/θ₂ is free where scaling both θ changes nothing.
+    Only θ₁/θ₂ is free where scaling both θ changes nothing, which is found by asking the circuit itself.
     """
+    kind = circuit.kind
     x = np.array([[1.0, 2.0], [3.0, 0.5]])
     theta_1, theta_2 = circuit.theta
     scaled = replace(circuit, theta=(2 * theta_1, 2 * theta_2))
     ratio_only = np.allclose(scaled(x), circuit(x), rtol=1e-9, atol=0)
     coordinates = FORMS["family"].coordinates[:1] if ratio_only else FORMS["simple"].coordinates
-    if _accepts(circuit, n=1.1 * circuit.n):
-        coordinates += (_N,)
-    coordinates += tuple(c for name, c in _OPTIONAL.items() if getattr(circuit, name, None) is not None)
+    coordinates += tuple(_coordinate(parameter) for parameter in kind.own if not parameter.choices)
     names = tuple(coordinate.name for coordinate in coordinates)
     mean_theta = float(np.sqrt(theta_1 * theta_2)) if ratio_only else None
     return Form(
         coordinates,
         partial(_circuit_parameters, names, mean_theta),
-        partial(_circuit_outputs, circuit),
-        one_eta=not _accepts(circuit, eta=(1.0, 2.0)),
+        partial(_circuit_outputs, kind.formula, circuit.own_parameters),
+        one_eta=kind.shares_total,
     )
 
 
@@ -419,8 +410,8 @@ def fit_many(form: str, data: list[Pairs], circuit: Circuit | None = None) -> li
     Args:
         form: "simple" (n = b = 1; θ, η free), "hill" (n free too), "family" (b free too) or "true".
         data: the data sets, x and y of shape (N, 2), nM.
-        circuit: the target circuit, whose own form "true" fits; its parameter values are not used, but for an n that
-            is not free. The other forms leave it alone.
+        circuit: the target circuit, whose own form "true" fits; its parameter values are not used, but for those
+            that are not free. The other forms leave it alone.
 
     Returns:
         One fit a data set, the same whatever the number of cores.

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewerwells.science.circuits import Circuit, reference_circuit
+from fewerwells.science.circuits import CIRCUITS, Circuit, reference_circuit
 from fewerwells.science.datasets import Pairs
 from fewerwells.science.fitting import Fit, fit_many
 
-# Mechanisms by the circuits that have them. The family stands for both of its circuits: b = 0 and b = 1 are among it.
-MECHANISMS = ("family", "input_depletion", "goldbeter_koshland", "mixed_complex")
+# The entries of the library: "family", which stands for all members of the family, and circuits that stand by themselves.
+MECHANISMS = ("family", *(kind.name for kind in CIRCUITS.values() if kind.in_library))
 
 
 def mechanism_of(circuit: Circuit) -> str:
-    """The entry of `MECHANISMS` that holds a circuit."""
-    return circuit.name if circuit.name in MECHANISMS else "family"
+    """The entry of `MECHANISMS` that holds a circuit; "" where none does."""
+    if circuit.name in MECHANISMS:
+        return circuit.name
+    return "family" if circuit.kind.in_family else ""
 
 
 @dataclass(frozen=True)

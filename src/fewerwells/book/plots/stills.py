@@ -28,7 +28,7 @@ def plot_circuit(circuit: Circuit, both: Sequence[Axes]) -> None:
     share = (y / np.array(circuit.eta)).sum(axis=-1)
     for index, axes in enumerate(both):
         image = plot_surface(y[..., index], axes, limits=(0, circuit.largest_output))
-        if circuit.b > 0:
+        if not circuit.kind.shares_total:
             axes.contour(middles, middles, share, levels=SHARES, colors=PALE, linewidths=0.7)
         axes.set_title(f"y{'₁₂'[index]}")
     plt.colorbar(image, ax=list(both), label="nM", shrink=0.85)

@@ -19,7 +19,7 @@ from fewerwells.book.plots.style import PALETTE
 from fewerwells.book.widgets import pretrained
 from fewerwells.book.widgets._bundle import module, styles
 from fewerwells.book.widgets.summary import summarise
-from fewerwells.science.circuits import REFERENCE_ETA, REFERENCE_THETA, Circuit, reference_circuit
+from fewerwells.science.circuits import CIRCUITS, REFERENCE_ETA, REFERENCE_THETA, Circuit, reference_circuit
 
 __all__ = ["CircuitExplorer", "ResultsExplorer", "TrainItYourself"]
 
@@ -38,11 +38,12 @@ def _circuit(circuit: Circuit) -> dict:
 
 
 def _targets() -> list[dict]:
-    complexes = [reference_circuit("n_part_complex", n) for n in (1.5, 2.0, 3.0, 4.0)]
-    return [
-        _circuit(c)
-        for c in (reference_circuit("simple_activation"), *complexes, reference_circuit("phosphorylation_cycle"))
+    """The members of the family, with several Hill coefficients where they have one."""
+    members = [kind for kind in CIRCUITS.values() if kind.in_family]
+    circuits = [
+        reference_circuit(k.name, n) for k in members for n in ((1.5, 2.0, 3.0, 4.0) if "n" in k.reference else (None,))
     ]
+    return [_circuit(circuit) for circuit in circuits]
 
 
 class _Figure(anywidget.AnyWidget):
