@@ -9,7 +9,7 @@ import pytest
 from fewerwells.running import experiments, identity
 from fewerwells.running.experiments import run, runs_folder
 from fewerwells.running.parameters import Experiment1, Experiment2, validate
-from fewerwells.science.circuits import OUTSIDE_FAMILY, reference_circuit
+from fewerwells.science.circuits import outside_family, reference_circuit
 from fewerwells.science.learners import Network, Status
 from fewerwells.study.table import KEY
 
@@ -58,9 +58,9 @@ def test_every_cell_of_the_design_has_a_row_for_every_seed():
 
 
 def test_rows_hold_the_parameters_that_their_circuit_has_and_no_others():
-    outside = {"profile": "smoke", "n_seeds": 1, "hill_coefficients": [], "outside_family": list(OUTSIDE_FAMILY)}
+    outside = {"profile": "smoke", "n_seeds": 1, "hill_coefficients": [], "outside_family": outside_family()}
     table = run(validate(outside, Experiment2)).drop_duplicates("circuit").set_index("circuit")
-    for circuit in (reference_circuit(name) for name in ("phosphorylation_cycle", *OUTSIDE_FAMILY)):
+    for circuit in (reference_circuit(name) for name in ("phosphorylation_cycle", *outside_family())):
         row = table.loc[circuit.name]
         for name in ("n", "b", "resource", "saturation", "leak", "mixing"):
             expected = getattr(circuit, name)

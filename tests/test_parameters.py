@@ -13,7 +13,7 @@ from fewerwells.running.parameters import (
     read_parameters,
     validate,
 )
-from fewerwells.science.circuits import CIRCUITS, OUTSIDE_FAMILY
+from fewerwells.science.circuits import CIRCUITS, outside_family, reference_circuit
 
 
 def test_paper_is_the_study_at_full_size():
@@ -158,8 +158,8 @@ def test_experiment_2_needs_a_target_and_no_target_twice():
 
 
 def test_experiment_2_goes_outside_the_family_when_asked_to():
-    only = {"hill_coefficients": [], "phosphorylation": False, "outside_family": list(OUTSIDE_FAMILY)}
-    assert [target.name for target in validate(only, Experiment2).targets] == list(OUTSIDE_FAMILY)
+    only = {"hill_coefficients": [], "phosphorylation": False, "outside_family": outside_family()}
+    assert [target.name for target in validate(only, Experiment2).targets] == outside_family()
     all_targets = validate({"outside_family": ["goldbeter_koshland"]}, Experiment2).targets
     assert [target.label for target in all_targets][-2:] == ["phosphorylation cycle", "Goldbeter–Koshland"]
     for wrong, words in (
@@ -171,8 +171,14 @@ def test_experiment_2_goes_outside_the_family_when_asked_to():
 
 
 @pytest.mark.parametrize("name", CIRCUITS)
-def test_experiment_1_takes_any_circuit_with_a_hill_coefficient_it_can_have(name):
-    assert validate({"circuit": name, "hill_coefficient": 1.0}, Experiment1).target.name == name
+def test_experiment_1_takes_a_hill_coefficient_where_the_circuit_has_one_and_refuses_it_elsewhere(name):
+    values = {"circuit": name, "hill_coefficient": 1.0}
+    if "n" in CIRCUITS[name].reference:
+        assert validate(values, Experiment1).target == reference_circuit(name, 1.0)
+    else:
+        with pytest.raises(ParameterError, match=f"is 1 and circuit is {name}, which has none; leave it at 2"):
+            validate(values, Experiment1)
+    assert validate({"circuit": name}, Experiment1).target == reference_circuit(name)
 
 
 def test_a_notebooks_namespace_is_read_and_strangers_are_refused():

@@ -23,7 +23,7 @@ from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
 from fewerwells.study.evaluation import evaluate
 from fewerwells.study.protocol import Cell, Design, Protocol
-from fewerwells.study.table import CHECKSUM, COLUMNS, InconsistentTables, row_checksums
+from fewerwells.study.table import CHECKSUM, InconsistentTables, row_checksums, tidy
 from fewerwells.study.trials import run_cell
 
 log = logging.getLogger("fewerwells")
@@ -104,17 +104,7 @@ def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime
     common = {
         "arm": cell.arm,
         "target": circuit.label,
-        "circuit": circuit.name,
-        "n": circuit.n,
-        "b": circuit.b,
-        "resource": circuit.resource,
-        "saturation": circuit.saturation,
-        "leak": circuit.leak,
-        "mixing": circuit.mixing,
-        "theta_1": circuit.theta[0],
-        "theta_2": circuit.theta[1],
-        "eta_1": circuit.eta[0],
-        "eta_2": circuit.eta[1],
+        **circuit.description(),
         "noise": protocol.noise,
         "N": cell.volume(protocol),
         "epochs": learner.network.epochs if learner.network else 0,
@@ -129,7 +119,7 @@ def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime
         "settings_hash": settings_hash,
         "parameter_hash": hashes,
     }
-    return pd.DataFrame(errors).assign(**common, **named)[list(COLUMNS)]
+    return tidy(pd.DataFrame(errors).assign(**common, **named))
 
 
 def _cell_path(cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str) -> Path:

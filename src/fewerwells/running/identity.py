@@ -45,7 +45,7 @@ def digest(value) -> str:
 
 
 def plain(value):
-    """A value as plain types: of a dataclass its class and the fields that are not at their defaults.
+    """A value as plain types: of a dataclass its class and the fields that are not at their defaults, or what it says itself, `told`.
 
     Raises:
         TypeError: something that cannot be written down, such as an anonymous function.
@@ -60,6 +60,8 @@ def plain(value):
         return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, Iterable):
         return [plain(one) for one in value]
+    if hasattr(value, "told"):
+        return plain(value.told)
     if dataclasses.is_dataclass(value):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.compare}
         defaults = {field.name: _default(field) for field in dataclasses.fields(value)}
@@ -90,7 +92,7 @@ def modules_of(value) -> set[str]:
         return set().union(*map(modules_of, value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         held = [getattr(value, field.name) for field in dataclasses.fields(value)]
-        return {type(value).__module__} | modules_of(held)
+        return {type(value).__module__, *getattr(value, "written_in", ())} | modules_of(held)
     return {value.__module__} if isinstance(value, Callable) and hasattr(value, "__module__") else set()
 
 

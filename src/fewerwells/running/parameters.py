@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
 
 from fewerwells.running.storage import why_no_table
-from fewerwells.science.circuits import CIRCUITS, DEPLETION_N, OUTSIDE_FAMILY, Circuit, reference_circuit
+from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, outside_family, reference_circuit
 from fewerwells.science.datasets import BIG
 from fewerwells.science.systems import random_system
 from fewerwells.study.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
@@ -133,6 +134,13 @@ def _a_table(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _listed(name: str, names: Iterable[str]) -> str:
+    """The name, if it is one of `names`; circuits are looked up when a value is checked, since more may be registered."""
+    if name not in (names := list(names)):
+        raise PydanticCustomError("not_listed", "Input should be {names}", {"names": " or ".join(map(repr, names))})
+    return name
+
+
 Item = TypeVar("Item", bound=Hashable)
 EachOnce = Annotated[list[Item], Field(min_length=1), AfterValidator(_each_once)]
 Increasing = Annotated[list[Item], Field(min_length=1), AfterValidator(_increasing)]
@@ -149,7 +157,8 @@ LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Loss = Literal["l1", "l2"]
 InputScaling = Literal["symmetric", "unit", "none"]
 EngineName = Literal["auto", "fused", "reference"]
-CircuitName = Literal[tuple(CIRCUITS)]
+CircuitName = Annotated[str, AfterValidator(lambda name: _listed(name, CIRCUITS))]
+OutsideFamily = Annotated[str, AfterValidator(lambda name: _listed(name, outside_family()))]
 
 # Who may win the map of winners: no oracle, nobody who is told the true form, and of the networks only cheap ones.
 CONTENDERS = (
@@ -238,25 +247,27 @@ class Experiment1(TrainingParameters):
     """Experiment 1: the volume of real data varies, the target circuit is fixed."""
 
     circuit: CircuitName = "n_part_complex"
-    hill_coefficient: HillCoefficient = 2.0
+    hill_coefficient: HillCoefficient = REFERENCE_N
     volumes: Increasing[Volume] = None
     input_scaling: InputScaling = "symmetric"
     theta_mismatch: Decades = 0.0
     eta_mismatch: Decades = 0.0
 
     @model_validator(mode="after")
-    def _depletion_is_solved(self) -> Self:
-        if self.circuit == "input_depletion" and self.hill_coefficient not in DEPLETION_N:
-            raise ValueError(
-                f"hill_coefficient is {self.hill_coefficient:g} and circuit is input_depletion, which is solved for "
-                f"{' and '.join(str(n) for n in DEPLETION_N)} only"
-            )
+    def _hill_coefficient_counts(self) -> Self:
+        given = f"hill_coefficient is {self.hill_coefficient:g} and circuit is {self.circuit}"
+        own = {parameter.name: parameter for parameter in CIRCUITS[self.circuit].own}
+        if "n" not in own and self.hill_coefficient != REFERENCE_N:
+            raise ValueError(f"{given}, which has none; leave it at {REFERENCE_N:g}")
+        if "n" in own and own["n"].choices and self.hill_coefficient not in own["n"].choices:
+            raise ValueError(f"{given}, which is solved for {' and '.join(map(str, own['n'].choices))} only")
         return self
 
     @property
     def target(self) -> Circuit:
-        """The real system."""
-        return reference_circuit(self.circuit, self.hill_coefficient)
+        """The real system; a circuit without a Hill coefficient leaves it alone."""
+        has_one = "n" in CIRCUITS[self.circuit].reference
+        return reference_circuit(self.circuit, self.hill_coefficient if has_one else None)
 
     @property
     def protocol(self) -> Protocol:
@@ -281,7 +292,7 @@ class Experiment2(TrainingParameters):
 
     hill_coefficients: Annotated[list[HillCoefficient], AfterValidator(_each_once)] = [1.0, 1.5, 2.0, 3.0, 4.0]
     phosphorylation: bool = True
-    outside_family: Annotated[list[Literal[OUTSIDE_FAMILY]], AfterValidator(_each_once)] = []
+    outside_family: Annotated[list[OutsideFamily], AfterValidator(_each_once)] = []
     volume: Volume = None
 
     @model_validator(mode="after")
@@ -414,7 +425,7 @@ class Targets(TrainingParameters):
     @property
     def targets(self) -> list[Circuit]:
         """The real systems, in reading order."""
-        return [reference_circuit(name) for name in CIRCUITS if name != "simple_activation"]
+        return [reference_circuit(name) for name in CIRCUITS if name != SIMPLE_MODEL.name]
 
     @property
     def designs(self) -> list[Design]:

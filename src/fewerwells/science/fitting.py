@@ -17,8 +17,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import chi2, qmc
 
-from fewerwells.science.circuits import HILL_COEFFICIENT, Circuit, Parameter, relative_outputs
-from fewerwells.science.circuits.formulas import family
+from fewerwells.science.circuits import HILL_COEFFICIENT, Circuit, Parameter, hill_formula, stacked
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import Pairs, refuse_impossible
 
@@ -91,7 +90,7 @@ def _both_theta(parameters: Mapping) -> np.ndarray:
 
 def _family_outputs(parameters: Mapping, x: np.ndarray) -> np.ndarray:
     """fᵢ of the family, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
-    return relative_outputs(family, x, _both_theta(parameters), n=parameters["n"], b=parameters["b"])
+    return stacked(hill_formula, x, _both_theta(parameters), n=parameters["n"], b=parameters["b"])
 
 
 # Plausible values with slack: half-saturation K = 1/θ is 1–100 nM in practice, n 1–4.
@@ -156,7 +155,7 @@ FORM_NAMES = (*FORMS, "true")
 def _circuit_outputs(formula: Callable, own: Mapping, parameters: Mapping, x: np.ndarray) -> np.ndarray:
     """fᵢ of a circuit, its output at η = 1, for parameters of shape (...): (..., N, 2)."""
     own = {name: parameters.get(name, value) for name, value in own.items()}
-    return relative_outputs(formula, x, _both_theta(parameters), **own)
+    return stacked(formula, x, _both_theta(parameters), **own)
 
 
 def _circuit_parameters(names: tuple[str, ...], mean_theta: float | None, values: np.ndarray) -> dict:

@@ -72,7 +72,7 @@ def phosphorylation(x, theta, y_tot: float) -> np.ndarray:
         flow = to_1 * state[1] - to_2 * state[0]
         return np.array([flow, -flow])
 
-    return _settle(rates, np.array([0.0, y_tot]))
+    return _settle(rates, np.array([0.0, y_tot]), 40 / (to_1 + to_2))  # it relaxes at to_1 + to_2
 
 
 def complex_formation_with_depletion(x, theta, eta, n: int, resource: float) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from fewerwells.science.circuits import own_parameters
 from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
 from fewerwells.study.evaluation import ERROR_COLUMNS
 
@@ -17,10 +18,7 @@ COLUMNS = (
     "circuit",  # its name in fewerwells.science.circuits
     "n",  # Hill coefficient
     "b",  # weight of the empty state; 0 for the cycles
-    "resource",  # total resource of input_depletion, nM; this and the next three are empty where a circuit has none
-    "saturation",  # Michaelis constant over y_tot of goldbeter_koshland
-    "leak",  # share of the largest output that the empty resource of mixed_complex makes
-    "mixing",  # how tightly the mixed complex of mixed_complex binds
+    *(name for name in own_parameters() if name != "n"),  # empty where a circuit has none of that name
     "theta_1",  # nM⁻¹
     "theta_2",
     "eta_1",  # nM; y_tot for the cycles
@@ -50,6 +48,12 @@ KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "s
 
 class InconsistentTables(ValueError):
     """Tables of results contradict themselves or one another."""
+
+
+def tidy(rows: Iterable[Mapping]) -> pd.DataFrame:
+    """Rows as a tidy table: `COLUMNS`, empty where a row has no such value, and after them whatever else rows have."""
+    table = pd.DataFrame(rows)
+    return table.reindex(columns=[*COLUMNS, *(name for name in table.columns if name not in COLUMNS)])
 
 
 def row_checksums(table: pd.DataFrame) -> pd.Series:

@@ -15,6 +15,7 @@ Everything about a circuit stands in one object, its `CircuitKind`; all that lis
 `register` adds a new one from any file (see `kinds`).
 """
 
+from fewerwells.science.circuits.circuit import Circuit, reference_circuit, relative_outputs
 from fewerwells.science.circuits.family import (
     HILL_COEFFICIENT,
     REFERENCE_N,
@@ -24,17 +25,16 @@ from fewerwells.science.circuits.family import (
     phosphorylation_cycle,
     simple_activation,
 )
-from fewerwells.science.circuits.formulas import relative_outputs
+from fewerwells.science.circuits.formulas import hill_formula, stacked
 from fewerwells.science.circuits.kinds import (
     CIRCUITS,
     REFERENCE_ETA,
     REFERENCE_THETA,
-    Circuit,
     CircuitKind,
     Parameter,
     kind_of,
+    outside_family,
     own_parameters,
-    reference_circuit,
     register,
 )
 from fewerwells.science.circuits.outside import (
@@ -65,14 +65,17 @@ __all__ = [
     "Parameter",
     "goldbeter_koshland",
     "hill_family",
+    "hill_formula",
     "input_depletion",
     "kind_of",
     "mixed_complex",
     "n_part_complex",
+    "outside_family",
     "own_parameters",
     "phosphorylation_cycle",
     "reference_circuit",
     "register",
     "relative_outputs",
     "simple_activation",
+    "stacked",
 ]

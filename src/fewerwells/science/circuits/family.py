@@ -46,7 +46,7 @@ def hill_family(x, theta, eta, n: float, b: float) -> np.ndarray:
     HILL_COEFFICIENT.refuse_impossible(n)
     if not (np.isfinite(b) and b >= 0):
         raise ValueError(f"the weight of the empty state b is {b}; it must be 0 or positive.")
-    return formulas.family(x, theta, eta, n, b)
+    return formulas.hill_formula(x, theta, eta, n, b)
 
 
 def simple_activation(x, theta=REFERENCE_THETA, eta=REFERENCE_ETA) -> np.ndarray:
@@ -84,7 +84,7 @@ SIMPLE_ACTIVATION = register(
         "simple_activation",
         title="simple activation",
         label="simple activation",
-        formula=partial(formulas.family, n=1.0, b=1.0),
+        formula=partial(formulas.hill_formula, n=1.0, b=1.0),
         in_family=True,
         place={"n": 1.0, "b": 1.0},
         reactions=reactions.complex_formation,
@@ -95,7 +95,7 @@ N_PART_COMPLEX = register(
         "n_part_complex",
         title="n-part complexes",
         label="n = {n:g}",
-        formula=partial(formulas.family, b=1.0),
+        formula=partial(formulas.hill_formula, b=1.0),
         own=(HILL_COEFFICIENT,),
         in_family=True,
         place={"b": 1.0},
@@ -107,7 +107,7 @@ PHOSPHORYLATION_CYCLE = register(
         "phosphorylation_cycle",
         title="phosphorylation cycle",
         label="phosphorylation cycle",
-        formula=partial(formulas.family, n=1.0, b=0.0),
+        formula=partial(formulas.hill_formula, n=1.0, b=0.0),
         eta=(REFERENCE_Y_TOT, REFERENCE_Y_TOT),
         shares_total=True,
         in_family=True,

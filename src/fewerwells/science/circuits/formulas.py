@@ -11,24 +11,20 @@ from collections.abc import Callable
 import numpy as np
 
 
-def relative_outputs(formula: Callable, x: np.ndarray, theta: np.ndarray, **own: np.ndarray) -> np.ndarray:
-    """Outputs of a formula at η = 1 for whole stacks of parameters at once, for searches: nothing is checked.
+def stacked(formula: Callable, x: np.ndarray, theta: np.ndarray, **own: np.ndarray) -> np.ndarray:
+    """Outputs of a formula at η = 1, shape (..., N, 2), nM, for whole stacks of parameters at once.
 
     Args:
-        formula: of a `CircuitKind`, or `family`.
+        formula: of a `CircuitKind`, or `hill_formula`.
         x: inputs, shape (N, 2), nM, not negative.
         theta: affinities, shape (..., 2), nM⁻¹, positive.
-        own: the formula's other parameters by name, each of shape (...) or one number for the whole stack; the n of
-            input depletion must be one number.
-
-    Returns:
-        Shape (..., N, 2).
+        own: the formula's other parameters by name, each of shape (...) or one number for the whole stack.
     """
     own = {name: np.asarray(value, float)[..., None, None] for name, value in own.items()}
     return formula(x, np.asarray(theta, float)[..., None, :], 1.0, **own)
 
 
-def family(x, theta, eta, n, b):
+def hill_formula(x, theta, eta, n, b):
     """The family that holds the study's circuits, see `hill_family`; ηᵢ/2 where the denominator is 0."""
     bound = (theta * x) ** n
     total = b + bound.sum(axis=-1, keepdims=True)

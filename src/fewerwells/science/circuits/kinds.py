@@ -1,4 +1,4 @@
-"""What a circuit is: one registered object a kind, and `Circuit`, a kind with its parameters filled in.
+"""What a circuit is: one registered object a kind.
 
 Everything that lists circuits reads `CIRCUITS`. A new kind is one file, anywhere, that calls `register`.
 """
@@ -6,13 +6,13 @@ Everything that lists circuits reads `CIRCUITS`. A new kind is one file, anywher
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from string import Formatter
 
 import numpy as np
 
-from fewerwells.science.circuits.formulas import relative_outputs
+from fewerwells.science.circuits.formulas import stacked
 
 REFERENCE_THETA = (0.2, 0.4)  # nM⁻¹: half-saturation of each input alone at 5 and 2.5 nM
 REFERENCE_ETA = (40.0, 30.0)  # nM: the largest possible outputs
@@ -168,7 +168,7 @@ def register(kind: CircuitKind) -> CircuitKind:
     if not kind.name.isidentifier():
         raise ValueError(f"a circuit is called {kind.name!r}; its name must be a word that Python takes for a name.")
     known = CIRCUITS.get(kind.name)
-    if known is not None and _origin(known) != _origin(kind):
+    if known is not None and origin_of(known.formula) != origin_of(kind.formula):
         raise ValueError(f"there is a circuit {kind.name} already; give the new one another name.")
     for what in (kind.formula, kind.reactions):
         _refuse_other_arguments(kind, what)
@@ -177,10 +177,10 @@ def register(kind: CircuitKind) -> CircuitKind:
     return kind
 
 
-def _origin(kind: CircuitKind) -> tuple:
-    """Where the formula of a kind stands."""
-    formula = getattr(kind.formula, "func", kind.formula)
-    return getattr(formula, "__module__", None), getattr(formula, "__qualname__", None)
+def origin_of(formula: Callable) -> tuple[str, str]:
+    """The module in which a formula stands, and what it is called there."""
+    function = getattr(formula, "func", formula)  # of a partial
+    return function.__module__, function.__qualname__
 
 
 def _refuse_other_arguments(kind: CircuitKind, what: Callable | None) -> None:
@@ -200,9 +200,9 @@ def _refuse_wrong_shapes(kind: CircuitKind) -> None:
     own = kind.reference
     alone = [kind(x, values[0], kind.eta, **own) for values in theta]
     try:
-        stacked = relative_outputs(kind.formula, x, theta, **own)
-        agree = stacked.shape == (2, 1, 3, 2) and np.allclose(stacked[:, 0] * kind.eta, alone, rtol=1e-9, atol=0)
-    except ValueError:
+        found = stacked(kind.formula, x, theta, **own)
+        agree = found.shape == (2, 1, 3, 2) and np.allclose(found[:, 0] * kind.eta, alone, rtol=1e-9, atol=0)
+    except (ValueError, TypeError, IndexError):
         agree = False
     if not agree:
         raise ValueError(
@@ -220,6 +220,11 @@ def own_parameters() -> dict[str, Parameter]:
     return found
 
 
+def outside_family() -> list[str]:
+    """Names of the circuits that are no members of the family, in the order of `CIRCUITS`."""
+    return [kind.name for kind in CIRCUITS.values() if not kind.in_family]
+
+
 def kind_of(name: str) -> CircuitKind:
     """The kind of that name.
 
@@ -229,73 +234,6 @@ def kind_of(name: str) -> CircuitKind:
     if name not in CIRCUITS:
         raise ValueError(f"there is no circuit {name!r}; choose one of {', '.join(CIRCUITS)}.")
     return CIRCUITS[name]
-
-
-@dataclass(frozen=True, init=False, repr=False)
-class Circuit:
-    """A circuit with its parameters filled in; call it with inputs in nM to get outputs in nM.
-
-    Its own parameters are given by name, `Circuit("n_part_complex", n=2)`, all of them and no others.
-
-    Attributes:
-        name: one of `CIRCUITS`.
-        theta: affinities, nM⁻¹.
-        eta: largest outputs, nM; where both outputs are one protein both are y_tot.
-        own: pairs of name and value of the parameters it has beside θ and η.
-    """
-
-    name: str
-    theta: tuple[float, float]
-    eta: tuple[float, float]
-    own: tuple[tuple[str, float], ...]
-
-    def __init__(self, name: str, theta=None, eta=None, *, own: Iterable[tuple[str, float]] = (), **named: float):
-        kind = kind_of(name)
-        theta, eta = kind.theta if theta is None else theta, kind.eta if eta is None else eta
-        own = dict(own) | named
-        kind(np.ones(2), theta, eta, **own)  # refuses impossible parameters now rather than in the middle of a run
-        if kind.shares_total and eta[0] != eta[1]:
-            raise ValueError(f"eta is {tuple(eta)}; {kind.name} has one y_tot, so both must be equal.")
-        values = {"name": name, "theta": tuple(map(float, theta)), "eta": tuple(map(float, eta))}
-        for attribute, value in (values | {"own": tuple((key, float(own[key])) for key in kind.reference)}).items():
-            object.__setattr__(self, attribute, value)
-
-    @property
-    def kind(self) -> CircuitKind:
-        """What it is a circuit of."""
-        return CIRCUITS[self.name]
-
-    @property
-    def own_parameters(self) -> dict[str, float]:
-        """What the circuit has beside θ and η, by name."""
-        return dict(self.own)
-
-    @property
-    def n(self) -> float | None:
-        """Its Hill coefficient, or that of its place in the family; None where it has neither."""
-        return (self.kind.place | self.own_parameters).get("n")
-
-    @property
-    def b(self) -> float | None:
-        """Weight of the empty state: 0 for cycles, which have none, else 1; None away from the family."""
-        return self.kind.place.get("b")
-
-    @property
-    def largest_output(self) -> float:
-        """The largest η (or y_tot), nM; outputs are divided by it before training."""
-        return max(self.eta)
-
-    @property
-    def label(self) -> str:
-        """How the circuit is called in tables and on axes, with each parameter that is not the reference system's."""
-        return self.kind.label_of(self.own_parameters)
-
-    def __repr__(self) -> str:
-        own = "".join(f", {name}={value!r}" for name, value in self.own)
-        return f"Circuit({self.name!r}, theta={self.theta}, eta={self.eta}{own})"
-
-    def __call__(self, x) -> np.ndarray:
-        return self.kind(x, self.theta, self.eta, **self.own_parameters)
 
 
 def _refuse_other_parameters(kind: CircuitKind, own: Mapping[str, float]) -> None:
@@ -310,16 +248,3 @@ def _refuse_other_parameters(kind: CircuitKind, own: Mapping[str, float]) -> Non
     for name, value in kind.reference.items():
         if name not in own:
             raise ValueError(f"{name} is missing; {kind.name} needs a number there, {value:g} for example.")
-
-
-def reference_circuit(name: str, n: float | None = None) -> Circuit:
-    """The circuit of that name in the reference system, for most θ = (0.2, 0.4) nM⁻¹ and η = (40, 30) nM.
-
-    Args:
-        name: one of `CIRCUITS`.
-        n: another Hill coefficient than the reference system's, for circuits that have one.
-
-    Raises:
-        ValueError: an unknown name, an impossible n, or an n for a circuit that has none.
-    """
-    return Circuit(name, **kind_of(name).reference | ({} if n is None else {"n": n}))
