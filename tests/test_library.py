@@ -5,7 +5,7 @@ import pytest
 
 from fewerwells.science.circuits import CIRCUITS, reference_circuit
 from fewerwells.science.datasets import BIG, real_pairs, sobol_inputs
-from fewerwells.science.library import akaike_weights, average, fit_mechanisms, mechanism_of, mechanisms
+from fewerwells.science.library import MECHANISMS, akaike_weights, average, fit_mechanisms, mechanism_of
 
 X = sobol_inputs(BIG, 64)
 
@@ -34,9 +34,9 @@ def test_many_wells_everywhere_name_the_mechanism(name):
     circuit = reference_circuit(name)
     wells = [real_pairs(circuit, 200, 3, domain=BIG, noise=0.1)]
     (found,) = average(fit_mechanisms(wells), wells)
-    assert set(found.weights) == set(mechanisms())
+    assert set(found.weights) == set(MECHANISMS)
     np.testing.assert_allclose(found.predict(X), circuit(X), atol=0.2)
-    if name in mechanisms():
+    if name in MECHANISMS:
         assert max(found.weights, key=found.weights.get) == name
 
 

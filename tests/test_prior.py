@@ -29,15 +29,16 @@ def outputs(circuits, x=EVERYWHERE):
 @pytest.mark.parametrize("name", CIRCUITS)
 def test_every_named_circuit_is_in_the_prior_with_its_reference_numbers(name):
     circuit = reference_circuit(name)
+    own = circuit.own_parameters
     same(outputs(Circuits.of(circuit))[0], circuit(EVERYWHERE))
     assert any(name in structure.contains and p > 0 for structure, p in STRUCTURES.items())
     within = {
         "half-saturation": (ranges.HALF_SATURATION, [1 / theta for theta in circuit.theta]),
         "largest output": (ranges.LARGEST_OUTPUT, list(circuit.eta)),
-        "leak": (ranges.LEAK, [circuit.leak]),
-        "mixing": (ranges.MIXING, [circuit.mixing]),
-        "saturation": (ranges.SATURATION, [circuit.saturation]),
-        "resource": (ranges.RESOURCE, [circuit.resource and circuit.resource * max(circuit.theta)]),
+        "leak": (ranges.LEAK, [own.get("leak")]),
+        "mixing": (ranges.MIXING, [own.get("mixing")]),
+        "saturation": (ranges.SATURATION, [own.get("saturation")]),
+        "resource": (ranges.RESOURCE, [own["resource"] * max(circuit.theta) if "resource" in own else None]),
         "exponent": ((1, ranges.LARGEST_EXPONENT), [circuit.n]),
     }
     for what, ((low, high), values) in within.items():
@@ -52,13 +53,13 @@ affinity = st.floats(0.01, 1.0)
 def test_named_circuits_agree_at_any_numbers(theta, n, leak, mixing, saturation):
     eta = (30.0, 40.0)
     for circuit in (
-        Circuit("n_part_complex", theta, eta, n),
-        Circuit("mixed_complex", theta, eta, n, leak=leak, mixing=mixing),
+        Circuit("n_part_complex", theta, eta, n=n),
+        Circuit("mixed_complex", theta, eta, n=n, leak=leak, mixing=mixing),
         Circuit("goldbeter_koshland", theta, (40.0, 40.0), saturation=saturation),
     ):
         found, expected = outputs(Circuits.of(circuit))[0], circuit(EVERYWHERE)
         # where a cycle stands at its switch, the roundings of its inputs are magnified by its own steepness
-        loose = 1e-12 / min(1.0, saturation) if circuit.saturation else 1e-12
+        loose = 1e-12 / min(1.0, saturation) if circuit.name == "goldbeter_koshland" else 1e-12
         np.testing.assert_allclose(found, expected, rtol=0, atol=40 * loose)
 
 

@@ -27,7 +27,7 @@ from fewerwells.science.circuits import (
 )
 from fewerwells.science.datasets import BIG, real_pairs, sobol_inputs
 from fewerwells.science.fitting import circuit_form, fit_many
-from fewerwells.science.library import fit_mechanisms, mechanism_of, mechanisms
+from fewerwells.science.library import MECHANISMS, fit_mechanisms, mechanism_of
 from fewerwells.study.table import COLUMNS
 
 positive = st.floats(0.1, 20.0)
@@ -76,7 +76,7 @@ def test_what_a_kind_says_of_itself_holds_together(name):
         np.testing.assert_array_equal(member, circuit(x))
     free = {c.name for c in circuit_form(circuit).coordinates}
     assert free >= {p.name for p in kind.own if not p.choices}
-    assert mechanism_of(circuit) in mechanisms()
+    assert mechanism_of(circuit) in MECHANISMS
 
 
 def test_every_own_parameter_is_a_column_and_no_two_mean_different_things():

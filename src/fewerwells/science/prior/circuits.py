@@ -102,14 +102,14 @@ class Circuits:
     @classmethod
     def of(cls, circuit: Circuit) -> Circuits:
         """A named circuit as the only one of a batch."""
-        plain = cls.plain(1)
+        plain, own = cls.plain(1), circuit.own_parameters
         values = {"theta": [circuit.theta], "eta": [circuit.eta], "n": [[circuit.n] * 2], "empty": [circuit.b]}
-        if circuit.resource is not None:
-            values |= {"inputs": [1], "resource": [circuit.resource]}
-        if circuit.saturation is not None:
-            values |= {"core": [2], "saturation": [[circuit.saturation] * 2]}
-        if circuit.mixing is not None:
-            values |= {"leak": [[circuit.leak] * 2], "mixing": [circuit.mixing]}
+        if "resource" in own:
+            values |= {"inputs": [1], "resource": [own["resource"]]}
+        if "saturation" in own:
+            values |= {"core": [2], "saturation": [[own["saturation"]] * 2]}
+        if "mixing" in own:
+            values |= {"leak": [[own["leak"]] * 2], "mixing": [own["mixing"]]}
         return cls(
             **{field.name: np.asarray(values.get(field.name, getattr(plain, field.name))) for field in fields(cls)}
         )
