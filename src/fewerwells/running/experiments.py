@@ -189,7 +189,9 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
             for design, engine in _designs(parameters):
                 _train(design, engine, bar)
     cells = dict.fromkeys((cell, design, engine) for design, engine in _designs(parameters) for cell in design.cells)
-    table = pd.concat([_found(*cell)[list(COLUMNS)] for cell in cells], ignore_index=True)
+    table = tidy(
+        pd.concat([_found(*cell).drop(columns=CHECKSUM, errors="ignore") for cell in cells], ignore_index=True)
+    )
     table = table.drop_duplicates("parameter_hash", ignore_index=True)  # designs may share cells
     return table.assign(**{CHECKSUM: row_checksums(table)})
 
