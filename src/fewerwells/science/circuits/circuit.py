@@ -100,7 +100,7 @@ class Circuit:
         own = {name: value for name, value in self.own if (name, value) != ("n", 1.0)}
         usual = {"theta": REFERENCE_THETA, "eta": REFERENCE_ETA}
         unusual = {name: getattr(self, name) for name, value in usual.items() if getattr(self, name) != value}
-        return {"is": "science.circuits.Circuit", "name": self.name} | unusual | own
+        return {"is": "Circuit", "name": self.name} | unusual | own
 
     @property
     def written_in(self) -> tuple[str, ...]:
