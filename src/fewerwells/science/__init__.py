@@ -1,6 +1,6 @@
 """What nature does and what can be learnt from wells; knows nothing of experiments, files or notebooks.
 
-`circuits` and their `reactions`; `systems`, what is learnt; `datasets`, wells, domains, noise and random streams;
+`circuits`, a registry, and their `reactions`; `systems`, what is learnt; `datasets`, wells, domains, noise and random streams;
 `networks` and their `training`; the rivals `fitting`, `library` and `gaussian_processes`;
 `mechanisms`, enumerated, `discrepancy`, inferred with them, and the `wide_library` of both; `prior`, what could stand
 behind a plate, and `in_context`, the network that learnt from it to read one; `design`, which wells to fill next;
