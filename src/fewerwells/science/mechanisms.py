@@ -169,10 +169,11 @@ class Structure:
             return self.inputs == "depleted" and reaches_n
         if circuit.name == "phosphorylation_cycle":
             return reaches_n
-        if circuit.name == "mixed_complex" and (circuit.leak or circuit.mixing):
+        leak, mixing = (circuit.own_parameters.get(name) for name in ("leak", "mixing"))
+        if circuit.name == "mixed_complex" and (leak or mixing):
             same_complex = self.mixed == "dead" and (not self.whole or circuit.n == 1)
-            dead = same_complex or not circuit.mixing
-            return self.empty and reaches_n and dead and (self.leak or not circuit.leak)
+            dead = same_complex or not mixing
+            return self.empty and reaches_n and dead and (self.leak or not leak)
         return self.empty and reaches_n
 
 
