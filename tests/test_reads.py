@@ -68,18 +68,23 @@ except FileNotFoundError:
 pathlib.Path("../results/own.part").write_text("1")
 os.replace("../results/own.part", "../results/own.txt")
 open("../results/own.txt").read()
-stored = pathlib.Path("{own_results}") / "runs" / "piece.csv"
+stored = pathlib.Path("{own_results}") / "runs" / "cells" / "piece.csv"
 stored.parent.mkdir(parents=True)
 stored.write_text("1")
+from fewerwells.running.sample import outcome_of
+outcome_of("experiment_1")
 """
     (book / "results" / "raw.bin").write_bytes(b"\0")
     path = write_chapter(book, code)
     run = execute(path, tmp_path / "out.ipynb", {"plate_file": str(elsewhere)})
     data = {place for place in run.reads if "palette" not in place}
-    assert data == {"results/benchmark.json", "results/raw.bin", "results/absent.json", elsewhere.as_posix()}
+    sample = (own_results / "runs" / "sample.json").as_posix()
+    named = {"results/benchmark.json", "results/raw.bin", "results/absent.json", elsewhere.as_posix(), sample}
+    assert data == named
     assert run.reads["results/absent.json"] is None
     assert unchanged(run.reads, book)
     for place in data:
+        (book / place).parent.mkdir(parents=True, exist_ok=True)
         (book / place).write_text("changed")
         assert not unchanged(run.reads, book), place
         run.reads.pop(place)

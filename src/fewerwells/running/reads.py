@@ -25,6 +25,8 @@ def _is_data(path: Path, root: Path, runs: Path, named: set[Path]) -> bool:
     """Whether a file that a run has read belongs to the chapter's data, and is neither installed nor derived."""
     if path in named:
         return True
+    if path.parent == runs:
+        return True  # what a sample of the published tables gave stands on the pages
     if path.is_dir() or "__pycache__" in path.parts or path.is_relative_to(runs):
         return False
     if path.is_relative_to(Path(__file__).parents[1]):
@@ -44,7 +46,7 @@ def read_notes(
         notes: the file that the kernel wrote.
         notebook: the chapter's; relative paths in its parameters start at its folder.
         root: the book's folder, in which every file that is not derived counts as data.
-        runs: where stored pieces lie, which have identities of their own.
+        runs: where stored pieces lie, in folders; they have identities of their own.
         parameters: the chapter's; a file that one of them names counts wherever it lies.
 
     Returns:
