@@ -21,6 +21,7 @@ from fewerwells.running.storage import why_no_table
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, outside_family, reference_circuit
 from fewerwells.science.datasets import BIG
 from fewerwells.science.systems import random_system
+from fewerwells.study.baselines import BASELINES, add_baselines
 from fewerwells.study.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
@@ -441,6 +442,22 @@ class Targets(TrainingParameters):
 
 
 MapSeeds = Annotated[int, Field(ge=2, le=10_000)]  # a winner is named where seeds agree
+
+
+class Baselines(Targets):
+    """Scratch and transfer as the study trains them, and each trained with care, on every target."""
+
+    @property
+    def designs(self) -> list[Design]:
+        """One: the study's arms and the fair baselines on each target."""
+        add_baselines()
+        return [
+            self._design(
+                Cell(arm, target, self.oracle_volume if arm == "oracle" else self.wells)
+                for target in self.targets
+                for arm in (*STUDY_ARMS, *BASELINES)
+            )
+        ]
 
 
 class WinnerMap(TrainingParameters):

@@ -89,7 +89,7 @@ class Protocol:
 
     def fine_tuning(self, **changes) -> Phase:
         """Fine-tuning on the wells, with `changes` to its `Schedule`."""
-        return Phase(WellPairs(), self.schedule(self.fine_tuning_epochs, **changes))
+        return Phase(WellPairs(), self.schedule(**{"epochs": self.fine_tuning_epochs} | changes))
 
     def scratch(self, epochs: int | None = None) -> Phase:
         """Training on the wells from the first epoch on."""

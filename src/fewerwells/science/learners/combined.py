@@ -8,6 +8,7 @@ import numpy as np
 
 from fewerwells.science.datasets import Pairs
 from fewerwells.science.learners.base import Learner, Learnt, Runtime, Status, worst
+from fewerwells.science.learners.networks import logarithmic
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,6 @@ class Sum(Learner):
         rest = self.rest.learn(left, seeds, runtime)
         words = tuple(worst(*pair) for pair in zip(base.status, rest.status, strict=True))
         return _SumLearnt(words, rest.engine, base.seconds + rest.seconds, base, rest)
-
-
-HALF_LOGARITHMIC = 0.5  # nM: where the scale turns from linear to logarithmic
-
-
-def logarithmic(x: np.ndarray) -> np.ndarray:
-    """log(1 + x / 0.5 nM): logarithmic above 0.5 nM, linear below, 0 at 0."""
-    return np.log1p(np.asarray(x, float) / HALF_LOGARITHMIC)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,18 @@ from fewerwells.science.learners.base import Learner, Learnt, Runtime, Status, w
 from fewerwells.science.networks import Ensemble, initialise
 from fewerwells.science.training import Schedule, Training, choose_engine, train
 
+HALF_LOGARITHMIC = 0.5  # nM: where the scale turns from linear to logarithmic
+
+
+def logarithmic(x: np.ndarray) -> np.ndarray:
+    """log(1 + x / 0.5 nM): logarithmic above 0.5 nM, linear below, 0 at 0."""
+    return np.log1p(np.asarray(x, float) / HALF_LOGARITHMIC)
+
+
+def stretched_logarithm(x: np.ndarray) -> np.ndarray:
+    """The same, stretched so that 0 and 20 nM, the borders of the big domain, stay where they are."""
+    return datasets.BIG.high * logarithmic(x) / logarithmic(datasets.BIG.high)
+
 
 class PairSource(ABC):
     """Where the pairs of a phase come from.
@@ -168,12 +180,14 @@ class Network(Learner):
         sizes: width of every layer.
         input_range: the concentrations, nM, that are scaled to −1 and 1.
         output_scale: nM; outputs are divided by it in training.
+        log_inputs: give it log(1 + x / 0.5 nM), stretched to the same range, instead of x.
     """
 
     phases: tuple[Phase, ...]
     sizes: tuple[int, ...]
     input_range: tuple[float, float]
     output_scale: float
+    log_inputs: bool = False
 
     @property
     def words(self) -> str:
@@ -211,7 +225,7 @@ class Network(Learner):
     def pretrain(self, seeds: Sequence[int], runtime: Runtime | None = None) -> Training:
         """Train fresh networks, one a seed, through the first phase, which needs no wells."""
         runtime = runtime or Runtime()
-        return _train(self.fresh(seeds), self.phases[0], self.phases[0].source.draw([], seeds, runtime), seeds, runtime)
+        return self._train(self.fresh(seeds), self.phases[0], [], seeds, runtime)
 
     def learn(self, wells, seeds, runtime=None) -> Networks:
         """As `Learner.learn`.
@@ -229,13 +243,18 @@ class Network(Learner):
         seconds = sum(phase.source.seconds(wells, seeds, runtime) for phase in self.own_phases)
         started = time.perf_counter()
         for phase in self.own_phases:
-            data = phase.source.draw(wells, seeds, runtime)
             words = [worst(*pair) for pair in zip(words, phase.source.status(wells, seeds, runtime), strict=True)]
-            ensemble = _train(ensemble, phase, data, seeds, runtime).ensemble
+            ensemble = self._train(ensemble, phase, wells, seeds, runtime).ensemble
         seconds += time.perf_counter() - started
         finite = np.isfinite(ensemble.parameters).all(axis=1)
         words = [word if fine else Status.DIVERGED for word, fine in zip(words, finite, strict=True)]
-        return Networks(tuple(words), engine, seconds, ensemble)
+        return Networks(tuple(words), engine, seconds, ensemble, self.log_inputs)
+
+    def _train(self, ensemble: Ensemble, phase: Phase, wells, seeds: Sequence[int], runtime: Runtime) -> Training:
+        data, keys = phase.source.draw(wells, seeds, runtime), batch_order_keys(seeds, phase)
+        if self.log_inputs:
+            data = [Pairs(stretched_logarithm(pairs.x), pairs.y) for pairs in data]
+        return train(ensemble, data, phase.schedule, keys=keys, engine=runtime.engine, progress=runtime.progress)
 
     def _start(self, seeds: Sequence[int], runtime: Runtime) -> Ensemble:
         if self.pretraining is None:
@@ -243,11 +262,6 @@ class Network(Learner):
         if runtime.pretrained is None:
             return self.pretraining.pretrain(seeds, runtime).ensemble
         return runtime.pretrained(self.pretraining, seeds)
-
-
-def _train(ensemble: Ensemble, phase: Phase, data: list[Pairs], seeds: Sequence[int], runtime: Runtime) -> Training:
-    keys = batch_order_keys(seeds, phase)
-    return train(ensemble, data, phase.schedule, keys=keys, engine=runtime.engine, progress=runtime.progress)
 
 
 @dataclass(frozen=True)
@@ -258,9 +272,10 @@ class Networks(Learnt):
     engine: str
     seconds: float
     networks: Ensemble
+    log_inputs: bool = False
 
     def predict(self, x) -> np.ndarray:
-        return self.networks.predict(x)
+        return self.networks.predict(stretched_logarithm(x) if self.log_inputs else x)
 
     @property
     def ensemble(self) -> Ensemble:
