@@ -7,7 +7,8 @@ from pathlib import Path
 
 import nbformat
 
-from fewerwells.course.source import exercise_notebooks, read, student, tags
+from fewerwells.course.source import read, student, tags
+from fewerwells.running.reading_order import exercise_notebooks
 
 
 def solutions(root: Path, chapter: str) -> dict[str, str]:

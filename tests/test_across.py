@@ -4,18 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fewerwells.science.statistics import Estimate, paired_ratio
 from fewerwells.study.across import SYSTEM, across_systems
 
 
-def simulated(rng, n_systems=12, n_seeds=5, centre=-0.5, between=0.4, within=0.2) -> pd.DataFrame:
-    """Errors of two arms whose log ratio varies between systems and, within each, between seeds."""
-    rows = []
+def simulated(rng, n_systems=12, n_seeds=5, centre=-0.5, between=0.4, within=0.2, shared=0.0) -> pd.DataFrame:
+    """Errors of two arms whose log ratio varies between systems and between seeds, which all systems share."""
+    rows, luck = [], shared * rng.standard_normal(n_seeds)
     for system in range(n_systems):
         effect = centre + between * rng.standard_normal()
         keys = dict.fromkeys(SYSTEM, 1.0) | {"theta_1": 0.1 + system}
         for seed in range(n_seeds):
             base = rng.normal(0, 1)
-            ratio = effect + within * rng.standard_normal()
+            ratio = effect + luck[seed] + within * rng.standard_normal()
             rows += [keys | {"arm": "a", "seed": seed, "error": np.exp(base + ratio)}]
             rows += [keys | {"arm": "b", "seed": seed, "error": np.exp(base)}]
     return pd.DataFrame(rows)
@@ -47,3 +48,19 @@ def test_the_interval_covers_the_centre_of_all_systems():
         centre = judged(simulated(rng)).centre
         covered += centre.low <= np.exp(-0.5) <= centre.high
     assert covered >= 24  # of 30; fewer has a chance below 0.01 even at 93 %
+
+
+def test_systems_that_are_copies_of_one_another_say_no_more_than_one_of_them():
+    """Systems share the seeds' weights and batches: what a lucky seed adds does not average out over systems."""
+    table = simulated(np.random.default_rng(3), n_seeds=12, between=0.0, within=0.0, shared=0.4)
+    one = paired_ratio(table[table["theta_1"] == 0.1], "error", {"arm": "a"}, {"arm": "b"})
+    assert judged(table).centre == Estimate(*(pytest.approx(bound) for bound in (one.value, one.low, one.high)))
+
+
+def test_a_system_that_lacks_an_error_keeps_its_other_seeds_with_the_rest():
+    table = simulated(np.random.default_rng(4), shared=0.4)
+    first = (table["theta_1"] == 0.1) & (table["seed"] == 0)
+    found, lacking = judged(table), judged(table.assign(error=table["error"].mask(first)))
+    np.testing.assert_allclose(lacking.systems["ratio"][1:], found.systems["ratio"][1:])
+    assert lacking.centre.value == pytest.approx(found.centre.value, rel=0.2)
+    assert np.isfinite([lacking.centre.low, lacking.centre.high]).all()

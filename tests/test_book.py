@@ -8,8 +8,8 @@ import papermill
 import pytest
 
 from fewerwells.book import build as book
-from fewerwells.running.chapters import project_root
-from fewerwells.study.claims import CLAIMS
+from fewerwells.running.reading_order import project_root
+from fewerwells.study.claim_list import CLAIMS
 
 ROOT = project_root()
 

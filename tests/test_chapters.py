@@ -15,14 +15,15 @@ from jupyter_client.connect import LocalPortCache
 from pybtex.database import parse_file
 from typer.testing import CliRunner
 
+from fewerwells.book import verdicts
 from fewerwells.cli import app
-from fewerwells.course.source import exercise_notebooks
-from fewerwells.running.chapters import chapters, execute, project_root, run_chapter
+from fewerwells.running.chapters import execute, run_chapter
 from fewerwells.running.experiments import check_complete
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, Verdicts
+from fewerwells.running.reading_order import chapters, exercise_notebooks, project_root
 from fewerwells.running.storage import read_table
-from fewerwells.study import claims
-from fewerwells.study.claims import CLAIMS
+from fewerwells.study.claim_list import CLAIMS
+from fewerwells.study.claims import ClaimError, judge
 from fewerwells.study.table import row_checksums
 
 ROOT = project_root(Path(__file__).parent)
@@ -221,7 +222,7 @@ class TestVerdictsGate:
         cells = nbformat.read(NOTEBOOKS["06_verdicts"], as_version=4).cells
         (gate,) = [cell.source for cell in cells if "check_stated" in cell.source]
         names = {"settings": settings, "tables": self.tables(), "judged": judged, "Verdicts": Verdicts}
-        names |= {"claims": claims, "check_complete": check_complete, "Markdown": Markdown}
+        names |= {"verdicts": verdicts, "check_complete": check_complete, "Markdown": Markdown}
         exec(compile(gate, "gate", "exec"), names)
         return names["held"]
 
@@ -229,14 +230,14 @@ class TestVerdictsGate:
         return {name: read_table(ROOT / "results" / f"{name}.csv") for name in Verdicts().tables}
 
     def test_published_results_pass(self):
-        assert "every verdict is the one" in self.held(Verdicts(), claims.judge(self.tables()))
+        assert "every verdict is the one" in self.held(Verdicts(), judge(self.tables(), CLAIMS))
 
     def test_published_settings_with_other_results_stop_the_build(self):
         arms = {"transfer": "scratch", "scratch": "transfer"}
         swapped = {name: table.assign(arm=table["arm"].replace(arms)) for name, table in self.tables().items()}
         swapped = {name: table.assign(checksum=row_checksums(table)) for name, table in swapped.items()}
-        judged = claims.judge(swapped)
-        with pytest.raises(claims.ClaimError, match="At high volumes transfer reaches a lower error"):
+        judged = judge(swapped, CLAIMS)
+        with pytest.raises(ClaimError, match="At high volumes transfer reaches a lower error"):
             self.held(Verdicts(), judged)
         assert "come out otherwise" in self.held(Verdicts(n_seeds=49), judged)
 

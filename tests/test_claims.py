@@ -7,41 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fewerwells.book.verdicts import check_stated, entry, in_words, overview, turned_sentences
 from fewerwells.running import experiments
-from fewerwells.running.chapters import project_root
 from fewerwells.running.experiments import check_complete, expected_rows
 from fewerwells.running.parameters import Verdicts
+from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table
 from fewerwells.science import statistics
 from fewerwells.science.statistics import Estimate
-from fewerwells.study import protocol
-from fewerwells.study.claims import (
-    CLAIMS,
-    Claim,
-    ClaimError,
-    Reading,
-    by_region,
-    check_stated,
-    claims_on,
-    entry,
-    in_words,
-    judge,
-    overview,
-    turned_sentences,
-    verdict,
-)
-from fewerwells.study.evaluation import ERROR_COLUMNS
-from fewerwells.study.quantities import (
-    ErrorRatio,
-    LargestEquivalence,
-    RatioChange,
-    Unevenness,
-    largest,
-    nearest,
-    share_of_oracle,
-    smallest,
-)
+from fewerwells.study import claims, protocol
+from fewerwells.study.claim_list import CLAIMS, claims_on
+from fewerwells.study.claim_list.readings import by_region
+from fewerwells.study.claims import Claim, ClaimError, Reading, judge, verdict
+from fewerwells.study.columns import ERROR_COLUMNS, error_column
+from fewerwells.study.quantities import ErrorPerDoubling, ErrorRatio, LargestEquivalence, RatioChange, Unevenness
 from fewerwells.study.table import InconsistentTables, check_tables, row_checksums
+from fewerwells.study.volumes import largest, nearest, share_of_oracle, smallest
 
 ERRORS = list(ERROR_COLUMNS)
 RESULTS = project_root() / "results"
@@ -79,11 +60,19 @@ def few_resamples(monkeypatch):
 
 @pytest.fixture(scope="module")
 def judged():
-    return judge(PUBLISHED)
+    return judge(PUBLISHED, CLAIMS)
 
 
 def test_the_published_tables_bear_out_the_prose(judged):
     check_stated(judged)
+
+
+def test_much_is_said_of_what_is_at_least_twice_as_much():
+    """A claim is as strong as its sentence: a variance that is 1 % higher is not *much* higher."""
+    (much,) = [claim for claim in CLAIMS if claim.name == "less-variable-at-low-volume"]
+    assert "much higher" in much.words
+    assert verdict(Estimate(0.99, 0.98, 0.999), much.true_range) == "contradicted"
+    assert verdict(Estimate(0.4, 0.3, 0.49), much.true_range) == "supported"
 
 
 def test_every_claim_has_a_verdict_and_a_name_of_its_own(judged):
@@ -135,7 +124,7 @@ class TestEveryArmOfTheStudy:
     def test_its_rows_are_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         with pytest.raises(ClaimError, match=rf"cannot be judged from {name}.*arm = {arm}"):
-            judge(changed(name, table[table["arm"] != arm]))
+            judge(changed(name, table[table["arm"] != arm]), CLAIMS)
 
     def test_a_volume_or_target_of_it_is_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
@@ -143,20 +132,20 @@ class TestEveryArmOfTheStudy:
         column = "target" if table["target"].nunique() > 1 else "N"
         for value in table.loc[rows, column].unique():
             with pytest.raises(ClaimError, match="cannot be judged"):
-                judge(changed(name, table[~(rows & (table[column] == value))]))
+                judge(changed(name, table[~(rows & (table[column] == value))]), CLAIMS)
 
     def test_a_seed_of_one_of_its_cells_is_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         last = table.index[table["arm"] == arm][-1]
         with pytest.raises(ClaimError, match="seeds"):
-            judge(changed(name, table.drop(index=last)))
+            judge(changed(name, table.drop(index=last)), CLAIMS)
 
     def test_its_errors_cannot_be_mixed_up(self, name, arm):
         """Across volumes, targets and seeds, whole rows of errors: the networks keep their names, not their errors."""
         table = PUBLISHED[name]
         mixed = with_checksums(with_shuffled_errors(table, table["arm"] == arm))
         with pytest.raises((ClaimError, InconsistentTables)):
-            check_stated(judge(changed(name, mixed)))
+            check_stated(judge(changed(name, mixed), CLAIMS))
 
     def test_one_error_of_it_cannot_be_mixed_up(self, name, arm):
         table = PUBLISHED[name].copy()
@@ -165,7 +154,7 @@ class TestEveryArmOfTheStudy:
         table.iloc[rows, column] = np.random.default_rng(0).permutation(table.iloc[rows, column])
         table = with_checksums(table)
         with pytest.raises(InconsistentTables, match=name):
-            judge(changed(name, table))
+            judge(changed(name, table), CLAIMS)
 
     def test_it_cannot_be_mistaken_for_another_arm(self, name, arm):
         table = PUBLISHED[name]
@@ -173,7 +162,7 @@ class TestEveryArmOfTheStudy:
         rows = table["arm"].isin([arm, other])
         mixed = with_checksums(with_shuffled_errors(table, rows))
         with pytest.raises((ClaimError, InconsistentTables)):
-            check_stated(judge(changed(name, mixed)))
+            check_stated(judge(changed(name, mixed), CLAIMS))
 
 
 @pytest.mark.parametrize("arm", ["transfer", "scratch"])
@@ -197,7 +186,7 @@ def test_seeds_within_a_cell_are_exchangeable_but_for_their_pairing():
     """
     table = PUBLISHED["experiment_2"]
     cell = (table["arm"] == "oracle") & (table["target"] == "n = 3")
-    check_stated(judge(changed("experiment_2", with_checksums(with_shuffled_errors(table, cell)))))
+    check_stated(judge(changed("experiment_2", with_checksums(with_shuffled_errors(table, cell))), CLAIMS))
 
 
 def test_the_gate_names_every_sentence_that_is_now_false():
@@ -226,7 +215,7 @@ def test_entries_can_be_linked_to_and_say_what_came_out(judged):
 
 def test_a_missing_table_is_named():
     with pytest.raises(ClaimError, match="comparable-to-oracles cannot be judged: there is no table experiment_2"):
-        judge({"experiment_1": PUBLISHED["experiment_1"]})
+        judge({"experiment_1": PUBLISHED["experiment_1"]}, CLAIMS)
 
 
 def test_networks_that_two_tables_share_must_agree():
@@ -288,6 +277,12 @@ class TestQuantities:
         change = RatioChange("x", {"arm": "a"}, {"arm": "b"}, largest, smallest, "error")
         assert change.estimates(self.only_t)[""].value == pytest.approx(0.5)
 
+    def test_a_change_per_doubling(self):
+        curve = ErrorPerDoubling("x", {"arm": "b"}, smallest, largest, "error")
+        assert curve.estimates(self.only_t)[""].value == pytest.approx((1 / 8) ** (1 / np.log2(100)))
+        nothing = ErrorPerDoubling("x", {"arm": "b"}, nearest(900), largest, "error")
+        assert verdict(nothing.estimates(self.only_t)[""], (-np.inf, 1.0)) == "undecided"
+
     def test_a_group_is_not_compared_with_itself(self):
         same = ErrorRatio("x", {"arm": "a", "N": largest}, {"arm": "a", "N": nearest(90)}, "error")
         assert verdict(same.estimates(self.only_t)[""], (-np.inf, 1.0)) == "undecided"
@@ -320,22 +315,78 @@ class TestQuantities:
         assert verdict(k, (1000.0, np.inf)) == "undecided"
 
 
-def claim(**stated: str) -> Claim:
+def claim(differs: bool = True, **stated: str) -> Claim:
     quantity = ErrorRatio("x", {"arm": "a"}, {"arm": "b"})
-    return Claim("name", "Words.", "a < b", by_region(quantity, **stated), (-np.inf, 1.0), "fig-x")
+    return Claim("name", "Words.", "a < b", by_region(quantity, **stated), (-np.inf, 1.0), "fig-x", differs=differs)
 
 
 @pytest.mark.parametrize(
-    ("stated", "expected"),
+    ("stated", "differs", "expected"),
     [
-        ({"whole": "supported"}, "supported"),
-        ({"whole": "supported", "inside": "supported"}, "supported"),
-        ({"whole": "supported", "inside": "contradicted"}, "depends on where one looks"),
-        ({"whole": "supported", "inside": "undecided"}, "depends on where one looks"),
+        ({"whole": "supported"}, True, "supported"),
+        ({"whole": "supported", "inside": "supported"}, True, "supported"),
+        ({"whole": "supported", "inside": "contradicted"}, True, "depends on where one looks"),
+        ({"whole": "supported", "inside": "undecided"}, True, "depends on where one looks"),
+        (
+            {"whole": "undecided", "inside": "contradicted", "outside": "undecided"},
+            False,
+            "undecided over 0–20 nM and outside, contradicted inside 0–10 nM",
+        ),
     ],
 )
-def test_a_verdict_of_several_readings(stated, expected):
-    assert claim(**stated).stated == expected
+def test_a_verdict_of_several_readings(stated, differs, expected):
+    assert claim(differs, **stated).stated == expected
+
+
+def regions(inside: float, sd_inside: float, rng_seed: int = 0) -> pd.DataFrame:
+    """Arm a has 0.9 of arm b's error over the whole domain, and `inside` of it inside, where seeds differ by `sd_inside`."""
+    rng, rows = np.random.default_rng(rng_seed), []
+    for seed in range(20):
+        whole = 0.9 * np.exp(0.05 * rng.standard_normal())
+        within = inside * np.exp(sd_inside * rng.standard_normal())
+        rows.append({"arm": "a", "seed": seed, error_column("all"): whole, error_column("inside"): within})
+        rows.append({"arm": "b", "seed": seed, error_column("all"): 1.0, error_column("inside"): 1.0})
+    return pd.DataFrame(rows)
+
+
+class TestDependsOnWhereOneLooks:
+    """It is said only where the two readings are shown to differ, not where one is known less well."""
+
+    @pytest.fixture(autouse=True)
+    def _no_study(self, monkeypatch):
+        monkeypatch.setattr(claims, "check_tables", lambda tables: None)
+
+    def judged(self, table, **stated):
+        (judgement,) = judge({"x": table}, [claim(**stated)])
+        return judgement
+
+    def test_one_supported_and_one_undecided_reading_are_no_difference(self):
+        judgement = self.judged(regions(inside=0.9, sd_inside=0.5), whole="supported", inside="undecided")
+        assert [finding.verdict for finding in judgement.findings.values()] == ["supported", "undecided"]
+        assert judgement.verdict == "supported over 0–20 nM, undecided inside 0–10 nM"
+        (difference,) = judgement.differences
+        assert difference.ratio.low < 1 < difference.ratio.high
+        (sentence,) = turned_sentences([judgement])
+        assert sentence.endswith(
+            "stands in the book as depends on where one looks, but is supported over 0–20 nM, undecided inside 0–10 nM."
+        )
+
+    @pytest.mark.parametrize(("inside", "sd", "found"), [(1.0, 0.05, "undecided"), (1.5, 0.05, "contradicted")])
+    def test_two_readings_that_differ_depend_on_where_one_looks(self, inside, sd, found):
+        judgement = self.judged(regions(inside, sd), whole="supported", inside=found)
+        assert judgement.findings["inside 0–10 nM"].verdict == found
+        assert judgement.verdict == judgement.claim.stated == "depends on where one looks"
+        (difference,) = judgement.differences
+        assert difference.ratio.value == pytest.approx(0.9 / inside, rel=0.05)
+
+    def test_readings_that_agree_are_not_compared(self):
+        assert self.judged(regions(0.5, 0.05), whole="supported", inside="supported").differences == ()
+
+
+def test_readings_of_different_tables_cannot_be_one_claim():
+    readings = {name: Reading(ErrorRatio(name, {"arm": "a"}, {"arm": "b"}), "supported") for name in ("x", "y")}
+    with pytest.raises(ValueError, match="not all of one table"):
+        Claim("name", "Words.", "a < b", readings, (-np.inf, 1.0), "fig-x")
 
 
 def test_a_stated_verdict_must_be_one():

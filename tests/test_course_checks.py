@@ -12,8 +12,8 @@ from scipy.stats import chi2
 
 from fewerwells.course import check, checking, sealing
 from fewerwells.course.small_study import SEEDS
-from fewerwells.course.source import exercise_notebooks, exercises, read, student, tags
-from fewerwells.running.chapters import project_root
+from fewerwells.course.source import exercises, read, student, tags
+from fewerwells.running.reading_order import exercise_notebooks, project_root
 from fewerwells.science.circuits import Circuit, reference_circuit, simple_activation
 from fewerwells.science.datasets import BIG, SMALL, Pairs, outside_pairs, synthetic_pairs
 from fewerwells.science.fitting import fit_many

@@ -26,9 +26,9 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -
 from fewerwells.cli import app
 from fewerwells.course import build as course
 from fewerwells.course import doctor, launch, lessons, times, wheels
-from fewerwells.course.source import exercise_notebooks, exercises, read, set_up_cell, student, tags
-from fewerwells.running.chapters import chapters, project_root
+from fewerwells.course.source import exercises, read, set_up_cell, student, tags
 from fewerwells.running.parameters import CHAPTER_PARAMETERS
+from fewerwells.running.reading_order import chapters, exercise_notebooks, project_root
 
 ROOT = project_root(Path(__file__).parent)
 SOURCES = exercise_notebooks(ROOT)
@@ -250,6 +250,12 @@ class TestDoctor:
         assert "MISSING  packages: numpy is" in said
         assert "not-there is missing" in said
         assert "pip install -r requirements.txt" in said
+
+    def test_starts_where_even_what_measures_memory_is_missing(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(doctor, "missing_packages", lambda: ["psutil is missing"])
+        monkeypatch.setattr(doctor, "free_memory_gb", lambda: pytest.fail("measured without psutil"))
+        said = [sentence for _, sentence in doctor.findings(tmp_path)]
+        assert "packages: psutil is missing; run: pip install -r requirements.txt" in said
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_notices_a_folder_that_cannot_be_written(self, tmp_path):

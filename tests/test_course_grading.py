@@ -13,9 +13,8 @@ from fewerwells.cli import app
 from fewerwells.course import sandbox
 from fewerwells.course.execution import run_bounded
 from fewerwells.course.grading import grade
-from fewerwells.course.source import exercise_notebooks
-from fewerwells.running.chapters import project_root
 from fewerwells.running.parameters import ParameterError
+from fewerwells.running.reading_order import exercise_notebooks, project_root
 from tests.course_samples import fingerprint, hand_in, solutions
 
 ROOT = project_root(Path(__file__).parent)

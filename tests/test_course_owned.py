@@ -17,9 +17,8 @@ from fewerwells.cli import app
 from fewerwells.course import build as course
 from fewerwells.course import grading
 from fewerwells.course.owned import RECORD, OwnedFolder
-from fewerwells.course.source import exercise_notebooks
-from fewerwells.running.chapters import project_root
 from fewerwells.running.parameters import ParameterError
+from fewerwells.running.reading_order import exercise_notebooks, project_root
 from tests.course_samples import fingerprint, hand_in, solutions
 
 ROOT = project_root(Path(__file__).parent)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fewerwells.science.statistics import data_equivalence, iqm, paired_ratio
+from fewerwells.science.equivalence import data_equivalence
+from fewerwells.science.statistics import iqm, paired_ratio
 from fewerwells.study import coverage
 
 REPEATS = 120

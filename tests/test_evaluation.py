@@ -7,7 +7,8 @@ from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.learners.base import Status
 from fewerwells.science.learners.equations import Equations
 from fewerwells.science.networks import initialise
-from fewerwells.study.evaluation import ERROR_COLUMNS, evaluate, l1_errors, sobol_test_points, study_test_points
+from fewerwells.study.columns import ERROR_COLUMNS
+from fewerwells.study.evaluation import evaluate, l1_errors, sobol_test_points, study_test_points
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 

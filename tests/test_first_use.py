@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from fewerwells.running.chapters import project_root
+from fewerwells.running.reading_order import project_root
 
 application = pytest.importorskip("sphinx.application")
 docutils_state = pytest.importorskip("sphinx.util.docutils")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fewerwells.running.chapters import project_root
+from fewerwells.running.reading_order import project_root
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import Pairs
 from fewerwells.science.networks import STUDY_SIZES, initialise

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewerwells.running import identity
-from fewerwells.running.chapters import chapter_code, chapters, project_root
+from fewerwells.running.chapters import chapter_code
 from fewerwells.running.identity import cell_key, code, digest, plain, pretraining_key, row_hashes, statements
+from fewerwells.running.reading_order import chapters, project_root
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.learners import FittedEquation
 from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Cell, Protocol

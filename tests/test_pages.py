@@ -27,7 +27,7 @@ import yaml
 from filelock import FileLock
 
 from fewerwells.book.widgets import _bundle, pretrained
-from fewerwells.running.chapters import project_root
+from fewerwells.running.reading_order import project_root
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.networks import STUDY_SIZES, Ensemble
 from tests.test_widgets import fresh_network, torch_training, wells

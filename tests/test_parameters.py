@@ -80,7 +80,7 @@ REFUSED_EARLY = [
     ("07_who_else", {"map_volumes": [10, 10]}, "map_volumes is .* once"),
     ("07_who_else", {"map_noises": [1, 1.0]}, "map_noises is .* once"),
     ("07_who_else", {"map_circuits": ["mixed_complex"] * 2}, "map_circuits is .* once"),
-    ("07_who_else", {"map_seeds": 1}, "map_seeds is 1; it must be greater than or equal to 2"),
+    ("07_who_else", {"map_seeds": 3}, "map_seeds is 3; it must be greater than or equal to 4"),
     ("07_who_else", {"synthetic_volume": 1}, "synthetic_volume is 1; it must be greater than or equal to 2"),
     ("08_why_it_works", {"synthetic_volume": 1}, "synthetic_volume is 1"),
     ("09_sweeps", {"sweep_synthetic_volume": 1}, "sweep_synthetic_volume is 1"),

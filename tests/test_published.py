@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from fewerwells.running import parameters as models
-from fewerwells.running.chapters import project_root
 from fewerwells.running.experiments import check_complete, expected_rows
 from fewerwells.running.identity import row_hashes
+from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table
 from fewerwells.study.protocol import STUDY_ARMS
 from fewerwells.study.table import CHECKSUM, COLUMNS, KEY

@@ -12,10 +12,11 @@ import pytest
 
 from fewerwells.book import build
 from fewerwells.running import points
-from fewerwells.running.chapters import chapter_path, execute, project_root
+from fewerwells.running.chapters import execute
 from fewerwells.running.kernel import about
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import _commit, make_points, read_record, run_point, states, survey
+from fewerwells.running.reading_order import chapter_path, project_root
 from fewerwells.running.reads import unchanged
 
 ROOT = project_root(Path(__file__).parent)

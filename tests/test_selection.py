@@ -49,9 +49,31 @@ def test_an_arm_without_an_error_cannot_win():
     assert winners(broken, "error", ["target"], "c").iloc[0]["winner"] == "b"
 
 
-def test_too_few_to_choose_from_is_refused():
+def test_one_seed_with_a_lucky_error_does_not_win():
+    """The middle half of ten even seeds decides: one that is a thousand times better does not, nor does the median."""
+    arms = {"lucky": lambda s: 1e-3 if s == 0 else 1.1, "steady": lambda s: 1.0}
+    assert winners(table(arms), "error", ["target"], "steady").iloc[0]["winner"] == "steady"
+    uneven = {"median": lambda s: 1.0 if s < 12 else 9.0, "centre": lambda s: 1.2}
+    assert winners(table(uneven), "error", ["target"], "centre").iloc[0]["winner"] == "centre"
+
+
+@pytest.mark.parametrize(("arms", "n_seeds"), [(1, 20), (3, 2), (3, 3), (3, 1)])
+def test_too_few_to_choose_from_is_refused(arms, n_seeds):
     with pytest.raises(ValueError, match="too few to choose on half"):
-        winners(table({"a": lambda s: 1.0}), "error", ["target"], "a")
+        winners(table({f"arm {k}": lambda s: 1.0 for k in range(arms)}, n_seeds), "error", ["target"], "arm 0")
+
+
+def test_two_seeds_a_side_are_enough():
+    assert winners(table({"a": lambda s: 1.0, "b": lambda s: 2.0}, 4), "error", ["target"], "b").iloc[0]["ratio"] == 0.5
+
+
+def test_the_reference_need_not_be_a_candidate_nor_be_there():
+    rows = table({"a": lambda s: 1.0, "b": lambda s: 2.0, "oracle": lambda s: 0.5})
+    beside = winners(rows, "error", ["target"], "oracle", among=["a", "b"]).iloc[0]
+    assert (beside["winner"], beside["runner_up"], beside["ratio"]) == ("a", "b", pytest.approx(2.0))
+    alone = winners(rows[rows["arm"] != "oracle"], "error", ["target"], "oracle").iloc[0]
+    assert alone["winner"] == "a"
+    assert np.isnan([alone["ratio"], alone["low"], alone["high"]]).all()
 
 
 def test_harm_is_called_where_both_or_one_error_of_transfer_is_surely_larger():

@@ -10,12 +10,11 @@ from scipy.stats import trim_mean
 
 from fewerwells.book import report
 from fewerwells.book.report import equivalence_text, number, with_interval
+from fewerwells.science.equivalence import data_equivalence, monotone
 from fewerwells.science.statistics import (
     Estimate,
-    data_equivalence,
     geometric_summary,
     iqm,
-    monotone,
     non_inferiority,
     paired_ratio,
     probability_of_improvement,

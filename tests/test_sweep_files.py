@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fewerwells import cli
-from fewerwells.running.chapters import project_root
 from fewerwells.running.forecast import forecast
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError
 from fewerwells.running.plain import read_value, write_value
 from fewerwells.running.points import make_points, states
+from fewerwells.running.reading_order import project_root
 from fewerwells.running.sweep_files import check_sweep, read_sweep
 
 ROOT = project_root(Path(__file__).parent)

@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 
 from fewerwells import cli
 from fewerwells.running import points, sweeps
-from fewerwells.running.chapters import project_root
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import make_points, read_record, run_point, states, survey
+from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_rows
 from fewerwells.running.sweep_files import check_sweep
 from fewerwells.science.cores import _try_to_lease, leased_cores, usable_cores

@@ -21,7 +21,7 @@ from fewerwells.science.networks import STUDY_SIZES, Ensemble, parameter_count
 from fewerwells.science.statistics import geometric_summary
 from fewerwells.science.training import reference
 from fewerwells.science.training._order import batch_order
-from fewerwells.study.evaluation import REGIONS
+from fewerwells.study.columns import Region
 from fewerwells.study.protocol import Protocol
 
 RUNNER = Path(__file__).parent / "maths_cases.mjs"
@@ -218,7 +218,7 @@ class TestFigures:
         rng = np.random.default_rng(7)
         rows = [
             {"arm": arm, "target": "n = 2", "circuit": "n_part_complex", "n": 2.0, "noise": 1.0, "N": n, "seed": seed}
-            | {f"sobol_{region}_mean": rng.lognormal() for region in REGIONS}
+            | {f"sobol_{region}_mean": rng.lognormal() for region in Region}
             | {"parameter_hash": f"{arm}{n}{seed}"}
             for arm in ("transfer", "scratch")
             for n in (10, 100)

@@ -12,7 +12,8 @@ import re
 from docutils import nodes
 from sphinx.roles import XRefRole
 
-from fewerwells.study.claims import CLAIMS, VERDICTS
+from fewerwells.study.claim_list import CLAIMS
+from fewerwells.study.claims import VERDICTS
 
 PAGE = "notebooks/06_verdicts"
 CHAPTER_LINK = re.compile(r'href="(?P<path>[\w./-]+)\.ipynb(?P<anchor>#[\w-]+)?"')
@@ -20,7 +21,15 @@ _CLAIMS = {claim.name: claim for claim in CLAIMS}
 
 
 def _outcome(verdict: str) -> str:
-    return f"is {verdict}" if verdict in VERDICTS else verdict
+    return verdict if verdict.startswith("depends") else f"is {verdict}"
+
+
+def _short(claim) -> str:
+    """A verdict in a word or two: "it depends" only where readings differ, else what some of them found."""
+    if claim.stated in VERDICTS:
+        return claim.stated
+    found = {reading.stated for reading in claim.readings.values()} - {"undecided"}
+    return "it depends" if claim.differs else f"{found.pop()} in part"
 
 
 def resolve_claim(app, env, node, contnode):
@@ -43,7 +52,7 @@ def resolve_claim(app, env, node, contnode):
         classes=["claim-verdict"],
     )
     whose = "study" if claim.of_study else "tested"
-    short = claim.stated if claim.stated in VERDICTS else "it depends"
+    short = _short(claim)
     link += nodes.inline("", f"{whose}: {short}")
     return link
 

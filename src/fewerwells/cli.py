@@ -66,8 +66,9 @@ def book(
     from papermill.exceptions import PapermillExecutionError
 
     from fewerwells.book.build import BuildError, build
-    from fewerwells.running.chapters import project_root
+    from fewerwells.course.launch import BUTTONS
     from fewerwells.running.parameters import PUBLISHED
+    from fewerwells.running.reading_order import project_root
     from fewerwells.running.sample import check
 
     try:
@@ -81,7 +82,7 @@ def book(
         if wrong:
             raise _fail(f"{' and '.join(wrong)}: the published numbers are not those of this code on this machine.")
     try:
-        page = build(root, profile, (output or root).resolve(), typer.echo)
+        page = build(root, profile, (output or root).resolve(), typer.echo, buttons=BUTTONS)
     except (BuildError, PapermillExecutionError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
@@ -95,15 +96,16 @@ def publish() -> None:
     What was computed here before, or is published already by the same code, is read back; what is missing is trained.
     """
     from fewerwells.book.plots.results import save_answer
-    from fewerwells.running.chapters import project_root
     from fewerwells.running.experiments import run as run_design
     from fewerwells.running.parameters import Experiment1
     from fewerwells.running.publishing import publish as write_tables
+    from fewerwells.running.reading_order import project_root
     from fewerwells.science.statistics import geometric_summary
+    from fewerwells.study.columns import ERROR
 
     folder = project_root() / "results"
     write_tables(folder, typer.echo)
-    save_answer(geometric_summary(run_design(Experiment1()), "sobol_all_mean", ["arm", "N"]), folder / "answer.svg")
+    save_answer(geometric_summary(run_design(Experiment1()), ERROR, ["arm", "N"]), folder / "answer.svg")
     typer.echo("wrote results/answer.svg")
 
 
@@ -115,8 +117,8 @@ def rerun() -> None:
 
     Example: fewerwells rerun
     """
-    from fewerwells.running.chapters import project_root
     from fewerwells.running.publishing import rerun as compute_again
+    from fewerwells.running.reading_order import project_root
 
     try:
         sentence, agrees = compute_again(project_root() / "results", typer.echo)
@@ -172,8 +174,9 @@ def run(
     """
     from papermill.exceptions import PapermillExecutionError
 
-    from fewerwells.running.chapters import chapter_path, check_parameters, project_root
+    from fewerwells.running.chapters import check_parameters
     from fewerwells.running.points import NOTEBOOK, ROWS, make_points, run_point
+    from fewerwells.running.reading_order import chapter_path, project_root
     from fewerwells.running.storage import read_table, write_table, write_whole
     from fewerwells.running.sweeps import StorageError, check_storage
 
@@ -280,9 +283,9 @@ def status(
 
     Example: fewerwells status sweeps/n_by_noise.yml
     """
-    from fewerwells.running.chapters import chapters, project_root
     from fewerwells.running.plain import write_value
     from fewerwells.running.points import make_points, states, survey
+    from fewerwells.running.reading_order import chapters, project_root
     from fewerwells.running.sweep_files import read_sweep
 
     try:
@@ -316,9 +319,9 @@ def compare(
     Example: fewerwells compare results/runs/sweeps/n_by_noise.csv
     """
     from fewerwells.book.report import number
-    from fewerwells.running.chapters import project_root
     from fewerwells.running.comparison import compare as judge
     from fewerwells.running.comparison import read_published, read_rerun, verdict
+    from fewerwells.running.reading_order import project_root
 
     try:
         judged = judge(read_rerun(table), read_published(project_root() / "results"))
@@ -346,8 +349,8 @@ def clean(
 
     Example: fewerwells clean --dry-run
     """
-    from fewerwells.running.chapters import chapters, project_root
     from fewerwells.running.points import remove, survey
+    from fewerwells.running.reading_order import chapters, project_root
 
     try:
         known = chapters(project_root())

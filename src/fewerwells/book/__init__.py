@@ -1,1 +1,1 @@
-"""What a reader sees: numbers in sentences (`report`), `plots`, interactive `widgets`, and the book's `build`."""
+"""What a reader sees: numbers in sentences (`report`), `verdicts` on claims, `plots`, interactive `widgets`, the `build`."""

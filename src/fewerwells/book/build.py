@@ -6,15 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
-from fewerwells.course.launch import BUTTONS
-from fewerwells.course.source import exercise_notebooks
-from fewerwells.running.chapters import Run, chapter_digest, chapters, execute, run_chapter
+from fewerwells.running.chapters import Run, chapter_digest, execute, run_chapter
+from fewerwells.running.reading_order import chapters, exercise_notebooks
 from fewerwells.running.reads import unchanged
 
 # Jupyter Book of this environment, whatever is first on the PATH.
@@ -95,10 +95,10 @@ def _copy_if_different(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def stage(root: Path, executed: dict[Path, Path], folder: Path) -> None:
+def stage(root: Path, executed: dict[Path, Path], folder: Path, buttons: Mapping[str, str]) -> None:
     """Lay out a copy of the book's sources in which the chapters are the executed ones.
 
-    Rendering from a copy keeps the committed notebooks free of outputs and lets several profiles live side by side.
+    Where an address of the repository is set, pages carry `buttons` that open them elsewhere. Rendering from a copy keeps the committed notebooks free of outputs and lets several profiles live side by side.
     """
     wanted = {Path("_toc.yml"): root / "_toc.yml", Path("CITATION.cff"): root / "CITATION.cff"}
     for pattern in (
@@ -119,7 +119,7 @@ def stage(root: Path, executed: dict[Path, Path], folder: Path) -> None:
     config["execute"] = {"execute_notebooks": "off"}
     if config["repository"]["url"]:
         config["sphinx"]["config"]["html_theme_options"] |= {
-            "launch_buttons": BUTTONS,
+            "launch_buttons": dict(buttons),
             "repository_url": config["repository"]["url"],
         }
     text = yaml.safe_dump(config, allow_unicode=True)
@@ -128,7 +128,14 @@ def stage(root: Path, executed: dict[Path, Path], folder: Path) -> None:
         target.write_text(text, encoding="utf-8")
 
 
-def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) -> Path:
+def build(
+    root: Path,
+    profile: str,
+    output: Path,
+    say: Callable[[str], None],
+    *,
+    buttons: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
     """The whole road: run what is missing, stage, render with warnings as errors.
 
     Args:
@@ -136,6 +143,7 @@ def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) ->
         profile: "smoke", "lecture" or "paper".
         output: the pages go to `output`/_build/html.
         say: called with one line at a time.
+        buttons: the theme's launch buttons.
 
     Returns:
         The path of the book's first page.
@@ -145,7 +153,7 @@ def build(root: Path, profile: str, output: Path, say: Callable[[str], None]) ->
     """
     executed = run_chapters(root, profile, say) | run_exercises(root, profile, say)
     folder = root / "_build" / "source" / profile
-    stage(root, executed, folder)
+    stage(root, executed, folder, buttons)
     say("rendering …")
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(folder), "--path-output", str(output)]
     finished = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)

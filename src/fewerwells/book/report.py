@@ -14,6 +14,7 @@ from fewerwells.running.parameters import Sweeps
 from fewerwells.running.plain import write_value
 from fewerwells.running.sample import outcome_of
 from fewerwells.science.statistics import Estimate, paired_ratio, probability_of_improvement
+from fewerwells.study.columns import ERROR, Region, error_column
 from fewerwells.study.protocol import ARMS
 
 
@@ -42,6 +43,12 @@ def with_interval(estimate: Estimate | pd.Series | dict, unit: str = "") -> str:
     if value == high == math.inf:
         return f"more than {number(low)}{unit and ' ' + unit}"
     return f"{number(value)}{unit and ' ' + unit} [{number(low)}, {number(high)}]"
+
+
+def share(estimate: Estimate) -> str:
+    """A share of the seeds with its 95 % interval, "62 % [48, 74] of seeds"."""
+    value, low, high = (f"{100 * one:.0f}" for one in (estimate.value, estimate.low, estimate.high))
+    return f"{value} % [{low}, {high}] of seeds"
 
 
 def equivalence_text(row: pd.Series) -> str:
@@ -84,10 +91,10 @@ def against(table: pd.DataFrame, arms: Iterable[str], reference: str) -> list[di
     rows = []
     for arm in arms:
         row = {"arm": arm, "it asks": ARMS[arm].asks}
-        for region, place in (("all", "0–20 nM"), ("inside", "inside"), ("outside", "outside")):
-            ratio = paired_ratio(table, f"sobol_{region}_mean", {"arm": arm}, {"arm": reference})
+        for region, place in zip(Region, ("0–20 nM", "inside", "outside"), strict=True):
+            ratio = paired_ratio(table, error_column(region), {"arm": arm}, {"arm": reference})
             row[f"error / {reference}, {place}"] = with_interval(ratio)
-        wins = probability_of_improvement(table, "sobol_all_mean", {"arm": arm}, {"arm": reference})
+        wins = probability_of_improvement(table, ERROR, {"arm": arm}, {"arm": reference})
         rows.append(row | {"better on": f"{100 * wins.value:.0f} % of seeds"})
     return rows
 

@@ -14,8 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from fewerwells.book.build import run_chapters
 from fewerwells.course import launch, lessons, slides
 from fewerwells.course.owned import OwnedFolder
-from fewerwells.course.source import FOLDER, exercise_notebooks, read, student, student_chapter, teacher
-from fewerwells.running.chapters import chapters
+from fewerwells.course.source import FOLDER, read, student, student_chapter, teacher
+from fewerwells.running.reading_order import chapters, exercise_notebooks
 
 ROLES = ("student", "teacher")
 _PAGES = ("glossary.md", "notation.md", "students.md", "rerun.md", "cite.md", "references.md", "references.bib")

@@ -20,7 +20,7 @@ def _stop(sentence: str, status: int) -> typer.Exit:
 
 
 def _root() -> Path:
-    from fewerwells.running.chapters import project_root
+    from fewerwells.running.reading_order import project_root
 
     try:
         return project_root()
@@ -134,7 +134,8 @@ def seal() -> None:
 
     from fewerwells.course.checking import SEALED_FILE
     from fewerwells.course.sealing import WRITE_TO
-    from fewerwells.course.source import exercise_notebooks, read, tags
+    from fewerwells.course.source import read, tags
+    from fewerwells.running.reading_order import exercise_notebooks
 
     root, target = _root(), Path(str(SEALED_FILE))
     os.environ[WRITE_TO] = str(target)

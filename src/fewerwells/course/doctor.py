@@ -33,13 +33,11 @@ def missing_packages() -> list[str]:
     return found
 
 
-def free_memory_gb() -> float | None:
-    """Memory that programs may still take, or None where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next(int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable"))
+def free_memory_gb() -> float:
+    """Memory that programs may still take, on any system that psutil knows."""
+    import psutil  # here, since the doctor has to start where packages are missing
+
+    return psutil.virtual_memory().available / 2**30
 
 
 def findings(folder: Path) -> Iterator[tuple[bool, str]]:
@@ -51,8 +49,8 @@ def findings(folder: Path) -> Iterator[tuple[bool, str]]:
         not lacking,
         "packages: " + ("; ".join(lacking) + "; run: pip install -r requirements.txt" if lacking else "all"),
     )
-    memory = free_memory_gb()
-    if memory is not None:
+    if not any(line.startswith("psutil is missing") for line in lacking):
+        memory = free_memory_gb()
         yield memory >= MEMORY_GB, f"free memory: {memory:.1f} GB ({MEMORY_GB} GB is needed)"
     disk = shutil.disk_usage(folder).free / 2**30
     yield disk >= DISK_GB, f"free disk: {disk:.1f} GB ({DISK_GB} GB is needed)"

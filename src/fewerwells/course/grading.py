@@ -28,8 +28,9 @@ from traitlets.config import Config
 
 from fewerwells.course.execution import CELL_SECONDS, NOTEBOOK_SECONDS, run_bounded
 from fewerwells.course.owned import OwnedFolder
-from fewerwells.course.source import SUFFIX, assignment, exercise_notebooks, read
+from fewerwells.course.source import assignment, read
 from fewerwells.running.parameters import ParameterError
+from fewerwells.running.reading_order import EXERCISES_SUFFIX, exercise_notebooks
 
 GRADED = "graded"  # the nbgrader course's folder in the course's
 
@@ -150,14 +151,14 @@ def submissions(folder: Path, known: dict[str, Path]) -> list[tuple[str, str, Pa
         ParameterError: there is nothing to grade.
     """
     found = []
-    for path in sorted(folder.glob(f"*/*{SUFFIX}.ipynb")):
-        name = path.stem.removesuffix(SUFFIX)
+    for path in sorted(folder.glob(f"*/*{EXERCISES_SUFFIX}.ipynb")):
+        name = path.stem.removesuffix(EXERCISES_SUFFIX)
         if name in known:
             found.append((path.parent.name, name, path))
     if not found:
         raise ParameterError(
             f"{folder} holds no submissions; put each student's notebooks into a folder of their own, for example "
-            f"{folder.name}/ada/{next(iter(known))}{SUFFIX}.ipynb."
+            f"{folder.name}/ada/{next(iter(known))}{EXERCISES_SUFFIX}.ipynb."
         )
     return found
 
@@ -197,7 +198,7 @@ def grade(
 
 def _submitted(student: str, name: str) -> str:
     """Where nbgrader looks for a submission, inside its course."""
-    return f"submitted/{student}/{name}/{name}{SUFFIX}.ipynb"
+    return f"submitted/{student}/{name}/{name}{EXERCISES_SUFFIX}.ipynb"
 
 
 def _grade_one(api: NbGraderAPI, course: Path, student: str, name: str, path: Path) -> Mark:

@@ -7,8 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import yaml
 
-from fewerwells.course.source import exercise_notebooks
-from fewerwells.running.chapters import chapters
+from fewerwells.running.reading_order import chapters, exercise_notebooks
 
 BINDER = "https://mybinder.org/v2/{host}/{name}/HEAD?urlpath=lab/tree/{path}"
 COLAB = "https://colab.research.google.com/github/{name}/blob/HEAD/{path}"

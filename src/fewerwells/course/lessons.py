@@ -8,7 +8,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from fewerwells.course import times
-from fewerwells.course.source import Exercise, exercise_notebooks, exercises, read
+from fewerwells.course.source import Exercise, exercises, read
+from fewerwells.running.reading_order import exercise_notebooks
 
 
 class Step(BaseModel):

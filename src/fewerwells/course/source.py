@@ -25,7 +25,6 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 FOLDER = "exercises"
-SUFFIX = "_exercises"
 HIDDEN_FROM_STUDENTS = ("solution", "seal", "teacher-note")
 HIDDEN_TEST = "### BEGIN HIDDEN TESTS\n{}.require()\n### END HIDDEN TESTS"
 _FOLDED = re.compile(r"<details>(<summary>.*?</summary>)\n\n(.*)\n\n</details>", re.DOTALL)
@@ -50,12 +49,6 @@ class Exercise:
     kind: str
     minutes: int
     points: int
-
-
-def exercise_notebooks(root: Path) -> dict[str, Path]:
-    """The sources in reading order: name of the chapter → its exercises."""
-    paths = sorted((root / FOLDER).glob(f"*{SUFFIX}.ipynb"), key=lambda path: int(path.stem.split("_")[0]))
-    return {path.stem.removesuffix(SUFFIX): path for path in paths}
 
 
 def read(path: Path) -> NotebookNode:

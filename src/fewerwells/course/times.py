@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fewerwells.book.report import number
 from fewerwells.course.source import read
-from fewerwells.running.chapters import chapters
 from fewerwells.running.parameters import PROFILES
+from fewerwells.running.reading_order import chapters
 
 WORDS_A_MINUTE = 200
 # the sentence of a chapter's opening that the build replaces; in the file of a notebook a line ends with \n or a quote

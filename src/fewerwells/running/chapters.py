@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import tempfile
 import time
@@ -13,61 +12,19 @@ from pathlib import Path
 
 import nbformat
 import papermill
-import yaml
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
 from fewerwells.running.identity import code, digest, imported
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.progress import TERMINAL
+from fewerwells.running.reading_order import project_root
 from fewerwells.running.reads import read_notes
 from fewerwells.running.storage import results_folder, write_whole
 
 # A kernel is told ports that were free, and dies at its start if another process has taken one in between
 # (jupyter_client, issue 487); no cell has run then.
 STARTS = 3
-
-
-def project_root(start: Path | None = None) -> Path:
-    """The folder of the book: the nearest one, from `start` upwards, that holds `_toc.yml` and `notebooks`.
-
-    Raises:
-        ParameterError: there is none.
-    """
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
-            return folder
-    raise ParameterError(f"{here} is not inside the book's folder; go to where _toc.yml and notebooks/ are.")
-
-
-def chapters(root: Path) -> dict[str, Path]:
-    """The notebooks of the book in reading order, name → path, as `_toc.yml` lists them."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    entries = [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
-    paths = [root / f"{entry}.ipynb" for entry in entries]
-    return {path.stem: path for path in paths if path.exists()}
-
-
-def chapter_path(root: Path, name: str) -> Path:
-    """The notebook of a chapter, given by name (`03_experiment_1`, with or without `.ipynb`) or by path.
-
-    Raises:
-        ParameterError: there is no such chapter, or the path leads to a notebook that is not the book's.
-    """
-    known = chapters(root)
-    if Path(name).name == name and name.removesuffix(".ipynb") in known:
-        return known[name.removesuffix(".ipynb")]
-    given = Path(name)
-    for path in known.values():
-        if given.exists() and given.samefile(path):
-            return path
-    if given.is_file() and given.suffix == ".ipynb":
-        raise ParameterError(
-            f"{name} is not a chapter of the book at {root}, which runs and remembers its own notebooks only; "
-            f"run it with papermill: papermill {shlex.quote(name)} out.ipynb -p name value."
-        )
-    raise ParameterError(f"there is no chapter {name!r}; choose one of {', '.join(known)}.")
 
 
 def offered_parameters(path: Path) -> list[str]:

@@ -12,9 +12,10 @@ import pandas as pd
 from fewerwells.running.parameters import PUBLISHED, ParameterError
 from fewerwells.running.storage import DamagedTable, read_rows, read_table
 from fewerwells.science.statistics import LEVEL, RESAMPLES, iqm, resampled_seeds
+from fewerwells.study.columns import ERROR, INSIDE_ERROR, OUTSIDE_ERROR, STUDY_ERROR
 from fewerwells.study.table import COLUMNS, KEY
 
-ESTIMATES = ("uniform_all_mean", "sobol_all_mean", "sobol_inside_mean", "sobol_outside_mean")
+ESTIMATES = (STUDY_ERROR, ERROR, INSIDE_ERROR, OUTSIDE_ERROR)
 MIN_SEEDS = 3
 # What makes a cell of the study: two tables are compared where all of these agree.
 CELL = ("arm", "target", "noise", "N", "n", "b", "theta_1", "theta_2", "eta_1", "eta_2", "epochs", "sample_steps")

@@ -51,7 +51,7 @@ PROFILES: dict[str, dict] = {
         "map_circuits": ["n_part_complex"],
         "map_volumes": [10, 50],
         "map_noises": [0.3, 3.0],
-        "map_seeds": 2,
+        "map_seeds": 4,
         "n_systems": 2,
         "system_seeds": 2,
         "system_volumes": [10, 50, 200],
@@ -441,7 +441,7 @@ class Targets(TrainingParameters):
         ]
 
 
-MapSeeds = Annotated[int, Field(ge=2, le=10_000)]  # a winner is named where seeds agree
+MapSeeds = Annotated[int, Field(ge=4, le=10_000)]  # a winner is named where seeds agree
 
 
 class Baselines(Targets):

@@ -25,7 +25,7 @@ from fewerwells.running.storage import provenance, read_table, write_whole
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
-from fewerwells.study.evaluation import ERROR_COLUMNS
+from fewerwells.study.columns import ERROR_COLUMNS
 from fewerwells.study.protocol import Cell, Design
 
 PLACE = 7  # which seed and which design of a table, counted from 0 and around

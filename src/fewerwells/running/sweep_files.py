@@ -11,9 +11,10 @@ from pathlib import Path
 
 import yaml
 
-from fewerwells.running.chapters import chapters, offered_parameters, project_root, unknown_name
+from fewerwells.running.chapters import offered_parameters, unknown_name
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.plain import PlainLoader, plain_value, write_value
+from fewerwells.running.reading_order import chapters, project_root
 
 MAX_POINTS = 100_000
 MAX_BYTES = 1_000_000

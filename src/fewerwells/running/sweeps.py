@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from fewerwells.running.chapters import project_root
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import write_value
 from fewerwells.running.points import ROWS, Point, is_done, make_points, run_point, states, sweeps_folder
 from fewerwells.running.progress import TERMINAL, progress_bar
+from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table, results_folder, write_whole
 from fewerwells.running.sweep_files import SweepPlan, check_sweep
 from fewerwells.science.cores import CAN_LIMIT_THREADS, usable_cores

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fewerwells.science.statistics import Estimate, by_seed, interval, iqm, paired_ratio, resampled_seeds
+from fewerwells.science.statistics import Estimate, by_seed, iqm, paired_ratio, resampled_seeds
+from fewerwells.study.bootstrap import Bootstrap
 
 SYSTEM = ["theta_1", "theta_2", "eta_1", "eta_2", "n"]  # the columns that tell systems apart
 
@@ -19,17 +20,33 @@ class AcrossSystems:
     Attributes:
         systems: one row a system: `system` (a short name), the columns `SYSTEM`, `ratio`, `low`, `high` (95 % over
             the system's seeds).
-        centre: interquartile mean over systems; its interval resamples systems, and seeds within each of them.
+        bootstrap: logarithm of the interquartile mean over systems, its units the systems; it resamples systems, and seeds together in all systems that
+            share them: a seed has the same weights, batches and random draws of wells in each.
         share_below_one: in which share of the systems the ratio is below 1.
         sd_between: standard deviation over systems of the log ratio of a system.
         sd_within: pooled standard deviation over seeds of the log ratio within a system.
     """
 
     systems: pd.DataFrame
-    centre: Estimate
+    bootstrap: Bootstrap
     share_below_one: float
     sd_between: float
     sd_within: float
+
+    @property
+    def centre(self) -> Estimate:
+        """The interquartile mean over systems with its 95 % interval."""
+        return self.bootstrap.estimate()
+
+
+def _iqm_of_numbers(values: np.ndarray, axis: int) -> np.ndarray:
+    """Interquartile mean of those values that are numbers; NaN where there is none."""
+    ordered = np.sort(np.moveaxis(values, axis, -1), axis=-1)  # NaN comes last
+    n = np.count_nonzero(~np.isnan(ordered), axis=-1, keepdims=True)
+    place = np.arange(ordered.shape[-1])
+    middle = (place >= n // 4) & (place < n - n // 4)
+    with np.errstate(invalid="ignore"):  # 0/0 where there is none
+        return np.where(middle, ordered, 0.0).sum(axis=-1) / middle.sum(axis=-1)
 
 
 def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominator: dict) -> AcrossSystems:
@@ -43,7 +60,7 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
     Raises:
         ValueError: a group does not hold exactly one row for each seed of a system.
     """
-    rows, differences = [], []
+    rows, differences = [], {}
     for number, (values, part) in enumerate(table.groupby(SYSTEM, sort=False), start=1):
         system = dict(zip(SYSTEM, values, strict=True))
         estimate = paired_ratio(part, column, numerator, denominator)
@@ -51,20 +68,23 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
         name = f"{number}: K {halves}, n {system['n']:.2g}, η {system['eta_1']:g}/{system['eta_2']:g}"
         bounds = {"ratio": estimate.value, "low": estimate.low, "high": estimate.high}
         rows.append({"system": name} | system | bounds)
-        top, bottom = (by_seed(part, column, pick) for pick in (numerator, denominator))
-        difference = np.log(top / bottom).to_numpy(float)
-        differences.append(difference[np.isfinite(difference)])
-    centres = np.array([iqm(values) for values in differences])
-    drawn_systems = resampled_seeds(len(differences))
-    draws = np.stack(
-        [iqm(values[resampled_seeds(len(values), random_state=1 + k)]) for k, values in enumerate(differences)], axis=1
-    )
-    low, high = interval(iqm(np.take_along_axis(draws, drawn_systems, axis=1)), len(differences))
-    within = np.sqrt(np.mean([values.var(ddof=1) for values in differences]))
+        differences[number] = np.log(by_seed(part, column, numerator) / by_seed(part, column, denominator))
+    logs = pd.DataFrame(differences).to_numpy(float)  # seeds by systems
+    logs = np.where(np.isfinite(logs), logs, np.nan)  # NaN where a system lacks a seed or its error
+    centres = _iqm_of_numbers(logs, axis=0)
     return AcrossSystems(
         pd.DataFrame(rows),
-        Estimate(*(float(np.exp(v)) for v in (iqm(centres), low, high))),
+        Bootstrap(float(iqm(centres)), _resampled_centres(logs), logs.shape[1]),
         float(np.mean(centres < 0)),
         float(centres.std(ddof=1)),
-        float(within),
+        float(np.sqrt(np.nanmean(np.nanvar(logs, axis=0, ddof=1)))),
     )
+
+
+def _resampled_centres(logs: np.ndarray) -> np.ndarray:
+    """The centre over systems in every resample of seeds and systems: log ratios (seeds, systems) → (RESAMPLES,)."""
+    n_seeds, n_systems = logs.shape
+    seeds = resampled_seeds(n_seeds)
+    systems = resampled_seeds(n_systems, random_state=1)
+    by_system = np.stack([_iqm_of_numbers(logs[seeds, k], axis=1) for k in range(n_systems)], axis=1)
+    return _iqm_of_numbers(np.take_along_axis(by_system, systems, axis=1), axis=1)

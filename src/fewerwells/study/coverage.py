@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from fewerwells.science.statistics import data_equivalence, paired_ratio, probability_of_improvement, wilson_interval
+from fewerwells.science.equivalence import data_equivalence
+from fewerwells.science.statistics import paired_ratio, probability_of_improvement, wilson_interval
 
 VOLUMES = np.array([10, 20, 50, 96, 200, 500, 1000, 2000, 5000, 10_000, 20_000])
 INSIDE = (50, 96, 200, 500, 1000)  # k is well inside the grid here: neither end is near for any likely estimate

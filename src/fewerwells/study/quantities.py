@@ -7,52 +7,26 @@ that all of them hold at once with 95 %.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import permutations
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from fewerwells.science.statistics import LEVEL, Estimate, chosen, data_equivalence, paired_ratio
+from fewerwells.science.equivalence import data_equivalence, log_equivalence
+from fewerwells.science.statistics import LEVEL, Estimate, chosen
 from fewerwells.study.across import across_systems
+from fewerwells.study.bootstrap import NOTHING, Bootstrap, log_ratio
+from fewerwells.study.columns import ERROR
+from fewerwells.study.volumes import VolumeChoice
 
-ERROR = "sobol_all_mean"
-INSIDE_ERROR = "sobol_inside_mean"
-OUTSIDE_ERROR = "sobol_outside_mean"
-STUDY_VARIANCE = "uniform_all_variance"
-
-Volume = Callable[[pd.DataFrame, np.ndarray], int]  # of a table and the volumes that the compared arms share
-Group = Mapping[str, object]  # values of columns that pick one row a seed; "N" may be a Volume
-
-
-def smallest(table: pd.DataFrame, volumes: np.ndarray) -> int:
-    """The smallest volume that the compared arms share."""
-    return int(volumes.min())
-
-
-def largest(table: pd.DataFrame, volumes: np.ndarray) -> int:
-    """The largest volume that the compared arms share."""
-    return int(volumes.max())
-
-
-def nearest(n: float) -> Volume:
-    """The shared volume that is nearest to n on a logarithmic scale."""
-    return lambda table, volumes: int(volumes[np.argmin(np.abs(np.log(volumes / n)))])
-
-
-def share_of_oracle(share: float) -> Volume:
-    """The shared volume that is nearest to a share of the oracle's."""
-
-    def pick(table: pd.DataFrame, volumes: np.ndarray) -> int:
-        return nearest(share * int(_rows(table, {"arm": "oracle"})["N"].iloc[0]))(table, volumes)
-
-    return pick
+Group = Mapping[str, object]  # values of columns that pick one row a seed; "N" may be a VolumeChoice
 
 
 def _rows(table: pd.DataFrame, group: Group) -> pd.DataFrame:
-    """The rows with a group's fixed values; a Volume is left open.
+    """The rows with a group's fixed values; a VolumeChoice is left open.
 
     Raises:
         ValueError: there are none.
@@ -65,7 +39,7 @@ def _rows(table: pd.DataFrame, group: Group) -> pd.DataFrame:
 
 
 def _with_volumes(table: pd.DataFrame, groups: list[Group]) -> list[dict]:
-    """The groups with every Volume replaced by the number of wells that it picks."""
+    """The groups with every VolumeChoice replaced by the number of wells that it picks."""
     open_ones = [group for group in groups if callable(group.get("N"))]
     if not open_ones:
         return [dict(group) for group in groups]
@@ -87,15 +61,24 @@ def adjusted_level(n_estimates: int) -> float:
 
 
 class Quantity(Protocol):
-    """What a claim needs to know of a quantity: the table it reads, and its estimates from that table.
+    """What a claim needs to know of a quantity: the table it reads, and what comes out of that table.
 
-    `estimates` maps the name of each group over which the sentence says "every" to its estimate, or "" to a single
-    one. It raises ValueError where the table lacks what it needs.
+    `estimates` and `bootstraps` map the name of each group over which the sentence says "every" to what came out for
+    it, or "" to a single one; `bootstraps` are for comparing two quantities. Both raise ValueError where the table
+    lacks what they need.
     """
 
     table: str
 
     def estimates(self, table: pd.DataFrame) -> dict[str, Estimate]: ...
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]: ...
+
+
+def _estimates(quantity: Quantity, table: pd.DataFrame) -> dict[str, Estimate]:
+    """The estimates of a quantity's groups, their intervals widened so that all hold at once."""
+    found = quantity.bootstraps(table)
+    return {name: one.estimate(adjusted_level(len(found))) for name, one in found.items()}
 
 
 @dataclass(frozen=True)
@@ -117,20 +100,47 @@ class ErrorRatio:
     where: Group = field(default_factory=dict)
     per: str | None = None
 
-    def estimates(self, table: pd.DataFrame) -> dict[str, Estimate]:
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
         part = _rows(table, self.where)
         if self.per is None:
-            return {"": self._ratio(part, LEVEL)}
+            return {"": self._ratio(part)}
         both = pd.concat([_rows(part, self.numerator), _rows(part, self.denominator)])
-        values = both[self.per].unique()
-        level = adjusted_level(len(values))
-        return {_called(self.per, v): self._ratio(part[part[self.per] == v], level) for v in values}
+        return {_called(self.per, v): self._ratio(part[part[self.per] == v]) for v in both[self.per].unique()}
 
-    def _ratio(self, part: pd.DataFrame, level: float) -> Estimate:
+    def _ratio(self, part: pd.DataFrame) -> Bootstrap:
         top, bottom = _with_volumes(part, [self.numerator, self.denominator])
         if top == bottom:  # a grid so small that both volumes are the same: it says nothing
-            return Estimate(np.nan, np.nan, np.nan)
-        return paired_ratio(part, self.column, top, bottom, level)
+            return NOTHING
+        return log_ratio(part, self.column, top, bottom)
+
+    estimates = _estimates
+
+
+@dataclass(frozen=True)
+class ErrorPerDoubling:
+    """By which factor one arm's error changes with every doubling of its wells, between two volumes.
+
+    Attributes:
+        table: its name.
+        group: picks the arm.
+        start, stop: the two volumes.
+        column: an error column.
+    """
+
+    table: str
+    group: Group
+    start: VolumeChoice
+    stop: VolumeChoice
+    column: str = ERROR
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        ends = [dict(self.group) | {"N": volume} for volume in (self.stop, self.start)]
+        stop, start = _with_volumes(table, ends)
+        if stop["N"] <= start["N"]:  # a grid too small to hold both
+            return {"": NOTHING}
+        return {"": log_ratio(table, self.column, stop, start) / np.log2(stop["N"] / start["N"])}
+
+    estimates = _estimates
 
 
 @dataclass(frozen=True)
@@ -148,12 +158,12 @@ class RatioChange:
     table: str
     numerator: Group
     denominator: Group
-    volume: Volume
-    other: Volume
+    volume: VolumeChoice
+    other: VolumeChoice
     column: str = ERROR
     where: Group = field(default_factory=dict)
 
-    def estimates(self, table: pd.DataFrame) -> dict[str, Estimate]:
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
         part, ratios = _rows(table, self.where), []
         for volume in (self.volume, self.other):
             groups = [dict(group) | {"N": volume} for group in (self.numerator, self.denominator)]
@@ -161,7 +171,9 @@ class RatioChange:
             if not rows[0].sort_index().index.equals(rows[1].sort_index().index):
                 raise ValueError(f"{self.numerator} and {self.denominator} do not hold the same seeds.")
             ratios.append((rows[0] / rows[1]).rename(self.column).reset_index().assign(at=len(ratios)))
-        return {"": paired_ratio(pd.concat(ratios), self.column, {"at": 0}, {"at": 1})}
+        return {"": log_ratio(pd.concat(ratios), self.column, {"at": 0}, {"at": 1})}
+
+    estimates = _estimates
 
 
 @dataclass(frozen=True)
@@ -183,6 +195,10 @@ class AcrossRatio:
         top, bottom = _with_volumes(table, [self.numerator, self.denominator])
         return {"": across_systems(table, self.column, top, bottom).centre}
 
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        top, bottom = _with_volumes(table, [self.numerator, self.denominator])
+        return {"": across_systems(table, self.column, top, bottom).bootstrap}
+
 
 @dataclass(frozen=True)
 class Unevenness:
@@ -200,18 +216,19 @@ class Unevenness:
     per: str
     column: str = ERROR
 
-    def estimates(self, table: pd.DataFrame) -> dict[str, Estimate]:
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
         rows = _rows(table, self.group)
         values = rows[self.per].unique()
         if len(values) < 2:
-            return {"": Estimate(np.nan, np.nan, np.nan)}
-        level, estimates = adjusted_level(len(values) * (len(values) - 1)), {}
-        for one, other in combinations(values, 2):
-            ratio = paired_ratio(rows, self.column, {self.per: one}, {self.per: other}, level)
-            one, other = _called(self.per, one), _called(self.per, other)
-            estimates[f"{one} over {other}"] = ratio
-            estimates[f"{other} over {one}"] = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
-        return estimates
+            return {"": NOTHING}
+        return {
+            f"{_called(self.per, one)} over {_called(self.per, other)}": log_ratio(
+                rows, self.column, {self.per: one}, {self.per: other}
+            )
+            for one, other in permutations(values, 2)
+        }
+
+    estimates = _estimates
 
 
 @dataclass(frozen=True)
@@ -238,11 +255,20 @@ class LargestEquivalence:
     where: Group = field(default_factory=dict)
 
     def estimates(self, table: pd.DataFrame) -> dict[str, Estimate]:
-        part = _rows(table, self.where)
-        curves = pd.concat([_rows(part, {"arm": arm}) for arm in (self.arm, self.baseline)])
-        k = data_equivalence(curves, self.column, self.arm, self.baseline)
+        k = data_equivalence(self._curves(table), self.column, self.arm, self.baseline)
         k = k[k["limit_high"] >= self.at_least]
         if k.empty:  # no volume is a quarter of another, say: the grid says nothing of such a k
             return {"": Estimate(np.nan, np.nan, np.nan)}
         low = np.minimum(k["band_low"], k["limit_high"])
         return {"": Estimate(float(k["k"].max()), float(low.max()), float(k["high"].max()))}
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        found = log_equivalence(self._curves(table), self.column, self.arm, self.baseline)
+        able = found.limits[:, 1] >= self.at_least
+        if not able.any():
+            return {"": NOTHING}
+        return {"": Bootstrap(float(found.centre[able].max()), found.draws[:, able].max(axis=1), found.n_seeds)}
+
+    def _curves(self, table: pd.DataFrame) -> pd.DataFrame:
+        part = _rows(table, self.where)
+        return pd.concat([_rows(part, {"arm": arm}) for arm in (self.arm, self.baseline)])

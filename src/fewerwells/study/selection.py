@@ -8,13 +8,18 @@ the runner-up are named by the even seeds, and what is reported of them comes fr
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 import numpy as np
 import pandas as pd
 
-from fewerwells.science.statistics import paired_ratio, probability_of_improvement, seed_matrix
+from fewerwells.science.statistics import Estimate, iqm, paired_ratio, probability_of_improvement, seed_matrix
+from fewerwells.study.columns import Region, error_column
 
 
-def winners(table: pd.DataFrame, column: str, by: list[str], reference: str) -> pd.DataFrame:
+def winners(
+    table: pd.DataFrame, column: str, by: list[str], reference: str, among: Collection[str] | None = None
+) -> pd.DataFrame:
     """The best arm of each group, named by the even seeds and judged by the odd ones.
 
     Args:
@@ -22,29 +27,32 @@ def winners(table: pd.DataFrame, column: str, by: list[str], reference: str) -> 
             on one of the even seeds cannot win.
         column: an error column, nM.
         by: the columns that make a group, for example target, noise and N.
-        reference: the arm that the winner is compared with; it takes no part itself unless it is in the group as one
-            of several.
+        reference: the arm that the winner is compared with.
+        among: the arms that may win; by default all of a group, the reference included.
 
     Returns:
         One row a group: the `by` columns, `winner`, `runner_up`, `probability`, `probability_low`,
         `probability_high` (how often the winner beats the runner-up on the same odd seed), `ratio`, `low`, `high`
-        (the winner's error over the reference arm's, 95 % interval), `n_seeds` (odd ones).
+        (the winner's error over the reference arm's, 95 % interval; NaN in a group without the reference),
+        `n_seeds` (odd ones).
 
     Raises:
         ValueError: fewer than two seeds on a side or two arms in a group, or seeds that are not paired.
     """
     rows = []
     for group, part in table.groupby(by, sort=False):
-        errors, seeds, arms = seed_matrix(part, column, ["arm"])
+        candidates = part if among is None else part[part["arm"].isin(among)]
+        errors, seeds, arms = seed_matrix(candidates, column, ["arm"])
         even = np.array(seeds) % 2 == 0
-        if min(even.sum(), (~even).sum()) < 1 or len(arms) < 2:
+        if min(even.sum(), (~even).sum()) < 2 or len(arms) < 2:
             raise ValueError(f"{len(arms)} arms on seeds {seeds} are too few to choose on half and judge on the rest.")
-        centres = np.median(np.log(errors[even]), axis=0)
-        order = arms.to_numpy()[np.argsort(np.where(np.isnan(centres), np.inf, centres), kind="stable")]
-        winner, runner_up = order[:2]
+        centres = iqm(np.log(errors[even]), axis=0)  # NaN where an error is missing: argsort puts it last
+        winner, runner_up = arms.to_numpy()[np.argsort(centres, kind="stable")[:2]]
         judged = part[part["seed"] % 2 == 1]
         beats = probability_of_improvement(judged, column, {"arm": winner}, {"arm": runner_up})
-        ratio = paired_ratio(judged, column, {"arm": winner}, {"arm": reference})
+        ratio = Estimate(np.nan, np.nan, np.nan)
+        if (judged["arm"] == reference).any():
+            ratio = paired_ratio(judged, column, {"arm": winner}, {"arm": reference})
         rows.append(
             dict(zip(by, group, strict=True))
             | {"winner": winner, "runner_up": runner_up, "probability": beats.value}
@@ -89,8 +97,13 @@ def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     rows = []
     for group, part in table.groupby(by, sort=False):
         lows = {
-            name: paired_ratio(part, f"sobol_{region}_mean", {"arm": "transfer"}, {"arm": "scratch"}).low
-            for name, region in (("whole", "all"), ("inside", "inside"))
+            name: paired_ratio(part, error_column(region), {"arm": "transfer"}, {"arm": "scratch"}).low
+            for name, region in (("whole", Region.ALL), ("inside", Region.INSIDE))
         }
         rows.append(dict(zip(by, group, strict=True)) | {name: bool(low > 1) for name, low in lows.items()})
     return pd.DataFrame(rows)
+
+
+def harmful_anywhere(found: Iterable[pd.DataFrame], by: list[str]) -> pd.DataFrame:
+    """Where pre-training does harm on at least one of several targets: what `harmful` found on each of them, joined."""
+    return pd.concat(found).groupby(by, as_index=False, sort=False)[["whole", "inside"]].any()

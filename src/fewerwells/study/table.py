@@ -10,7 +10,7 @@ import pandas as pd
 
 from fewerwells.science.circuits import own_parameters
 from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
-from fewerwells.study.evaluation import ERROR_COLUMNS
+from fewerwells.study.columns import ERROR, ERROR_COLUMNS, INSIDE_ERROR, OUTSIDE_ERROR
 
 COLUMNS = (
     "arm",  # a key of protocol.ARMS
@@ -85,8 +85,8 @@ def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
                 f"{name}: {mixed.sum()} rows hold errors that are not those of their parameters, first "
                 f"{first['arm']} on {first['target']}, N = {first['N']}, seed {first['seed']}."
             )
-        whole = share * table["sobol_inside_mean"] + (1 - share) * table["sobol_outside_mean"]
-        wrong = ~np.isclose(whole, table["sobol_all_mean"], rtol=1e-5, equal_nan=True)
+        whole = share * table[INSIDE_ERROR] + (1 - share) * table[OUTSIDE_ERROR]
+        wrong = ~np.isclose(whole, table[ERROR], rtol=1e-5, equal_nan=True)
         if wrong.any():
             first = table[wrong].iloc[0]
             raise InconsistentTables(

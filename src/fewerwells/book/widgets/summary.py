@@ -6,8 +6,9 @@ import math
 
 import pandas as pd
 
-from fewerwells.science.statistics import data_equivalence, geometric_summary
-from fewerwells.study.evaluation import REGIONS
+from fewerwells.science.equivalence import data_equivalence
+from fewerwells.science.statistics import geometric_summary
+from fewerwells.study.columns import ERROR, Region, error_column
 
 _DIGITS = 4
 
@@ -17,9 +18,9 @@ def _rounded(value: float) -> float | None:
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 
-def _numbers(part: pd.DataFrame, region: str) -> dict:
+def _numbers(part: pd.DataFrame, region: Region) -> dict:
     """Centre, interval and spread (nM) of one group of networks, and the error of each seed."""
-    column = f"sobol_{region}_mean"
+    column = error_column(region)
     row = geometric_summary(part, column, ["arm"]).iloc[0]
     summary = {name: _rounded(row[name]) for name in ("error", "low", "high", "spread_low", "spread_high")}
     return summary | {"seeds": [_rounded(value) for value in part[column]]}
@@ -36,9 +37,9 @@ def _group(part: pd.DataFrame) -> dict:
         "arm": first["arm"],
         "N": int(first["N"]),
         "options": options,
-        "failed": int(part["sobol_all_mean"].isna().sum()),
+        "failed": int(part[ERROR].isna().sum()),
         "hashes": part["parameter_hash"].tolist(),
-        **{region: _numbers(part, region) for region in REGIONS},
+        **{region: _numbers(part, region) for region in Region},
     }
 
 
@@ -64,9 +65,9 @@ def summarise(experiment_1: pd.DataFrame, experiment_2: pd.DataFrame) -> dict:
         region: [
             {"N": int(row["N"])}
             | {name: _rounded(row[name]) for name in ("k", "low", "high", "limit_low", "limit_high")}
-            for _, row in data_equivalence(curves, f"sobol_{region}_mean").iterrows()
+            for _, row in data_equivalence(curves, error_column(region)).iterrows()
         ]
-        for region in REGIONS
+        for region in Region
     }
     equivalence["target"] = experiment_1["target"].iloc[0]
     return {"seeds": sorted(map(int, table["seed"].unique())), "groups": groups, "equivalence": equivalence}

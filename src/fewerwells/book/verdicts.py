@@ -1,0 +1,161 @@
+"""Verdicts on the page: tables, entries and sentences, and the gate that holds the book's prose to its results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from fewerwells.book import report
+from fewerwells.science.equivalence import data_equivalence
+from fewerwells.science.statistics import geometric_summary, paired_ratio
+from fewerwells.study.claim_list import CLAIMS
+from fewerwells.study.claims import VERDICTS, ClaimError, Finding, Judgement
+from fewerwells.study.columns import ERROR, Region, error_column
+from fewerwells.study.volumes import PLATE, one_plate
+
+
+def found(finding: Finding) -> str:
+    """The deciding estimate of a finding with its interval, and whose it is."""
+    return report.with_interval(finding.estimate) + (f" ({finding.group})" if finding.group else "")
+
+
+def turned_sentences(judged: Sequence[Judgement]) -> list[str]:
+    """One sentence for each reading, or else each claim, whose verdict is not the one that the prose was written for."""
+    return [
+        f"“{judgement.claim.words}” ({judgement.claim.name}, {name}) stands in the book as {stated}, but is "
+        f"{finding.verdict}: {found(finding)}, where {judgement.claim.hypothesis} would make it true."
+        for judgement in judged
+        for name, (stated, finding) in judgement.turned.items()
+    ] + [
+        f"“{judgement.claim.words}” ({judgement.claim.name}) stands in the book as {judgement.claim.stated}, but is "
+        f"{judgement.verdict}."
+        for judgement in judged
+        if not judgement.turned and judgement.verdict != judgement.claim.stated
+    ]
+
+
+def check_stated(judged: Sequence[Judgement]) -> None:
+    """Refuse results under which the book's prose would be false.
+
+    Raises:
+        ClaimError: a claim was not judged, or its verdict is not the stated one; the message names every sentence.
+    """
+    missing = {claim.name for claim in CLAIMS} - {judgement.claim.name for judgement in judged}
+    sentences = [f"{name} was not judged." for name in sorted(missing)] + turned_sentences(judged)
+    if sentences:
+        raise ClaimError("\n".join(["the prose does not follow from these results any more:", *sentences]))
+
+
+def overview(judged: Sequence[Judgement]) -> Markdown:
+    """All claims in a table; each sentence links to its entry on the same page."""
+    return report.table(
+        [
+            {
+                "the sentence": f"[{judgement.claim.words}](#claim-{judgement.claim.name})",
+                "it would mean": judgement.claim.hypothesis,
+                "we find": "<br>".join(f"{name}: {found(finding)}" for name, finding in judgement.findings.items()),
+                "verdict": f"**{judgement.verdict}**",
+            }
+            for judgement in judged
+        ]
+    )
+
+
+def in_words(judged: Sequence[Judgement]) -> Markdown:
+    """The sentences sorted by verdict; behind those that depend on something, what came out for each reading."""
+    lines: dict[str, list[str]] = {}
+    for judgement in judged:
+        line = f"- {judgement.claim.words}"
+        if judgement.verdict not in VERDICTS:
+            line += f" *{'; '.join(f'{f.verdict} {name}' for name, f in judgement.findings.items())}*"
+        lines.setdefault(judgement.verdict, []).append(line)
+    order = [*VERDICTS, *(verdict for verdict in lines if verdict not in VERDICTS)]
+    blocks = [
+        [f"**{verdict.capitalize()}: {len(lines[verdict])} of {len(judged)}**", "\n".join(lines[verdict])]
+        for verdict in order
+        if verdict in lines
+    ]
+    return Markdown("\n\n".join(text for block in blocks for text in block))
+
+
+def entry(judgement: Judgement) -> str:
+    """A claim's entry on the page Verdicts, in Markdown: what is said, what it would mean, what came out, where."""
+    claim = judgement.claim
+    chapter, figure = claim.where.split("#")
+    table = claim.table.replace("_", " ").capitalize()
+    lines = [
+        f"**{claim.words}** {judgement.verdict.capitalize()}.",
+        f"*{'Said by the study' if claim.of_study else 'Said by this book'}.* It would mean: {claim.hypothesis}. "
+        f"Seen in [this figure]({chapter}.ipynb#{figure}), tested on {table}.",
+    ]
+    for name, finding in judgement.findings.items():
+        lines.append(f"- {name}: {found(finding)}, **{finding.verdict}**")
+    for one in judgement.differences:
+        told = "a difference" if one.demonstrated else "not demonstrably different"
+        group = f" ({one.group})" if one.group else ""
+        ratio = "beyond the grid" if np.isinf(one.ratio.low) else report.with_interval(one.ratio)
+        lines.append(f"- what came out {one.one}, divided by that {one.other}: {ratio}{group}, {told}")
+    folds = [
+        f"<details><summary>All {len(finding.estimates)} estimates {name}</summary>\n\n"
+        + report.table([{"": key, "estimate": report.with_interval(e)} for key, e in finding.estimates.items()]).data
+        + "\n\n</details>"
+        for name, finding in judgement.findings.items()
+        if len(finding.estimates) > 1
+    ]
+    head, listed = lines[:2], "\n".join(lines[2:])
+    return "\n\n".join([f'<div class="claim" id="claim-{claim.name}">', *head, listed, *folds, "</div>"])
+
+
+def _volumes(experiment_1: pd.DataFrame) -> np.ndarray:
+    """The volumes of Experiment 1's learning curves."""
+    return np.unique(experiment_1.loc[experiment_1["arm"] == "scratch", "N"])
+
+
+def answer(experiment_1: pd.DataFrame) -> str:
+    """The book's answer in a few sentences of Markdown, every number from the table."""
+    plate = one_plate(_volumes(experiment_1))
+    wells = f"{plate:,} wells" + (", one plate," if plate == PLATE else "")
+    summary = geometric_summary(experiment_1, ERROR, ["arm", "N"]).set_index(["arm", "N"])
+    transfer, scratch = (report.with_interval(summary.loc[(arm, plate)], "nM") for arm in ("transfer", "scratch"))
+    texts = []
+    for region in (Region.ALL, Region.INSIDE):
+        equivalence = data_equivalence(experiment_1[experiment_1["arm"] != "oracle"], error_column(region))
+        texts.append(report.equivalence_text(equivalence.set_index("N").loc[plate]))
+    return (
+        f"With {wells} a network that was pre-trained on the simulation is wrong by **{transfer}** on average over "
+        f"0–20 nM, a network from scratch by **{scratch}**. Judged over that whole range, each of these wells is worth "
+        f"**{texts[0]}** wells without pre-training; judged only where the wells were measured, 0–10 nM, "
+        f"**{texts[1]}**. Square brackets hold 95 % intervals over paired seeds."
+    )
+
+
+def inside_outside(experiment_1: pd.DataFrame) -> str:
+    """What the table says about interpolation and extrapolation, volume by volume, in words of Markdown.
+
+    The last words explain a ratio outside that stays above 1; they are left out when it does not.
+    """
+    sentences = []
+    for region, place in ((Region.INSIDE, "Inside the wells' domain"), (Region.OUTSIDE, "Outside it")):
+        signs: dict[str, list[str]] = {"lower": [], "higher": [], "not clearly different": []}
+        for n in map(int, _volumes(experiment_1)):
+            ratio = paired_ratio(
+                experiment_1, error_column(region), {"arm": "transfer", "N": n}, {"arm": "scratch", "N": n}
+            )
+            sign = "lower" if ratio.high < 1 else "higher" if ratio.low > 1 else "not clearly different"
+            signs[sign].append(f"{n:,}")
+        parts = [f"{sign} at N = {', '.join(volumes)}" for sign, volumes in signs.items() if volumes]
+        sentences.append(f"**{place}** transfer's error is {'; '.join(parts)}.")
+    most = int(_volumes(experiment_1)[-1])
+    to_oracle = {
+        region: paired_ratio(experiment_1, error_column(region), {"arm": "transfer", "N": most}, {"arm": "oracle"})
+        for region in (Region.INSIDE, Region.OUTSIDE)
+    }
+    sentences.append(
+        f"With {most:,} wells it is {report.with_interval(to_oracle[Region.INSIDE])} times the oracle's inside and "
+        f"{report.with_interval(to_oracle[Region.OUTSIDE])} times the oracle's outside"
+        + (": what no well has shown, fine-tuning does not correct." if to_oracle[Region.OUTSIDE].low > 1 else ".")
+    )
+    return " ".join(sentences)

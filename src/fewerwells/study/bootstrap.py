@@ -1,0 +1,59 @@
+"""A ratio of errors with what becomes of it when whole seeds are drawn anew, so that two of them can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fewerwells.science.statistics import LEVEL, Estimate, interval, iqm, paired_logs, resampled_seeds
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The logarithm of a ratio over paired seeds.
+
+    Whatever has as many seeds is resampled in the same way, so differences are taken draw by draw.
+
+    Attributes:
+        value: its centre.
+        draws: (B,) its centre in every resample of whole seeds.
+        n_seeds: how many seeds there are.
+    """
+
+    value: float
+    draws: np.ndarray
+    n_seeds: int
+
+    def __sub__(self, other: Bootstrap) -> Bootstrap:
+        """The logarithm of the ratio of two ratios; it says nothing where one has lost a seed that the other has."""
+        if self.n_seeds != other.n_seeds:
+            return NOTHING
+        with np.errstate(invalid="ignore"):  # ∞ − ∞, where both are beyond what the grid can show
+            return Bootstrap(self.value - other.value, self.draws - other.draws, self.n_seeds)
+
+    def __truediv__(self, factor: float) -> Bootstrap:
+        """The logarithm of the ratio's root, for example per doubling."""
+        return Bootstrap(self.value / factor, self.draws / factor, self.n_seeds)
+
+    def estimate(self, level: float = LEVEL) -> Estimate:
+        """The ratio itself with its interval; NaN where nothing is known."""
+        low, high = interval(self.draws, self.n_seeds, level)
+        return Estimate(*(float(np.exp(value)) for value in (self.value, low, high)))
+
+
+NOTHING = Bootstrap(np.nan, np.array([]), 0)
+
+
+def log_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator: dict) -> Bootstrap:
+    """How many times larger one group's error is than another's: `statistics.paired_ratio` with its draws.
+
+    Raises:
+        ValueError: a group does not hold exactly one row for each seed.
+    """
+    top, bottom = paired_logs(table, column, numerator, denominator)
+    if len(top) == 0:
+        return NOTHING
+    difference = top - bottom
+    return Bootstrap(float(iqm(difference)), iqm(difference[resampled_seeds(len(difference))]), len(difference))

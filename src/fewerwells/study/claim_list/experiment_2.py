@@ -1,0 +1,48 @@
+"""What the study says of Experiment 2: the target circuit varies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fewerwells.study.claim_list.readings import COMPARABLE, ORACLE, SCRATCH, TRANSFER, by_region
+from fewerwells.study.claims import Claim
+from fewerwells.study.quantities import ErrorRatio, Unevenness
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "comparable-to-oracles",
+        "With a 95 % cut transfer learns every target about as well as its oracle.",
+        f"L(transfer) / L(oracle) ≤ {COMPARABLE} on every target",
+        by_region(
+            ErrorRatio("experiment_2", TRANSFER, ORACLE, per="target"), whole="contradicted", inside="contradicted"
+        ),
+        (-np.inf, COMPARABLE),
+        "04_experiment_2#fig-target-inside-outside",
+    ),
+    Claim(
+        "consistent-across-targets",
+        "Transfer performs equally well on all targets.",
+        f"L(transfer, one target) / L(transfer, another) ≤ {COMPARABLE} for every two targets",
+        by_region(Unevenness("experiment_2", TRANSFER, "target"), whole="contradicted", inside="contradicted"),
+        (-np.inf, COMPARABLE),
+        "04_experiment_2#fig-target-bars",
+    ),
+    Claim(
+        "oracles-consistent",
+        "The oracles perform equally well on all targets.",
+        f"L(oracle, one target) / L(oracle, another) ≤ {COMPARABLE} for every two targets",
+        by_region(Unevenness("experiment_2", ORACLE, "target"), whole="undecided"),
+        (-np.inf, COMPARABLE),
+        "04_experiment_2#fig-target-bars",
+    ),
+    Claim(
+        "never-harmful",
+        "Transfer is effective for every target.",
+        "L(transfer) / L(scratch) < 1 on every target",
+        by_region(
+            ErrorRatio("experiment_2", TRANSFER, SCRATCH, per="target"), whole="supported", inside="contradicted"
+        ),
+        (-np.inf, 1.0),
+        "04_experiment_2#fig-target-inside-outside",
+    ),
+)

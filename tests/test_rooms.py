@@ -1,0 +1,61 @@
+"""The rooms of the package: imports run one way, downwards, and inside a room in no circle."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from fewerwells.running.reading_order import project_root
+
+ROOT = project_root()
+LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
+
+
+def lint(folder) -> subprocess.CompletedProcess:
+    """What the contracts of pyproject.toml say of the package in `folder`/src."""
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+    command = [sys.executable, "-c", LINT]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_the_package_keeps_to_its_rooms():
+    told = lint(ROOT)
+    assert told.returncode == 0, told.stdout
+
+
+INTRUDERS = {  # where a line is put → the line, and the contract that refuses it
+    "science/statistics.py": ("from IPython.display import Markdown", "know no notebooks and no plots"),
+    "study/claims.py": ("from fewerwells.book import report", "run downwards only"),
+    "running/chapters.py": ("from fewerwells.book.build import build", "run downwards only"),
+    "book/build.py": ("from fewerwells.course import launch", "run downwards only"),
+    "running/storage.py": ("import fewerwells.running.experiments", "No cycles inside a room"),
+    "attic/__init__.py": ("import json", "run downwards only"),  # a room that no contract knows
+}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("house")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(ROOT / "src" / "fewerwells", folder / "src" / "fewerwells")
+    return folder
+
+
+@pytest.mark.parametrize("place", INTRUDERS)
+def test_an_import_that_does_not_belong_is_refused(copy, place):
+    line, contract = INTRUDERS[place]
+    path = copy / "src" / "fewerwells" / place
+    before = path.read_text("utf-8") if path.exists() else None
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{before or ''}\n{line}\n", encoding="utf-8")
+    try:
+        told = lint(copy)
+    finally:
+        if before is None:
+            shutil.rmtree(path.parent)
+        else:
+            path.write_text(before, encoding="utf-8")
+    assert told.returncode == 1
+    assert contract in next(line for line in told.stdout.splitlines() if line.endswith("BROKEN"))
