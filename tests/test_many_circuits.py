@@ -6,6 +6,7 @@ import pytest
 from fewerwells.running.identity import plain, row_hashes
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import real_pairs
+from fewerwells.science.learners.formulas import SymbolicRegression
 from fewerwells.science.learners.mechanisms import STUDY_FAMILY, WideLibrary
 from fewerwells.science.mechanisms import enumerate_structures
 from fewerwells.study import many_circuits, protocol
@@ -50,3 +51,11 @@ def test_a_learner_predicts_for_all_its_seeds_within_its_intervals():
     assert np.all((low <= shared) & (shared <= high))
     assert set(learnt.status) <= {"ok", "not converged"}
     assert plain(WideLibrary(STUDY_FAMILY)) != plain(WideLibrary(STUDY_FAMILY, discrepancy=False))
+
+
+def test_formulas_predict_for_all_their_seeds():
+    pytest.importorskip("pyoperon")
+    wells = [real_pairs(CYCLE, 12, seed) for seed in (1000, 1001)]
+    learnt = SymbolicRegression(generations=1).learn(wells, [1000, 1001])
+    assert learnt.predict(X).shape == (2, 3, 2)
+    assert learnt.interval(X) is None

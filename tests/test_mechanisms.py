@@ -11,7 +11,14 @@ from scipy.optimize import brentq
 from fewerwells.science.circuits import CIRCUITS, reference_circuit
 from fewerwells.science.datasets import BIG, Pairs, sobol_inputs
 from fewerwells.science.fitting import Problem, best_distinct, spread_starts
-from fewerwells.science.mechanisms import PLAUSIBLE, Structure, enumerate_structures, prior_of, structures_without
+from fewerwells.science.mechanisms import (
+    PLAUSIBLE,
+    Structure,
+    enumerate_structures,
+    prior_of,
+    structure_of,
+    structures_without,
+)
 
 X = sobol_inputs(BIG, 64)
 LIBRARY = enumerate_structures()
@@ -56,6 +63,7 @@ def test_each_named_circuit_is_one_of_them(name):
     structure, parameters = NAMED[name]
     circuit = reference_circuit(name)
     assert structure in LIBRARY
+    assert structure == structure_of(circuit)
     assert structure.holds(circuit)
     assert set(structure.names) == set(parameters)
     eta = np.array(circuit.eta)

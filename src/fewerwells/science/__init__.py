@@ -2,7 +2,8 @@
 
 `circuits`, a registry, and their `reactions`; `systems`, what is learnt; `datasets`, wells, domains, noise and random streams;
 `networks` and their `training`; the rivals `fitting`, `library` and `gaussian_processes`;
-`mechanisms`, enumerated, `discrepancy`, inferred with them, and the `wide_library` of both; `prior`, what could stand
+`mechanisms`, enumerated, `discrepancy`, inferred with them, and the `wide_library` of both;
+`nested`, what the wells know, and `symbolic`, formulas bred from them; `prior`, what could stand
 behind a plate, and `in_context`, the network that learnt from it to read one; `design`, which wells to fill next;
 `statistics` over paired seeds; `cores`, work shared out over the processor; `units` of
 concentration.

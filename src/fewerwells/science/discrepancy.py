@@ -188,7 +188,7 @@ def linearise(problem: Problem, prior: Prior, position: np.ndarray, eta: np.ndar
     return Linearised(position, eta_free, problem.y * problem.unit - eta * f, slopes, problem.unit, prior)
 
 
-def _log_eta_prior(eta: np.ndarray, unit: float) -> np.ndarray:
+def log_eta_prior(eta: np.ndarray, unit: float) -> np.ndarray:
     """Logarithm of the log-normal prior density of η (R, 1 or 2), nM, as a density of η itself: (R,)."""
     low, high = np.log(np.multiply(LARGEST_ETA, unit))
     mean, spread = (low + high) / 2, (high - low) / 3.92
@@ -237,7 +237,7 @@ def laplace(near: Linearised, spectrum: Spectrum, ratios: np.ndarray, noise: flo
         - np.log(near.prior.spread).sum()
         - 0.5 * np.linalg.slogdet(hessian)[1]
         + 0.5 * (p - k) * np.log(2 * np.pi)
-        + _log_eta_prior(eta, near.unit)
+        + log_eta_prior(eta, near.unit)
     )
     if noise is None:  # the posterior of log σ is nearly normal with precision 2·observations
         evidence += 0.5 * np.log(np.pi / observations) - np.log(np.log(high / low))

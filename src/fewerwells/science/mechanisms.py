@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -289,6 +289,19 @@ def enumerate_structures() -> tuple[Structure, ...]:
         for leak in both
     ]
     return tuple(found)
+
+
+def structure_of(circuit: Circuit) -> Structure:
+    """The plainest entry of which a circuit is a member: what someone fits who knows its equation."""
+    cycle = Structure(exponents="one", empty=False, one_eta=True)
+    return {
+        "simple_activation": Structure(exponents="one"),
+        "n_part_complex": Structure(),
+        "phosphorylation_cycle": cycle,
+        "input_depletion": Structure(exponents="one" if circuit.n == 1 else "two", inputs="depleted"),
+        "goldbeter_koshland": replace(cycle, saturated=True),
+        "mixed_complex": Structure(leak=True, mixed="dead"),
+    }[circuit.name]
 
 
 def log_prior_of(structures: Sequence[Structure]) -> np.ndarray:

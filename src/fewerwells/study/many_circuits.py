@@ -6,13 +6,18 @@ without them stay what they are.
 
 from __future__ import annotations
 
-from fewerwells.science.learners.mechanisms import STUDY_FAMILY, WideLibrary
-from fewerwells.science.mechanisms import structures_without
+from fewerwells.science.learners.formulas import SymbolicRegression
+from fewerwells.science.learners.mechanisms import STUDY_FAMILY, NestedSampling, WideLibrary
+from fewerwells.science.mechanisms import structure_of, structures_without
 from fewerwells.study.protocol import ARMS, Arm, Setting, add_arm
 
 
 def _without_truth(setting: Setting) -> WideLibrary:
     return WideLibrary(structures_without(setting.truth))
+
+
+def _truth_known(setting: Setting) -> NestedSampling:
+    return NestedSampling(structure_of(setting.truth), setting.protocol.noise)
 
 
 MANY_CIRCUITS: dict[str, Arm] = {
@@ -21,6 +26,8 @@ MANY_CIRCUITS: dict[str, Arm] = {
     "joint discrepancy": Arm(
         "… for someone who knows the family and that it is not all?", lambda _: WideLibrary(STUDY_FAMILY)
     ),
+    "symbolic regression": Arm("What does genetic programming read from the wells?", lambda _: SymbolicRegression()),
+    "what the wells know": Arm("What could anyone know who has the equation, from these wells?", _truth_known),
 }
 
 

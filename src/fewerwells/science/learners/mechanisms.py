@@ -1,4 +1,4 @@
-"""Enumerated mechanisms as learners: the wide library, and one family whose discrepancy is inferred with it."""
+"""Mechanisms as learners: the wide library, one family with its discrepancy, and the posterior of a known one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from fewerwells.science.learners.base import Learner, Learnt, Status
 from fewerwells.science.mechanisms import Structure, enumerate_structures
+from fewerwells.science.nested import Posterior, sample_posterior
 from fewerwells.science.wide_library import Mixture, fit_wide_library
 
 # The study's family, with and without an empty state: what a discrepancy is put on where nobody enumerates.
@@ -17,12 +18,12 @@ STUDY_FAMILY = (Structure(), Structure(empty=False))
 
 @dataclass(frozen=True)
 class Mixtures(Learnt):
-    """One mixture of mechanisms a seed."""
+    """One mixture of mechanisms, or of the parameters of one, a seed."""
 
     status: tuple[Status, ...]
     engine: str
     seconds: float
-    mixtures: tuple[Mixture, ...]
+    mixtures: tuple[Mixture | Posterior, ...]
 
     def _points(self, x) -> list[np.ndarray]:
         x = np.asarray(x, float)
@@ -60,3 +61,26 @@ class WideLibrary(Learner):
         mixtures = fit_wide_library(list(wells), self.structures, discrepancy=self.discrepancy)
         words = tuple(Status(mixture.status) for mixture in mixtures)
         return Mixtures(words, "scipy", time.perf_counter() - started, tuple(mixtures))
+
+
+@dataclass(frozen=True)
+class NestedSampling(Learner):
+    """The posterior of a known structure, with a known noise: what the wells know.
+
+    Attributes:
+        structure: what is taken to be the truth.
+        noise: standard deviation of the measurement noise, nM.
+    """
+
+    structure: Structure
+    noise: float
+
+    @property
+    def words(self) -> str:
+        return f"posterior of {self.structure.label}"
+
+    def learn(self, wells, seeds, runtime=None) -> Mixtures:
+        started = time.perf_counter()
+        posteriors = sample_posterior(list(wells), self.structure, self.noise)
+        words = (Status.OK,) * len(posteriors)  # it runs until the evidence is known
+        return Mixtures(words, "dynesty", time.perf_counter() - started, tuple(posteriors))
