@@ -314,7 +314,8 @@ def compare(
 
     Both tables' interquartile means over seeds are compared in every cell that they share, by a bootstrap of their
     ratio over seeds, paired where the seeds are the same; the 95 % intervals hold for all estimates at once. The exit
-    status is 0 if all agree and 1 if one does not.
+    status is 0 if every row was compared and all estimates agree, 1 if one does not or other networks failed, and 3 if
+    rows could not be compared, such as those of other settings.
 
     Example: fewerwells compare results/runs/sweeps/n_by_noise.csv
     """
@@ -324,18 +325,27 @@ def compare(
     from fewerwells.running.reading_order import project_root
 
     try:
-        judged = judge(read_rerun(table), read_published(project_root() / "results"))
+        found = judge(read_rerun(table), read_published(project_root() / "results"))
     except ParameterError as error:
         raise _refuse(error) from None
-    for row in (judged if verbose else judged[~judged["agrees"]]).itertuples():
+    for row in (found.judged if verbose else found.judged[~found.judged["agrees"]]).itertuples():
         typer.echo(
             f"{'agrees' if row.agrees else 'DISAGREES':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}, "
             f"{row.estimate}: published {number(row.published)}, rerun {number(row.rerun)} nM, "
             f"ratio {row.ratio:.4g} [{row.low:.4g}, {row.high:.4g}], {row.n_seeds} {'paired ' * row.paired}seeds"
         )
-    typer.echo(verdict(judged))
-    if not judged["agrees"].all():
-        raise typer.Exit(1)
+    for row in found.failures.itertuples():
+        typer.echo(
+            f"{'DISAGREES' if row.differs else 'failed':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}: "
+            f"{row.rerun} of {row.rerun_seeds} networks failed, published {row.published} of {row.published_seeds}"
+        )
+    for row in found.left_out.itertuples():
+        typer.echo(
+            f"{'left out':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}: {row.rows} rows, {row.why}"
+        )
+    typer.echo(verdict(found))
+    if found.status:
+        raise typer.Exit(found.status)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fewerwells.running.comparison import compare, read_published, verdict
+from fewerwells.running.comparison import AGREES, compare, read_published, verdict
 from fewerwells.running.experiments import run
 from fewerwells.running.parameters import PUBLISHED
 from fewerwells.running.published import RECOMPUTE, code_of_arms
@@ -37,7 +37,7 @@ def rerun(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
     Pieces that this machine has computed before with the same code count; an interrupted rerun goes on.
 
     Returns:
-        One sentence, and whether all estimates agree.
+        What came out in words, and whether all rows were compared and all estimates agree.
     """
     published = read_published(folder)
     os.environ[RECOMPUTE] = "1"
@@ -46,5 +46,5 @@ def rerun(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
         say(f"{name}: computing …")
         tables.append(run(model()))
     fresh = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash", ignore_index=True)
-    judged = compare(fresh, published)
-    return verdict(judged), bool(judged["agrees"].all())
+    found = compare(fresh, published)
+    return verdict(found), found.status == AGREES

@@ -7,16 +7,24 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 # Folders of a checkout that hold no data of a chapter.
 _NO_DATA = (".git", ".ipynb_checkpoints", "_build", "node_modules")
 
 
+@lru_cache(maxsize=1000)
+def _sha256_of(path: Path, *state: int) -> str:
+    """Digest of a file whose size and time of change are `state`; thousands of points may have read the same one."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _sha256(path: Path) -> str | None:
     """Digest of a file's content; None where there is none."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        now = path.stat()
+        return _sha256_of(path, now.st_size, now.st_mtime_ns, now.st_ino)
     except OSError:
         return None
 
