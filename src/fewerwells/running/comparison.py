@@ -14,8 +14,7 @@ from scipy.stats import fisher_exact
 from fewerwells.running.parameters import PUBLISHED, ParameterError
 from fewerwells.running.storage import DamagedTable, read_rows, read_table
 from fewerwells.science.statistics import LEVEL, RESAMPLES, iqm, resampled_seeds
-from fewerwells.study.columns import ERROR, INSIDE_ERROR, OUTSIDE_ERROR, STUDY_ERROR
-from fewerwells.study.evaluation import ERROR_COLUMNS
+from fewerwells.study.columns import ERROR, ERROR_COLUMNS, INSIDE_ERROR, OUTSIDE_ERROR, STUDY_ERROR
 from fewerwells.study.table import CHECKSUM, COLUMNS, TEXT_COLUMNS, row_checksums
 
 ESTIMATES = (STUDY_ERROR, ERROR, INSIDE_ERROR, OUTSIDE_ERROR)
