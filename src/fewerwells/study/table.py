@@ -43,6 +43,7 @@ TEXT_COLUMNS = (
     *("arm", "target", "circuit", "status", "engine", "version", "settings_hash", "parameter_hash"),
     *(CHECKSUM, POINT),
 )
+KEY = ("arm", "target", "theta_1", "theta_2", "eta_1", "eta_2", "noise", "N", "seed")
 
 
 class InconsistentTables(ValueError):
