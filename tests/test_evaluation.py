@@ -7,8 +7,9 @@ from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.learners.base import Status
 from fewerwells.science.learners.equations import Equations
 from fewerwells.science.networks import initialise
+from fewerwells.science.systems import Simulated, sobol_test_points, study_test_points
 from fewerwells.study.columns import ERROR_COLUMNS
-from fewerwells.study.evaluation import evaluate, l1_errors, sobol_test_points, study_test_points
+from fewerwells.study.evaluation import evaluate, l1_errors
 
 TARGET = reference_circuit("n_part_complex", 2.0)
 
@@ -34,7 +35,7 @@ def test_l1_error_by_hand():
 
 def test_errors_of_a_constant_prediction_equal_an_integral():
     """Mean |f − 10| over the square by a midpoint rule on a fine grid, which shares nothing with Sobol points."""
-    (row,) = evaluate(learnt([constant]), TARGET, [0])
+    (row,) = evaluate(learnt([constant]), Simulated(TARGET), [0])
     axis = (np.arange(800) + 0.5) / 40
     grid = np.stack(np.meshgrid(axis, axis), axis=-1)
     errors = np.abs(TARGET(grid) - 10.0).mean(axis=-1)
@@ -47,7 +48,7 @@ def test_errors_of_a_constant_prediction_equal_an_integral():
 
 
 def test_regions_add_up_on_the_studys_points():
-    (row,) = evaluate(learnt([fresh_network(3)]), TARGET, [3])
+    (row,) = evaluate(learnt([fresh_network(3)]), Simulated(TARGET), [3])
     share = np.all(study_test_points(TARGET, 3).x <= 10, axis=1).mean()
     whole = share * row["uniform_inside_mean"] + (1 - share) * row["uniform_outside_mean"]
     assert row["uniform_all_mean"] == pytest.approx(whole)
@@ -65,7 +66,7 @@ def test_test_points_are_noise_free_and_shared():
 
 def test_a_diverged_network_has_no_errors():
     networks = learnt([fresh_network(0), fresh_network(1)], [Status.DIVERGED, Status.OK])
-    rows = evaluate(networks, TARGET, [0, 1])
+    rows = evaluate(networks, Simulated(TARGET), [0, 1])
     assert rows[0]["status"] == "diverged"
     assert all(np.isnan(rows[0][column]) for column in ERROR_COLUMNS)
     assert rows[1]["status"] == "ok"

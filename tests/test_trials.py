@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fewerwells.science import systems
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import (
     BIG,
@@ -21,6 +22,7 @@ from fewerwells.science.learners import FittedEquation, GivenEquation, Runtime, 
 from fewerwells.science.learners.combined import _SumLearnt
 from fewerwells.science.learners.networks import Networks, batch_order_keys
 from fewerwells.science.networks import initialise
+from fewerwells.science.systems import Simulated
 from fewerwells.science.training import Schedule, train
 from fewerwells.study import evaluation
 from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Cell, Protocol
@@ -108,7 +110,7 @@ def test_a_dead_network_is_seen_through_the_equation_below_it():
     start = SHORT.network(SHORT.scratch()).fresh([0])
     dead = Networks((Status.OK,), "fused", 0.0, start.with_parameters(np.zeros_like(start.parameters)))
     base = GivenEquation(SIMPLE_MODEL).learn([], [0])
-    (row,) = evaluation.evaluate(_SumLearnt((Status.OK,), "fused", 0.0, base, dead), TARGET, [0])
+    (row,) = evaluation.evaluate(_SumLearnt((Status.OK,), "fused", 0.0, base, dead), Simulated(TARGET), [0])
     assert row["status"] == "dead"
 
 
@@ -123,8 +125,8 @@ def test_no_arm_looks_at_test_points(arm, monkeypatch):
     def poisoned(*_):
         raise AssertionError("somebody looked at test points")
 
-    for name in ("study_test_points", "sobol_test_points", "evaluate"):
-        monkeypatch.setattr(evaluation, name, poisoned)
+    for module, name in ((systems, "study_test_points"), (systems, "sobol_test_points"), (evaluation, "evaluate")):
+        monkeypatch.setattr(module, name, poisoned)
     if ARMS[arm].wells.domain is not BIG and arm != "fit, true form":  # whose equation is the target's own
         healthy = type(TARGET).__call__
 

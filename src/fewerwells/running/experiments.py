@@ -19,6 +19,8 @@ from fewerwells.running.published import published_rows
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
 from fewerwells.science.learners import Network, Runtime, Status
 from fewerwells.science.networks import Ensemble
+from fewerwells.science.noise import Noise
+from fewerwells.science.systems import Simulated
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
 from fewerwells.study.evaluation import evaluate
@@ -94,7 +96,7 @@ def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime
     if pretraining:
         _, shared = stored_networks(pretraining, seeds, runtime)
     learnt = run_cell(cell, protocol, seeds, runtime)
-    errors = evaluate(learnt, cell.circuit, seeds)
+    errors = evaluate(learnt, Simulated(cell.circuit, Noise(protocol.noise)), seeds)
     for seed, row in zip(seeds, errors, strict=True):
         if row["status"] in (Status.DIVERGED, Status.DEAD):
             log.warning(

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from fewerwells.running.storage import why_no_table
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, outside_family, reference_circuit
 from fewerwells.science.datasets import BIG
-from fewerwells.science.systems import random_system
+from fewerwells.science.random_systems import random_system
 from fewerwells.study.baselines import BASELINES, add_baselines
 from fewerwells.study.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
 

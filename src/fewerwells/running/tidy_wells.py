@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fewerwells.science.datasets import Pairs
-
-NANOMOLAR = {"M": 1e9, "mM": 1e6, "uM": 1e3, "nM": 1.0, "pM": 1e-3, "fM": 1e-6}  # nM in one of each
-_HEADER = re.compile(r"(?P<name>.+?)\s*(?:\((?P<round>[^()]+)\)|\[(?P<square>[^\[\]]+)\])")
-_SUFFIX = re.compile(rf"(?P<name>.+)_(?P<unit>{'|'.join(NANOMOLAR)})")
-
-
-def split_header(header: str) -> tuple[str, str]:
-    """Name and unit of a header such as "IPTG (µM)", "x1 [nM]" or "x1_nM"; the unit is "" where none stands there."""
-    header = header.strip()
-    if found := _HEADER.fullmatch(header):
-        return found["name"].strip(), (found["round"] or found["square"]).strip()
-    if found := _SUFFIX.fullmatch(header):
-        return found["name"], found["unit"]
-    return header, ""
+from fewerwells.science.units import NANOMOLAR, split_header, unit_of
 
 
 def read_wells(path: Path, inputs: tuple[str, str] = ("x1", "x2"), outputs: tuple[str, str] = ("y1", "y2")) -> Pairs:
@@ -46,11 +32,33 @@ def read_inputs(path: Path, inputs: tuple[str, str] = ("x1", "x2")) -> np.ndarra
     return _concentrations(_read(path), path, inputs)
 
 
+def read_tidy(path: Path) -> pd.DataFrame:
+    """A tidy table for `science.measured`: columns with a unit in the header are numbers, all others stay text.
+
+    So a replicate 007 stays 007 and a plate 1e5 stays 1e5. A byte-order mark before the first header is no part of it.
+
+    Raises:
+        ValueError: no such file or table, two columns of one name, or an entry below a unit that is no finite number.
+    """
+    table = _read(path)
+    for header in table.columns:
+        if split_header(header)[1]:
+            table[header] = _numbers(table[header], path)
+    return table
+
+
 def _read(path: Path) -> pd.DataFrame:
+    """All entries as text; the header is read as one more row, so that no row can be longer than it."""
+    options = {"header": None, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+        lines = pd.read_csv(path, encoding="utf-8-sig", **options)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path} cannot be read as a table of comma-separated values ({error}).") from error
+    headers = lines.iloc[0].str.strip().tolist()
+    for header in headers:
+        if headers.count(header) > 1:
+            raise ValueError(f"{path} has {headers.count(header)} columns {header}.")
+    return lines.iloc[1:].set_axis(headers, axis=1).reset_index(drop=True)
 
 
 def _column(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
@@ -72,7 +80,7 @@ def _concentrations(table: pd.DataFrame, path: Path, inputs: tuple[str, str]) ->
 
 def _nanomolar(header: str) -> float:
     unit = split_header(header)[1]
-    plain = re.sub("[µμ]", "u", unit)
+    plain = unit_of(unit)
     if plain not in NANOMOLAR:
         said = f"names the unit {unit!r}" if unit else "names no unit"
         raise ValueError(

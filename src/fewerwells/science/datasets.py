@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from fewerwells.science.circuits import Circuit
+from fewerwells.science.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ _PURPOSES = {
     "replayed inputs": 10,
     "system": 11,
     "chosen wells": 17,
+    "held-out groups": 20,
+    "measured wells": 21,
 }
 
 
@@ -63,7 +66,7 @@ def random_stream(seed: int, purpose: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Input-output pairs: x and y, both of shape (N, 2), nM.
+    """Input-output pairs: x of shape (N, 2), nM, and y of shape (N, 2), nM, or (N, 1) where one output was measured.
 
     Pools are nested: `pairs.first(n)` is what a lab that stopped after n wells would have.
     """
@@ -72,8 +75,8 @@ class Pairs:
     y: np.ndarray
 
     def __post_init__(self):
-        if self.x.shape != self.y.shape or self.x.ndim != 2:
-            raise ValueError(f"x has shape {self.x.shape} and y {self.y.shape}; both must be (N, 2).")
+        if self.x.ndim != 2 or self.y.ndim != 2 or len(self.x) != len(self.y):
+            raise ValueError(f"x has shape {self.x.shape} and y {self.y.shape}; both must be (N, 2), or y (N, 1).")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -87,8 +90,10 @@ class Pairs:
 
 def refuse_impossible(pairs: Pairs) -> None:
     """ValueError for what cannot be measurements of two inputs and two outputs: no pair, a gap, a negative input."""
-    if not len(pairs) or pairs.x.shape[1] != 2:
-        raise ValueError(f"x and y have shape {pairs.x.shape}; at least one pair of shape (2,) is needed.")
+    if not len(pairs) or pairs.x.shape[1] != 2 or pairs.y.shape[1] != 2:
+        raise ValueError(
+            f"x has shape {pairs.x.shape} and y {pairs.y.shape}; at least one pair of two inputs and two outputs is needed."
+        )
     finite = np.isfinite(pairs.x).all(axis=1) & np.isfinite(pairs.y).all(axis=1)
     if not finite.all():
         first = int(np.argmin(finite))
@@ -167,7 +172,7 @@ def outside_pairs(circuit: Circuit, n: int, seed: int) -> Pairs:
     return Pairs(x, circuit(x))
 
 
-def real_pairs(circuit: Circuit, n: int, seed: int, *, domain: Domain = SMALL, noise: float = 1.0) -> Pairs:
+def real_pairs(circuit: Circuit, n: int, seed: int, *, domain: Domain = SMALL, noise: float | Noise = 1.0) -> Pairs:
     """What the laboratory measures: n pairs of the complex model, outputs + N(0, noise²).
 
     One seed gives the same inputs and the same standardised noise for every circuit and noise level, and the first
@@ -178,13 +183,13 @@ def real_pairs(circuit: Circuit, n: int, seed: int, *, domain: Domain = SMALL, n
         n: number of wells.
         seed: the paired seed.
         domain: SMALL or BIG.
-        noise: standard deviation of the measurement noise, nM.
+        noise: of the measurement: its standard deviation, nM, or a `Noise`.
 
     Raises:
         ValueError: n below 1 or negative noise.
     """
-    if not (np.isfinite(noise) and noise >= 0):
-        raise ValueError(f"the noise is {noise} nM; it must be 0 or positive.")
+    noise = noise if isinstance(noise, Noise) else Noise(noise)
     x = uniform_inputs(domain, n, random_stream(seed, f"real inputs, {domain.name} domain"))
     z = random_stream(seed, f"noise, {domain.name} domain").standard_normal((n, 2))
-    return Pairs(x, circuit(x) + noise * z)
+    y = circuit(x)
+    return Pairs(x, y + noise.sd(y) * z)

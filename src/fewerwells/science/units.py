@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 NANOMOLAR = {"M": 1e9, "mM": 1e6, "uM": 1e3, "nM": 1.0, "pM": 1e-3, "fM": 1e-6}  # nM in one of each
@@ -21,6 +23,20 @@ UNITS = (*NANOMOLAR, *GRAMS_PER_LITRE)
 
 _SPELLINGS = {"μ": "u", "µ": "u", "L": "l"}
 _WORDS = {"percent": "%", "perc": "%", "pct": "%", "pc": "%", "molar": "M", "nanomolar": "nM", "micromolar": "uM"}
+
+
+_HEADER = re.compile(r"(?P<name>.+?)\s*(?:\((?P<round>[^()]+)\)|\[(?P<square>[^\[\]]+)\])")
+_SUFFIX = re.compile(rf"(?P<name>.+)_(?P<unit>{'|'.join(NANOMOLAR)})")
+
+
+def split_header(header: str) -> tuple[str, str]:
+    """Name and unit of a header such as "IPTG (µM)", "x1 [nM]" or "x1_nM"; the unit is "" where none stands there."""
+    header = header.strip()
+    if found := _HEADER.fullmatch(header):
+        return found["name"].strip(), (found["round"] or found["square"]).strip()
+    if found := _SUFFIX.fullmatch(header):
+        return found["name"], found["unit"]
+    return header, ""
 
 
 def unit_of(text: str) -> str | None:

@@ -1,47 +1,13 @@
-"""How wrong a prediction is: L1 error over test points, inside and outside the small domain."""
+"""How wrong a prediction is: L1 error over the test sets of a system, region by region."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from fewerwells.science.circuits import Circuit
-from fewerwells.science.datasets import BIG, SMALL, random_stream, sobol_inputs, uniform_inputs
 from fewerwells.science.learners.base import Learnt, Status
-
-STUDY_TEST_POINTS = 100  # the study's own test set, drawn anew for each seed
-ORIGIN_RADIUS = 1.0  # nM: the phosphorylation cycle has no limit at the origin, so errors are also given without it
-REGIONS = ("all", "inside", "outside")
-ERROR_COLUMNS = tuple(
-    f"{points}_{region}_{moment}"
-    for points in ("uniform", "sobol")
-    for region in REGIONS
-    for moment in ("mean", "variance")
-) + ("sobol_off_origin_mean",)
-
-
-@dataclass(frozen=True)
-class TestPoints:
-    """Inputs (M, 2), nM, on the big domain, and the noise-free outputs (M, 2), nM, of the real circuit there."""
-
-    x: np.ndarray
-    y: np.ndarray
-
-    __test__ = False  # not a test class, whatever pytest thinks of the name
-
-
-def study_test_points(circuit: Circuit, seed: int) -> TestPoints:
-    """The study's test set: 100 inputs uniform on the big domain, one draw a seed, shared by all arms."""
-    x = uniform_inputs(BIG, STUDY_TEST_POINTS, random_stream(seed, "test inputs"))
-    return TestPoints(x, circuit(x))
-
-
-def sobol_test_points(circuit: Circuit) -> TestPoints:
-    """4096 Sobol points on the big domain, the same for every seed: the precise version."""
-    x = sobol_inputs(BIG)
-    return TestPoints(x, circuit(x))
+from fewerwells.science.systems import System, TestSet
 
 
 def l1_errors(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -57,42 +23,57 @@ def _mean_and_variance(errors: np.ndarray, chosen: np.ndarray) -> tuple[float, f
     return float(mean), float(variance)
 
 
-def evaluate(learnt: Learnt, circuit: Circuit, seeds: Sequence[int]) -> list[dict]:
-    """Errors of what each seed has learnt against the noise-free circuit, one dictionary a seed.
+def _predictions(learnt: Learnt, sets: Sequence[TestSet]) -> list[np.ndarray]:
+    """What each of E seeds predicts on its own test set, (M, d) each; all seeds are asked at once."""
+    if all(one is sets[0] for one in sets):
+        return list(learnt.predict(sets[0].x))
+    longest = max(len(one.x) for one in sets)
+    x = np.stack([np.pad(one.x, ((0, longest - len(one.x)), (0, 0)), mode="edge") for one in sets])
+    return [prediction[: len(one.x)] for prediction, one in zip(learnt.predict(x), sets, strict=True)]
 
-    Keys are `ERROR_COLUMNS` (nM and nM²; means and variances are over test points, not over training runs) and
-    "status": how learning ended, and all errors are NaN where it diverged; "dead" where it ended well but what was
+
+def _errors(name: str, points: TestSet, prediction: np.ndarray) -> dict[str, float]:
+    """The columns of one test set: means and variances of the L1 error over each region."""
+    if prediction.shape != points.y.shape:
+        raise ValueError(f"predictions have shape {prediction.shape}; the test set {name!r} has {points.y.shape}.")
+    errors, row = l1_errors(prediction, points.y), {}
+    for region, chosen in points.regions.items():
+        mean, variance = _mean_and_variance(errors, chosen)
+        row[f"{name}_{region}_mean"] = mean
+        if region != "off_origin":
+            row[f"{name}_{region}_variance"] = variance
+        if points.sd is not None:
+            multiples = ((prediction - points.y) / points.sd)[chosen]
+            row[f"{name}_{region}_standard_errors"] = float(np.sqrt(np.mean(multiples**2))) if chosen.any() else np.nan
+    return row
+
+
+def evaluate(learnt: Learnt, system: System, seeds: Sequence[int]) -> list[dict]:
+    """Errors of what each seed has learnt against the test sets of a system, one dictionary a seed.
+
+    Keys are the name of a test set, a region and "mean" or "variance" (in the unit of the outputs and its square; over
+    test points, not over training runs), for simulated systems `columns.ERROR_COLUMNS`. Where target values have standard errors
+    of their own, "standard_errors" is the root mean square of the error as a multiple of them: 1 is the floor.
+    "status" is how learning ended, and all errors are NaN where it diverged; "dead" where it ended well but what was
     trained says the same at every test point, as after the death of a whole ReLU layer.
 
     Args:
         learnt: what E seeds have learnt.
-        circuit: the real system.
-        seeds: E seeds, which draw the 100-point test sets.
+        system: the real system.
+        seeds: E seeds, which draw the test sets.
+
+    Raises:
+        ValueError: predictions of another shape than the target values.
     """
-    sobol = sobol_test_points(circuit)
-    uniform = [study_test_points(circuit, seed) for seed in seeds]
-    errors = {
-        "sobol": l1_errors(learnt.predict(sobol.x), sobol.y),
-        "uniform": l1_errors(
-            learnt.predict(np.stack([one.x for one in uniform])), np.stack([one.y for one in uniform])
-        ),
-    }
-    inside = {"sobol": [SMALL.contains(sobol.x)] * len(seeds), "uniform": [SMALL.contains(one.x) for one in uniform]}
-    off_origin = np.hypot(*sobol.x.T) > ORIGIN_RADIUS
-    dead = learnt.constant(sobol.x)
-    rows = []
-    for index, word in enumerate(learnt.status):
-        row: dict = {}
-        for points in ("uniform", "sobol"):
-            within = inside[points][index]
-            regions = {"all": np.ones(len(within), bool), "inside": within, "outside": ~within}
-            for region, chosen in regions.items():
-                mean, variance = _mean_and_variance(errors[points][index], chosen)
-                row[f"{points}_{region}_mean"], row[f"{points}_{region}_variance"] = mean, variance
-        row["sobol_off_origin_mean"] = _mean_and_variance(errors["sobol"][index], off_origin)[0]
+    sets = [system.test_sets(seed) for seed in seeds]
+    rows: list[dict] = [{} for _ in seeds]
+    for name in sets[0]:
+        of_seeds = [one[name] for one in sets]
+        for row, points, prediction in zip(rows, of_seeds, _predictions(learnt, of_seeds), strict=True):
+            row |= _errors(name, points, prediction)
+    dead = learnt.constant(of_seeds[0].x)
+    for row, word, is_dead in zip(rows, learnt.status, dead, strict=True):
         if word == Status.DIVERGED:
-            row = dict.fromkeys(row, np.nan)
-        elif word == Status.OK and dead[index]:
-            word = Status.DEAD
-        rows.append(row | {"status": str(word)})
+            row |= dict.fromkeys(row, np.nan)
+        row["status"] = str(Status.DEAD if word == Status.OK and is_dead else word)
     return rows

@@ -9,8 +9,9 @@ from fewerwells.book.widgets import pretrained
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.datasets import SMALL, Pairs
 from fewerwells.science.networks import STUDY_SIZES, initialise
+from fewerwells.science.systems import sobol_test_points
 from fewerwells.science.training import Schedule, train
-from fewerwells.study.evaluation import l1_errors, sobol_test_points
+from fewerwells.study.evaluation import l1_errors
 
 
 def race(wells: Pairs, circuit: Circuit, seed: int, epochs: Iterable[int]) -> dict[str, list[tuple[int, float, float]]]:
