@@ -7,7 +7,9 @@ from pathlib import Path
 
 import nbformat
 
+from fewerwells.course.grading import Mark, grade
 from fewerwells.course.source import read, student, tags
+from fewerwells.course.submissions import sort_out
 from fewerwells.running.reading_order import exercise_notebooks
 
 
@@ -37,6 +39,12 @@ def hand_in(folder: Path, name: str, root: Path, chapter: str, answers: dict[str
     path.parent.mkdir(parents=True)
     nbformat.write(submission(root, chapter, answers), path)
     return path
+
+
+def grade_folder(root: Path, folder: Path, course: Path, **options) -> list[Mark]:
+    """Grade all that can be matched in a folder."""
+    handed_in, _ = sort_out(folder, exercise_notebooks(root))
+    return grade(root, handed_in, course, lambda line: None, **options)
 
 
 def fingerprint(folder: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from fewerwells.course import grading
 from fewerwells.course.owned import RECORD, OwnedFolder
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.reading_order import exercise_notebooks, project_root
-from tests.course_samples import fingerprint, hand_in, solutions
+from tests.course_samples import fingerprint, grade_folder, hand_in, solutions
 
 ROOT = project_root(Path(__file__).parent)
 CHAPTER = "05_findings"
@@ -87,7 +87,7 @@ class TestBuild:
     def test_the_gradebook_keeps_its_marks(self, tmp_path):
         graded = build(tmp_path / "box") / "graded"
         hand_in(tmp_path / "in", "ada", ROOT, CHAPTER, solutions(ROOT, CHAPTER))
-        (before,) = grading.grade(ROOT, tmp_path / "in", graded, lambda line: None, protected=False)
+        (before,) = grade_folder(ROOT, tmp_path / "in", graded, protected=False)
         feedback = fingerprint(graded / "feedback")
         build(tmp_path / "box")
         with grading.Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
@@ -255,5 +255,5 @@ class TestGrade:
         target = write(tmp_path / "course" / "submitted" / "ada" / CHAPTER / f"{CHAPTER}_exercises.ipynb", "collected")
         hand_in(tmp_path / "in", "ada", ROOT, CHAPTER, {})
         with pytest.raises(ParameterError, match="would be lost: submitted/ada"):
-            grading.grade(ROOT, tmp_path / "in", tmp_path / "course", lambda line: None, protected=False)
+            grade_folder(ROOT, tmp_path / "in", tmp_path / "course", protected=False)
         assert target.read_text() == "collected"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +50,7 @@ def build(
         raise _stop(f'{error.name} is missing; pip install -e ".[course]" brings what the course needs.', 1) from None
     except ParameterError as error:
         raise _stop(f"Refused: {error}", 2) from None
-    except (RuntimeError, PapermillExecutionError) as error:
+    except (RuntimeError, PapermillExecutionError, OSError) as error:
         raise _stop(str(error), 1) from None
     typer.echo(f"The course is ready: {folder}")
 
@@ -92,7 +91,9 @@ def grade(
         bool, typer.Option("--unprotected", help="Grade where submissions cannot be shielded from your files.")
     ] = False,
 ) -> None:
-    """Grade a folder of submissions, each in a sandboxed kernel, and write their marks and feedback.
+    """Grade a folder of submissions, each in a jail, and write their marks and feedback.
+
+    Every file that cannot be graded is named with the reason, and the exit status is 1 then.
 
     Example: fewerwells course grade submissions
     """
@@ -100,27 +101,43 @@ def grade(
     if not folder.is_dir():
         raise _stop(f"Refused: {folder} is not a folder.", 2)
     try:
-        from fewerwells.course.grading import grade as grade_folder
+        from fewerwells.course import marks as tables
+        from fewerwells.course.grading import grade as grade_submissions
         from fewerwells.course.sandbox import SandboxError
+        from fewerwells.course.submissions import sort_out
+        from fewerwells.running.reading_order import exercise_notebooks
     except ModuleNotFoundError as error:
         raise _stop(f'{error.name} is missing; pip install -e ".[course]" brings what grading needs.', 1) from None
-    where = (course or root / "_build" / "course" / "graded").resolve()
-    try:
-        graded = grade_folder(root, folder.resolve(), where, typer.echo, protected=not unprotected)
-    except ParameterError as error:
-        raise _stop(f"Refused: {error}", 2) from None
-    except SandboxError as error:
-        raise _stop(f"Refused: {error}", 2) from None
-    except RuntimeError as error:
-        raise _stop(str(error), 1) from None
+    folder, where = folder.resolve(), (course or root / "_build" / "course" / "graded").resolve()
     table = marks or folder / "marks.csv"
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["student", "assignment", "points", "of", "remark", "by exercise"])
-        for mark in graded:
-            each = "; ".join(f"{number}: {points:g}" for number, points in mark.points.items())
-            writer.writerow([mark.student, mark.assignment, f"{mark.total:g}", f"{mark.most:g}", mark.remark, each])
+    known = exercise_notebooks(root)
+    handed_in, left = sort_out(folder, known, [path for path in folder.glob("*.csv") if tables.is_table(path)])
+    for file in left:
+        typer.echo(f"not graded: {file.path.relative_to(folder)}: {file.reason}", err=True)
+    if not handed_in:
+        example = f"{folder.name}/ada/{next(iter(known.values())).name}"
+        raise _stop(
+            f"Refused: {folder} holds no submissions; put each student's notebooks into a folder of their own, for "
+            f"example {example}.",
+            2,
+        )
+    try:
+        tables.check_place(table)
+        graded = grade_submissions(root, handed_in, where, typer.echo, protected=not unprotected)
+    except (ParameterError, SandboxError) as error:
+        raise _stop(f"Refused: {error}", 2) from None
+    except (RuntimeError, OSError) as error:
+        raise _stop(str(error), 1) from None
+    text = tables.table(graded, left, folder)
+    try:
+        kept = tables.write(table, text)
+    except OSError as error:
+        raise _stop(f"The marks could not be written to {table} ({error}); here they are:\n{text}", 1) from None
+    if kept:
+        typer.echo(f"The table that was there before is kept as {kept}.")
     typer.echo(f"The marks are in {table}; feedback for each student is in {where / 'feedback'}.")
+    if left:
+        raise _stop(f"{len(left)} file{'s were' if len(left) > 1 else ' was'} not graded: see above.", 1)
 
 
 @app.command()

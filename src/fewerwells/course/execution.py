@@ -1,4 +1,4 @@
-"""Run a notebook that somebody else wrote: in a sandboxed kernel, within limits of time and of output."""
+"""Run a notebook that somebody else wrote: in a jail, within limits of time, of memory and of output."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import zmq
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
@@ -18,14 +19,14 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from fewerwells.course import sandbox
+from fewerwells.course import jail, sandbox
+from fewerwells.course.watch import MemoryWatch
 
 CELL_SECONDS = 60
 NOTEBOOK_SECONDS = 300
 OUTPUT_BYTES = 2 * 2**20
-
-# What a submission's kernel gets to know of the teacher's environment.
-_KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONUTF8", "SYSTEMROOT", "NUMBA_CPU_NAME")
+_MESSAGE_BYTES = 4 * OUTPUT_BYTES  # a longer one is not even received
+_SEND_MILLISECONDS = 10_000  # a kernel that takes no messages any more is not waited for
 
 
 class _BoundedClient(NotebookClient):
@@ -64,14 +65,14 @@ def run_bounded(
 ) -> str:
     """Execute a notebook in place; errors are stored in their cells and the next cell runs.
 
-    A cell that takes too long is interrupted; if the kernel does not obey, has died, or has sent too much, it is
-    ended, and that cell and all later ones are marked as stopped.
+    A cell that takes too long is interrupted; if the kernel does not obey, has died, or has sent or taken too much, it
+    is ended, and that cell and all later ones are marked as stopped.
 
     Args:
         notebook: its outputs are replaced.
         cell_seconds, notebook_seconds: limits of wall time.
         output_bytes: limit of what all cells may print.
-        protected: False runs without Landlock, where there is none.
+        protected: False runs without a jail, where there is none.
 
     Returns:
         Why it was stopped, or "".
@@ -79,30 +80,45 @@ def run_bounded(
     Raises:
         SandboxError: the system cannot shield a submission.
     """
-    if protected and sandbox.landlock_version() == 0:
-        raise sandbox.SandboxError(
-            "this system has no Landlock to shield your files from a submission; grade in a container or a virtual "
-            "machine that you can throw away, and say --unprotected there."
-        )
+    kind = jail.shield() if protected else jail.NONE
     with tempfile.TemporaryDirectory(prefix="submission-") as name:
-        folder = Path(name).resolve()
-        specification = folder / "kernels" / "sandbox"
-        specification.mkdir(parents=True)
-        argv = [sys.executable, "-m", "fewerwells.course.sandbox", "{connection_file}"]
-        words = {"argv": argv, "display_name": "Sandbox", "language": "python"}
-        (specification / "kernel.json").write_text(json.dumps(words), encoding="utf-8")
-        manager = AsyncKernelManager(
-            kernel_name="sandbox",
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")]),
-            connection_file=str(folder / "connection.json"),
-        )
+        home = Path(name).resolve()
+        folder, sockets = home / "folder", home / "sockets"
+        for place in (folder, sockets):
+            place.mkdir()
+        if kind == jail.BUBBLEWRAP and os.getuid() == 0:
+            os.chown(sockets, sandbox.STRANGER, sandbox.STRANGER)
+        manager = _manager(kind, home, folder, sockets)
         late = {"ename": "Stopped", "evalue": "too slow", "traceback": []}  # replaced by a full sentence below
         client = _BoundedClient(
             notebook, km=manager, allow_errors=True, interrupt_on_timeout=True, error_on_timeout=late
         )
         client.most = output_bytes
         client.shutdown_kernel = "immediate"
-        return _run_cells(client, notebook, _environment(folder, protected), cell_seconds, notebook_seconds)
+        return _run_cells(client, notebook, jail.environment(kind, folder, sockets), cell_seconds, notebook_seconds)
+
+
+def _manager(kind: str, home: Path, folder: Path, sockets: Path) -> AsyncKernelManager:
+    """A kernel that is not started yet; it will be spoken to through sockets that are files, if the system has them."""
+    specification = home / "kernels" / "sandbox"
+    specification.mkdir(parents=True)
+    words = {
+        "argv": [*jail.command(kind, folder, sockets), "{connection_file}"],
+        "display_name": "Sandbox",
+        "language": "python",
+        "interrupt_mode": "message" if kind == jail.BUBBLEWRAP else "signal",  # signals do not pass its wall
+    }
+    (specification / "kernel.json").write_text(json.dumps(words), encoding="utf-8")
+    manager = AsyncKernelManager(
+        kernel_name="sandbox",
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(home / "kernels")]),
+        connection_file=str(sockets / "connection.json"),
+    )
+    manager.context.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_BYTES)
+    manager.context.setsockopt(zmq.SNDTIMEO, _SEND_MILLISECONDS)
+    if sys.platform.startswith("linux"):
+        manager.transport, manager.ip = "ipc", str(sockets / "kernel")
+    return manager
 
 
 def _responds(client: NotebookClient) -> bool:
@@ -114,18 +130,13 @@ def _responds(client: NotebookClient) -> bool:
     return True
 
 
-def _environment(folder: Path, protected: bool) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    package = str(Path(__file__).resolve().parents[2])
-    kept["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [kept.get("PYTHONPATH")])])
-    own = ("HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "FEWERWELLS_RESULTS", sandbox.FOLDER)
-    return kept | dict.fromkeys(own, str(folder)) | ({} if protected else {sandbox.UNPROTECTED: "1"})
-
-
 def _run_cells(client, notebook: NotebookNode, environment: dict, cell_seconds: float, notebook_seconds: float) -> str:
     why = ""
     # the notebook's owner is this function: nbclient must also clean up when the kernel was killed
-    with client.setup_kernel(env=environment, cleanup_kc=True):
+    with (
+        client.setup_kernel(env=environment, cleanup_kc=True),
+        MemoryWatch(client.km.provisioner.process.pid, lambda: kill(client.km)) as watch,
+    ):
         started = time.monotonic()  # not before: how long a busy machine takes to start a kernel is nobody's fault
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
@@ -145,6 +156,8 @@ def _run_cells(client, notebook: NotebookNode, environment: dict, cell_seconds: 
                 why = "its kernel died"
             if client.sent > client.most:
                 why = "it printed far too much"
+            if watch.exceeded:
+                why = "it took far too much memory"
             if time.monotonic() - began >= client.timeout:
                 late = f"this cell ran for more than {client.timeout} s"
                 _stop(cell, late)

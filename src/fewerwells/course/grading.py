@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,14 +22,15 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from nbgrader.utils import is_grade
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets import Bool, Float
 from traitlets.config import Config
 
 from fewerwells.course.execution import CELL_SECONDS, NOTEBOOK_SECONDS, run_bounded
+from fewerwells.course.jail import shield
 from fewerwells.course.owned import OwnedFolder
 from fewerwells.course.source import assignment, read
-from fewerwells.running.parameters import ParameterError
+from fewerwells.course.submissions import Submission
 from fewerwells.running.reading_order import EXERCISES_SUFFIX, exercise_notebooks
 
 GRADED = "graded"  # the nbgrader course's folder in the course's
@@ -144,55 +145,45 @@ def release(root: Path, folder: Path, say: Callable[[str], None], only: Collecti
         say(f"graded/release/{name}")
 
 
-def submissions(folder: Path, known: dict[str, Path]) -> list[tuple[str, str, Path]]:
-    """What was handed in: (student, assignment, notebook) for each FOLDER/STUDENT/…_exercises.ipynb.
-
-    Raises:
-        ParameterError: there is nothing to grade.
-    """
-    found = []
-    for path in sorted(folder.glob(f"*/*{EXERCISES_SUFFIX}.ipynb")):
-        name = path.stem.removesuffix(EXERCISES_SUFFIX)
-        if name in known:
-            found.append((path.parent.name, name, path))
-    if not found:
-        raise ParameterError(
-            f"{folder} holds no submissions; put each student's notebooks into a folder of their own, for example "
-            f"{folder.name}/ada/{next(iter(known))}{EXERCISES_SUFFIX}.ipynb."
-        )
-    return found
-
-
 def grade(
-    root: Path, folder: Path, course: Path, say: Callable[[str], None], *, protected: bool = True, **limits
+    root: Path,
+    handed_in: Sequence[Submission],
+    course: Path,
+    say: Callable[[str], None],
+    *,
+    protected: bool = True,
+    **limits,
 ) -> list[Mark]:
-    """Grade a folder of submissions, one after another, and write feedback for each.
+    """Grade submissions, one after another, and write feedback for each.
 
     Args:
         root: the project's folder.
-        folder: the submissions, a folder a student; it is only read.
+        handed_in: the submissions; they are only read.
         course: the nbgrader course to use; it is made when it is not there.
         say: called with one line at a time.
         protected: whether submissions have to be shielded from the teacher's files.
         limits: `cell_seconds` and `notebook_seconds`, if not the usual ones.
 
     Raises:
-        ParameterError: there is nothing to grade, or the course holds what is not this command's to replace.
+        ParameterError: the course holds what is not this command's to replace.
         SandboxError: this system cannot shield a submission, and `protected` is not given up.
+        OSError: the course cannot be written to; nothing was graded.
     """
-    handed_in = submissions(folder, exercise_notebooks(root))
-    release(root, course, lambda line: None, only={name for _, name, _ in handed_in})
+    if protected:
+        shield()
+    release(root, course, lambda line: None, only={each.assignment for each in handed_in})
     OwnedFolder(course).insist_on(
         target
-        for student, name, path in handed_in
-        if not (course / (target := _submitted(student, name))).exists()
-        or (course / target).read_bytes() != path.read_bytes()
+        for each in handed_in
+        if not (course / (target := _submitted(each.student, each.assignment))).exists()
+        or (course / target).read_bytes() != each.path.read_bytes()
     )
     marks = []
-    for student, name, path in handed_in:
-        say(f"{student}: {name} …")
-        marks.append(_grade_one(_api(course, protected=protected, **limits), course, student, name, path))
-        say(f"{student}: {name}: {marks[-1].total:g} of {marks[-1].most:g}  {marks[-1].remark}".rstrip())
+    for each in handed_in:
+        say(f"{each.student}: {each.assignment} …")
+        marks.append(_grade_one(_api(course, protected=protected, **limits), course, each))
+        said = f"{each.student}: {each.assignment}: {marks[-1].total:g} of {marks[-1].most:g}  {marks[-1].remark}"
+        say(said.rstrip())
     return marks
 
 
@@ -201,34 +192,73 @@ def _submitted(student: str, name: str) -> str:
     return f"submitted/{student}/{name}/{name}{EXERCISES_SUFFIX}.ipynb"
 
 
-def _grade_one(api: NbGraderAPI, course: Path, student: str, name: str, path: Path) -> Mark:
+def _grade_one(api: NbGraderAPI, course: Path, submission: Submission) -> Mark:
+    student, name = submission.student, submission.assignment
     mark = Mark(student, name)
+    notebook_name = f"{name}{EXERCISES_SUFFIX}"
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
-        tests = gradebook.find_notebook(path.stem, name).grade_cells
+        tests = gradebook.find_notebook(notebook_name, name).grade_cells
         mark.points = {_exercise(cell.name): 0.0 for cell in tests}
         mark.most = sum(cell.max_score for cell in tests)
     try:
-        notebook = read(path)
+        notebook = read(submission.path)
         nbformat.validate(notebook)
     except Exception as error:  # whatever may be wrong with a file from elsewhere
         mark.remark = f"this is no notebook ({type(error).__name__})"
         return mark
-    present = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells}
-    OwnedFolder(course).write(_submitted(student, name), path.read_bytes())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries
-        result = api.autograde(name, student, force=True)
-    if not result["success"]:
-        mark.remark = "nbgrader could not grade it: " + (result.get("error") or result.get("log", "")).strip()[-200:]
-        return mark
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
-        graded = gradebook.find_submission_notebook(path.stem, name, student)
-        for each in graded.grades:
-            if each.name in present:  # a check that was taken out earns nothing
-                mark.points[_exercise(each.name)] = each.auto_score or 0.0
-    api.generate_feedback(name, student, force=True)
-    mark.remark = _stopped(course / "autograded" / student / name / path.name)
+    twice = unmark_copies(notebook)
+    present = {_grade_id(cell) for cell in notebook.cells}
+    remarks = [f"the cell {grade_id} is there twice: its first copy counts" for grade_id in twice]
+    remarks += [f"the check of {exercise} is missing" for exercise in mark.points if _check(exercise) not in present]
+    try:
+        data = nbformat.writes(notebook).encode() if twice else submission.path.read_bytes()
+        OwnedFolder(course).write(_submitted(student, name), data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries
+            result = api.autograde(name, student, force=True)
+        if not result["success"]:
+            report = (result.get("error") or result.get("log", "")).strip()[-200:]
+            mark.remark = "; ".join([*remarks, f"nbgrader could not grade it: {report}"])
+            return mark
+        with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+            graded = gradebook.find_submission_notebook(notebook_name, name, student)
+            for each in graded.grades:
+                if each.name in present:  # a check that was taken out earns nothing
+                    mark.points[_exercise(each.name)] = each.auto_score or 0.0
+        api.generate_feedback(name, student, force=True)
+        remarks += filter(None, [_stopped(course / "autograded" / student / name / f"{notebook_name}.ipynb")])
+    except (OSError, SQLAlchemyError) as error:  # a full disk: what was graded before is not lost
+        remarks.append(f"not graded to the end: {error}")
+    mark.remark = "; ".join(remarks)
     return mark
+
+
+def _grade_id(cell: nbformat.NotebookNode) -> str | None:
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def unmark_copies(notebook: nbformat.NotebookNode) -> list[str]:
+    """Make plain cells of the copies that a student made of answers and checks; nbgrader would refuse them.
+
+    They still run where they stand, so that what the check sees is what the student saw.
+
+    Returns:
+        The names of the cells that were there more than once.
+    """
+    seen, twice = set(), []
+    for cell in notebook.cells:
+        grade_id = _grade_id(cell)
+        if grade_id is None:
+            continue
+        if grade_id in seen:
+            del cell.metadata["nbgrader"]
+            twice.append(grade_id)
+        seen.add(grade_id)
+    return list(dict.fromkeys(twice))
+
+
+def _check(exercise: str) -> str:
+    return "check-" + exercise.replace(".", "-")
 
 
 def _exercise(grade_id: str) -> str:
