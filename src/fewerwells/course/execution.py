@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
@@ -134,7 +135,7 @@ def _run_cells(client, notebook: NotebookNode, environment: dict, cell_seconds: 
     why = ""
     # the notebook's owner is this function: nbclient must also clean up when the kernel was killed
     with (
-        client.setup_kernel(env=environment, cleanup_kc=True),
+        client.setup_kernel(env=environment, cleanup_kc=True, stdout=DEVNULL, stderr=DEVNULL),
         MemoryWatch(client.km.provisioner.process.pid, lambda: kill(client.km)) as watch,
     ):
         started = time.monotonic()  # not before: how long a busy machine takes to start a kernel is nobody's fault
