@@ -19,8 +19,6 @@ from fewerwells.running.published import published_rows
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
 from fewerwells.science.learners import Network, Runtime, Status
 from fewerwells.science.networks import Ensemble
-from fewerwells.science.noise import Noise
-from fewerwells.science.systems import Simulated
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
 from fewerwells.study.evaluation import evaluate
@@ -96,18 +94,14 @@ def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime
     if pretraining:
         _, shared = stored_networks(pretraining, seeds, runtime)
     learnt = run_cell(cell, protocol, seeds, runtime)
-    errors = evaluate(learnt, Simulated(cell.circuit, Noise(protocol.noise)), seeds)
+    system = cell.system(protocol)
+    errors = evaluate(learnt, system, seeds)
     for seed, row in zip(seeds, errors, strict=True):
         if row["status"] in (Status.DIVERGED, Status.DEAD):
-            log.warning(
-                "%s on %s with N = %d, seed %d: %s.", cell.arm, cell.circuit.label, cell.wells, seed, row["status"]
-            )
-    circuit = cell.circuit
+            log.warning("%s on %s with N = %d, seed %d: %s.", cell.arm, system.label, cell.wells, seed, row["status"])
     common = {
         "arm": cell.arm,
-        "target": circuit.label,
-        **circuit.description(),
-        "noise": protocol.noise,
+        **system.description(),
         "N": cell.volume(protocol),
         "epochs": learner.network.epochs if learner.network else 0,
         "sample_steps": cell.sample_steps(protocol),
@@ -212,7 +206,7 @@ def expected_rows(parameters: TrainingParameters) -> dict[str, tuple[str, str, f
     expected = {}
     for design in parameters.designs:
         for cell in design.cells:
-            told = (cell.arm, cell.circuit.label, design.protocol.noise, cell.volume(design.protocol))
+            told = (cell.arm, cell.target.label, design.protocol.noise, cell.volume(design.protocol))
             _, hashes = row_hashes(cell, design.protocol, design.seeds)
             expected |= {key: (*told, seed) for key, seed in zip(hashes, design.seeds, strict=True)}
     return expected
@@ -246,5 +240,5 @@ def _train(design: Design, engine: str, bar) -> None:
         bar.describe(f"pre-training: {pretraining.words}")
         stored_networks(pretraining, seeds, runtime)
     for path, cell in pending.items():
-        bar.describe(f"{cell.arm}, {cell.circuit.label}, N = {cell.volume(protocol)}")
+        bar.describe(f"{cell.arm}, {cell.target.label}, N = {cell.volume(protocol)}")
         read_or_compute(path, lambda cell=cell: cell_rows(cell, protocol, seeds, runtime))

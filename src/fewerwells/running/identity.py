@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fewerwells.science.circuits import Circuit
+from fewerwells.science.systems import System
 from fewerwells.study.protocol import Cell, Protocol
 
 PACKAGE = "fewerwells"
@@ -62,6 +64,8 @@ def plain(value):
         return [plain(one) for one in value]
     if hasattr(value, "told"):
         return plain(value.told)
+    if isinstance(value, System):
+        return {"is": _called(type(value))} | plain(value.description())
     if dataclasses.is_dataclass(value):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.compare}
         defaults = {field.name: _default(field) for field in dataclasses.fields(value)}
@@ -90,6 +94,8 @@ def modules_of(value) -> set[str]:
         value = list(value.values())
     if isinstance(value, list | tuple | set | frozenset):
         return set().union(*map(modules_of, value))
+    if isinstance(value, System) and not dataclasses.is_dataclass(value):
+        return {type(value).__module__}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         held = [getattr(value, field.name) for field in dataclasses.fields(value)]
         return {type(value).__module__, *getattr(value, "written_in", ())} | modules_of(held)
@@ -183,8 +189,10 @@ def code(roots: Iterable[str], without: Iterable[str] = ()) -> dict[str, str]:
 def settings(cell: Cell, protocol: Protocol) -> dict:
     """Everything that fixes the outcome of a cell but the seed, as plain values: the same for equal work on equal data."""
     n, learner = cell.volume(protocol), cell.learner(protocol)
-    wells = {"n": n, "domain": plain(cell.domain), "noise": protocol.noise} if n else {"n": 0}
-    return {"arm": cell.arm, "learner": plain(learner), "target": plain(cell.circuit), "wells": wells}
+    wells = {"n": n, "domain": plain(cell.domain)} if n else {"n": 0}
+    if n and isinstance(cell.target, Circuit):  # any other system knows its own noise
+        wells["noise"] = protocol.noise
+    return {"arm": cell.arm, "learner": plain(learner), "target": plain(cell.target), "wells": wells}
 
 
 def row_hashes(cell: Cell, protocol: Protocol, seeds: Iterable[int]) -> tuple[str, list[str]]:
@@ -206,7 +214,7 @@ def _engine_code(roots: frozenset[str], engine: str) -> str:
 
 def cell_code(cell: Cell, protocol: Protocol, engine: str) -> str:
     """Digest of the code and the libraries that a cell's rows come from, the engine among them where one trains."""
-    roots = modules_of([cell.learner(protocol), cell.circuit]) | {f"{PACKAGE}.study.evaluation"}
+    roots = modules_of([cell.learner(protocol), cell.target]) | {f"{PACKAGE}.study.evaluation"}
     return _engine_code(frozenset(roots), engine)
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from math import ceil
 
 from fewerwells.science.circuits import Circuit, reference_circuit
-from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs, real_pairs
+from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs
 from fewerwells.science.learners import (
     FittedEquation,
     GaussianProcesses,
@@ -28,6 +28,8 @@ from fewerwells.science.learners import (
 from fewerwells.science.learners.networks import EquationPairs, ReplayedPairs, SimulatedPairs, WellPairs
 from fewerwells.science.library import MECHANISMS, mechanism_of
 from fewerwells.science.networks import STUDY_SIZES
+from fewerwells.science.noise import Noise
+from fewerwells.science.systems import Simulated, System
 from fewerwells.science.training import Schedule
 
 # The source of the study's synthetic data: simple activation in the reference system.
@@ -120,12 +122,12 @@ class Wells:
 class Setting:
     """What a learner is made for: the common settings, the number of wells, and the true circuit.
 
-    Only arms that say so in their question look at `truth`.
+    Only arms that say so in their question look at `truth`; of a measured system nobody knows it.
     """
 
     protocol: Protocol
     n: int
-    truth: Circuit
+    truth: Circuit | None
 
 
 @dataclass(frozen=True)
@@ -259,10 +261,16 @@ def add_arm(name: str, arm: Arm) -> None:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a design: an arm on a target circuit with a number of wells, to be run over all seeds."""
+    """One cell of a design: an arm on a target with a number of wells, to be run over all seeds.
+
+    Attributes:
+        arm: a key of `ARMS`.
+        target: a circuit, measured with the protocol's noise, or any other system.
+        wells: the N of the design.
+    """
 
     arm: str
-    circuit: Circuit
+    target: Circuit | System
     wells: int
 
     def __post_init__(self):
@@ -271,7 +279,14 @@ class Cell:
 
     def learner(self, protocol: Protocol) -> Learner:
         """How the arm learns, with every value resolved."""
-        return ARMS[self.arm].learner(Setting(protocol, self.wells, self.circuit))
+        truth = self.target if isinstance(self.target, Circuit) else getattr(self.target, "circuit", None)
+        return ARMS[self.arm].learner(Setting(protocol, self.wells, truth))
+
+    def system(self, protocol: Protocol) -> System:
+        """What is learnt, measured and tested on."""
+        if isinstance(self.target, Circuit):
+            return Simulated(self.target, Noise(protocol.noise))
+        return self.target
 
     def volume(self, protocol: Protocol) -> int:
         """Wells that the arm is given."""
@@ -302,7 +317,8 @@ class Cell:
         n = self.volume(protocol)
         if n == 0:
             return []
-        return [real_pairs(self.circuit, n, seed, domain=self.domain, noise=protocol.noise) for seed in seeds]
+        domain = None if self.domain is SMALL else self.domain  # where the laboratory can measure is up to the system
+        return [self.system(protocol).wells(n, seed, domain=domain) for seed in seeds]
 
 
 @dataclass(frozen=True)
