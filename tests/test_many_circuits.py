@@ -8,7 +8,10 @@ from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import real_pairs
 from fewerwells.science.learners.formulas import SymbolicRegression
 from fewerwells.science.learners.mechanisms import STUDY_FAMILY, WideLibrary
+from fewerwells.science.learners.start import MetaLearned
 from fewerwells.science.mechanisms import enumerate_structures
+from fewerwells.science.meta_start import Start
+from fewerwells.science.training import Schedule
 from fewerwells.study import many_circuits, protocol
 from fewerwells.study.many_circuits import MANY_CIRCUITS, add_many_circuits
 from fewerwells.study.protocol import ARMS, Cell, Protocol, Setting
@@ -59,3 +62,14 @@ def test_formulas_predict_for_all_their_seeds():
     learnt = SymbolicRegression(generations=1).learn(wells, [1000, 1001])
     assert learnt.predict(X).shape == (2, 3, 2)
     assert learnt.interval(X) is None
+
+
+def test_all_seeds_begin_from_the_same_start_and_then_learn_their_own_wells():
+    wells = [real_pairs(CYCLE, 12, seed) for seed in (1000, 1001)]
+    start = Start(rounds=2, circuits=2, pairs=16, schedule=Schedule(1))
+    learner = MetaLearned((Protocol().fine_tuning(),), (2, 6, 2), (0.0, 20.0), 40.0, start=start)
+    both = learner.learn(wells, [1000, 1001]).predict(X)
+    assert not np.array_equal(both[0], both[1])
+    alone = learner.learn(wells[1:], [1001]).predict(X)
+    np.testing.assert_allclose(alone[0], both[1], rtol=1e-5, atol=1e-5)
+    assert learner.pretraining is None

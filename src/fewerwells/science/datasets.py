@@ -44,6 +44,7 @@ _PURPOSES = {
     "chosen wells": 17,
     "held-out groups": 20,
     "measured wells": 21,
+    "circuits of a start": 29,
 }
 
 
