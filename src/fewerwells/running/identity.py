@@ -192,6 +192,8 @@ def settings(cell: Cell, protocol: Protocol) -> dict:
     wells = {"n": n, "domain": plain(cell.domain)} if n else {"n": 0}
     if n and isinstance(cell.target, Circuit):  # any other system knows its own noise
         wells["noise"] = protocol.noise
+    if cell.chosen:
+        wells["chosen"] = plain(cell.chosen)
     return {"arm": cell.arm, "learner": plain(learner), "target": plain(cell.target), "wells": wells}
 
 
@@ -214,7 +216,7 @@ def _engine_code(roots: frozenset[str], engine: str) -> str:
 
 def cell_code(cell: Cell, protocol: Protocol, engine: str) -> str:
     """Digest of the code and the libraries that a cell's rows come from, the engine among them where one trains."""
-    roots = modules_of([cell.learner(protocol), cell.target]) | {f"{PACKAGE}.study.evaluation"}
+    roots = modules_of([cell.learner(protocol), cell.target, cell.chosen]) | {f"{PACKAGE}.study.evaluation"}
     return _engine_code(frozenset(roots), engine)
 
 

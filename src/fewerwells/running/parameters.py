@@ -22,7 +22,17 @@ from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, outside_
 from fewerwells.science.datasets import BIG
 from fewerwells.science.random_systems import random_system
 from fewerwells.study.baselines import BASELINES, add_baselines
-from fewerwells.study.protocol import ARMS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
+from fewerwells.study.protocol import (
+    CONTROLS,
+    REMEDIES,
+    RIVALS,
+    SIMPLE_MODEL,
+    STUDY_ARMS,
+    Cell,
+    Design,
+    Protocol,
+)
+from fewerwells.study.well_arms import DOMAINS, OUTSIDE, WellArm
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
 # paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, and half the oracle's pairs;
@@ -55,6 +65,10 @@ PROFILES: dict[str, dict] = {
         "n_systems": 2,
         "system_seeds": 2,
         "system_volumes": [10, 50, 200],
+        "well_targets": ["n_part_complex"],
+        "random_volumes": [8, 16, 32],
+        "chosen_volumes": [16],
+        "design_seeds": 2,
     },
     "lecture": {
         "n_seeds": 4,
@@ -83,6 +97,10 @@ PROFILES: dict[str, dict] = {
         "n_systems": 3,
         "system_seeds": 2,
         "system_volumes": [20, 96, 200],
+        "well_targets": ["n_part_complex", "goldbeter_koshland"],
+        "random_volumes": [12, 24, 48],
+        "chosen_volumes": [24],
+        "design_seeds": 2,
     },
     "paper": {
         "n_seeds": 50,
@@ -112,6 +130,16 @@ PROFILES: dict[str, dict] = {
         "n_systems": 12,
         "system_seeds": 5,
         "system_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
+        "well_targets": [
+            "n_part_complex",
+            "phosphorylation_cycle",
+            "input_depletion",
+            "goldbeter_koshland",
+            "mixed_complex",
+        ],
+        "random_volumes": [12, 24, 48, 96],
+        "chosen_volumes": [12, 24],
+        "design_seeds": 10,
     },
 }
 
@@ -174,6 +202,24 @@ CONTENDERS = (
     "Gaussian process, log inputs",
     "Gaussian process, big domain",
     "Gaussian process on fit",
+)
+PLATE = 96  # wells
+# What Experiment 3 compares on its first seeds: designs for the library, and other learners with their designs.
+OTHER_DESIGNS = (
+    "Sobol",
+    "Sobol, logarithmic",
+    "diagonal",
+    "D-optimal, simple model",
+    "I-optimal, simple model",
+    "library, mechanisms",
+)
+OTHER_LEARNERS = (
+    ("library without truth", "Sobol"),
+    ("library without truth", "library"),
+    ("Gaussian process", "random"),
+    ("Gaussian process", "Sobol"),
+    ("Gaussian process", "library"),
+    ("Gaussian process", "Gaussian process"),
 )
 SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
 
@@ -412,10 +458,8 @@ class Controls(TrainingParameters):
     def designs(self) -> list[Design]:
         """One: the arms that use wells at every volume, the oracle and the pre-trained network once."""
         once = [Cell("oracle", self.target, self.oracle_volume), Cell("zero-shot", self.target, 0)]
-        named = {cell.arm for cell in once}
-        return [
-            self._design([*once, *(Cell(a, self.target, n) for n in self.arm_volumes for a in ARMS if a not in named)])
-        ]
+        arms = [a for a in STUDY_ARMS | CONTROLS | REMEDIES | RIVALS if a not in {cell.arm for cell in once}]
+        return [self._design([*once, *(Cell(a, self.target, n) for n in self.arm_volumes for a in arms)])]
 
 
 class Targets(TrainingParameters):
@@ -500,6 +544,58 @@ class RandomSystems(TrainingParameters):
             seeds = tuple(range(self.first_seed, self.first_seed + self.system_seeds))
             designs.append(Design(protocol, seeds, tuple(cells)))
         return designs
+
+
+class Experiment3(TrainingParameters):
+    """Experiment 3: who chooses the wells, and from where; the main comparison on all seeds, the others on the first."""
+
+    well_targets: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
+    random_volumes: list[Volume] = Field(default=None, min_length=1)
+    chosen_volumes: list[Volume] = Field(default=None, min_length=1)
+    design_seeds: int = Field(default=None, ge=1, le=10_000)
+
+    @property
+    def targets(self) -> list[Circuit]:
+        """The real systems, in reading order."""
+        return [reference_circuit(name) for name in self.well_targets]
+
+    @property
+    def chosen(self) -> int:
+        """The number of chosen wells at which designs are compared: the largest."""
+        return self.chosen_volumes[-1]
+
+    @model_validator(mode="after")
+    def _volumes_increase(self) -> Self:
+        for name in ("random_volumes", "chosen_volumes"):
+            volumes = getattr(self, name)
+            if any(later <= earlier for earlier, later in pairwise(volumes)):
+                raise ValueError(f"{name} is {volumes}; the numbers of wells must increase from each to the next")
+        if self.design_seeds > self.n_seeds:
+            raise ValueError(
+                f"design_seeds is {self.design_seeds} and n_seeds {self.n_seeds}; they are the first of them"
+            )
+        return self
+
+    def _cells(self, learner: str, design: str, volumes: Iterable[int], targets: Iterable[Circuit]) -> list[Cell]:
+        return [
+            Cell(WellArm(learner, design, domain).name, target, n)
+            for target in targets
+            for domain in DOMAINS
+            for n in volumes
+        ]
+
+    @property
+    def designs(self) -> list[Design]:
+        """Two: the library on random and on its own wells, over all seeds; every other design and learner over a few."""
+        targets, at, everywhere = self.targets, [self.chosen], "0–20 nM"
+        main = self._cells("library", "random", self.random_volumes, targets)
+        main += self._cells("library", "library", self.chosen_volumes, targets)
+        rest = [cell for design in OTHER_DESIGNS for cell in self._cells("library", design, at, targets)]
+        rest += [cell for learner, design in OTHER_LEARNERS for cell in self._cells(learner, design, at, targets)]
+        for learner in ("scratch", "transfer"):
+            rest += [Cell(WellArm(learner, f"{m} outside", everywhere).name, targets[0], PLATE) for m in OUTSIDE]
+            rest += self._cells(learner, "random", at, targets[:1]) + self._cells(learner, "library", at, targets[:1])
+        return [self._design(main), Design(self.protocol, tuple(self.seeds[: self.design_seeds]), tuple(rest))]
 
 
 class WhoElse(ProfileParameters):
@@ -639,6 +735,7 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "09_sweeps": Sweeps,
     "10_engine": Engine,
     "11_train_it_yourself": TrainItYourself,
+    "13_which_wells": Experiment3,
 }
 
 

@@ -31,6 +31,7 @@ from fewerwells.science.networks import STUDY_SIZES
 from fewerwells.science.noise import Noise
 from fewerwells.science.systems import Simulated, System
 from fewerwells.science.training import Schedule
+from fewerwells.study.chosen import Moved, Rounds
 
 # The source of the study's synthetic data: simple activation in the reference system.
 SIMPLE_MODEL = reference_circuit("simple_activation")
@@ -108,10 +109,11 @@ class HowMany(StrEnum):
 
 @dataclass(frozen=True)
 class Wells:
-    """Which wells an arm is given: from where, and how many."""
+    """Which wells an arm is given: from where, how many, and who chose them, if not chance."""
 
     domain: Domain = SMALL
     how_many: HowMany = HowMany.DESIGN
+    chosen: Rounds | Moved | None = None
 
     def count(self, protocol: Protocol, n: int) -> int:
         """Wells in a design with N = n."""
@@ -312,11 +314,20 @@ class Cell:
         """Where its wells lie."""
         return ARMS[self.arm].wells.domain
 
+    @property
+    def chosen(self) -> Rounds | Moved | None:
+        """Who chose its wells; None where they were drawn."""
+        return ARMS[self.arm].wells.chosen
+
     def measured(self, protocol: Protocol, seeds: Sequence[int]) -> list[Pairs]:
         """The wells of each seed; none for an arm that needs none."""
         n = self.volume(protocol)
         if n == 0:
             return []
+        if self.chosen:
+            if not isinstance(self.target, Circuit):
+                raise ValueError(f"{self.arm} fills wells that it chooses, and {self.system(protocol).label} is no circuit.")
+            return self.chosen.measured(self.target, self.domain, n, protocol.noise, seeds)
         domain = None if self.domain is SMALL else self.domain  # where the laboratory can measure is up to the system
         return [self.system(protocol).wells(n, seed, domain=domain) for seed in seeds]
 

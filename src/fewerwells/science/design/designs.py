@@ -51,7 +51,7 @@ def _so_far(wells: Pairs | None) -> int:
 class Random:
     """Candidates drawn evenly; later rounds go on where earlier ones stopped."""
 
-    asks: str = "What do wells teach that nobody chose?"
+    asks: str = field(default="What do wells teach that nobody chose?", compare=False)
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
         candidates.refuse_too_few(n)
@@ -71,7 +71,7 @@ class SpaceFilling:
         diagonal: both inputs alike.
     """
 
-    asks: str
+    asks: str = field(compare=False)
     logarithmic: bool = False
     diagonal: bool = False
 
@@ -153,10 +153,10 @@ class Optimal:
         region: where predictions count.
     """
 
-    asks: str
+    asks: str = field(compare=False)
     learner: Learner
     goal: str = "prediction"
-    region: Domain = field(default=BIG)
+    region: Domain = BIG
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
         if wells is not None:

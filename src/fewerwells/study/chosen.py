@@ -1,0 +1,104 @@
+"""Wells that somebody chose instead of drawing them: in rounds by a design, or some of a plate moved outside.
+
+Every seed meets the noise that random wells of the same domain meet: the i-th well has the i-th noise, whoever chose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+import numpy as np
+
+from fewerwells.science.circuits import Circuit
+from fewerwells.science.cores import side_by_side
+from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs, random_stream, real_pairs
+from fewerwells.science.design.candidates import grid
+from fewerwells.science.design.designs import Design, Library, Optimal
+from fewerwells.science.library import mechanism_of
+
+WORTH_IT_FROM = 8  # seeds; fewer are done before the workers have started
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Wells chosen by a design, a round at a time.
+
+    Attributes:
+        design: chooses.
+        size: wells a round; the last one may be smaller.
+        step: of the grid of candidates, nM.
+        without_truth: the library that chooses lacks the mechanism of the target.
+    """
+
+    design: Design
+    size: int = 8
+    step: float = 0.5
+    without_truth: bool = False
+
+    def measured(self, circuit: Circuit, domain: Domain, n: int, noise: float, seeds: Sequence[int]) -> list[Pairs]:
+        """The n wells of each seed, in the order in which they were filled."""
+        design = self.design
+        if self.without_truth:
+            design = replace(design, learner=Library(mechanism_of(circuit)))
+        return list(_filled(replace(self, design=design), circuit, domain, n, noise, tuple(seeds)))
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Random wells of the small domain, the last of which are moved to where the small domain does not reach.
+
+    Attributes:
+        outside: how many are moved.
+    """
+
+    outside: int
+
+    def measured(self, circuit: Circuit, domain: Domain, n: int, noise: float, seeds: Sequence[int]) -> list[Pairs]:
+        """The n wells of each seed; those inside are the first n − outside of the seed's own pool."""
+        return [self._one(circuit, n, noise, seed) for seed in seeds]
+
+    def _one(self, circuit: Circuit, n: int, noise: float, seed: int) -> Pairs:
+        if not 0 <= self.outside < n:
+            raise ValueError(f"{self.outside} of {n} wells were to be moved outside; at least one must stay.")
+        inside = real_pairs(circuit, n - self.outside, seed, domain=SMALL, noise=noise)
+        pool = real_pairs(circuit, 4 * n + 40, seed, domain=BIG, noise=noise)  # three quarters of it lie outside
+        moved = np.flatnonzero(~SMALL.contains(pool.x))[: self.outside]
+        return Pairs(np.concatenate([inside.x, pool.x[moved]]), np.concatenate([inside.y, pool.y[moved]]))
+
+
+def _next(design: Design, domain: Domain, step: float, n: int, wells_and_seed: tuple[Pairs | None, int]) -> np.ndarray:
+    wells, seed = wells_and_seed
+    return design.next_wells(wells, grid(domain.low, domain.high, step), n, seed)
+
+
+@lru_cache(maxsize=64)  # a larger volume goes on where a smaller one stopped
+def _filled(
+    rounds: Rounds, circuit: Circuit, domain: Domain, n: int, noise: float, seeds: tuple[int, ...]
+) -> tuple[Pairs, ...]:
+    before = (n - 1) // rounds.size * rounds.size
+    if before:
+        wells = _filled(rounds, circuit, domain, before, noise, seeds)
+        choose = partial(_next, rounds.design, domain, rounds.step, n - before)
+        chosen = side_by_side(choose, list(zip(wells, seeds, strict=True)), worth_it_from=WORTH_IT_FROM)
+    elif isinstance(rounds.design, Optimal):  # before any well all seeds are alike
+        wells, chosen = [None] * len(seeds), [_first(rounds, domain, n)] * len(seeds)
+    else:
+        wells = [None] * len(seeds)
+        chosen = [_next(rounds.design, domain, rounds.step, n, (None, seed)) for seed in seeds]
+    measure: Callable = partial(_measured, circuit, domain, noise)
+    return tuple(measure(*each) for each in zip(wells, chosen, seeds, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _first(rounds: Rounds, domain: Domain, n: int) -> np.ndarray:
+    return _next(rounds.design, domain, rounds.step, n, (None, 0))
+
+
+def _measured(circuit: Circuit, domain: Domain, noise: float, wells: Pairs | None, x: np.ndarray, seed: int) -> Pairs:
+    """The wells so far and the new ones, as the laboratory measures them."""
+    so_far = 0 if wells is None else len(wells)
+    z = random_stream(seed, f"noise, {domain.name} domain").standard_normal((so_far + len(x), 2))[so_far:]
+    y = circuit(x) + noise * z
+    return Pairs(x, y) if wells is None else Pairs(np.concatenate([wells.x, x]), np.concatenate([wells.y, y]))

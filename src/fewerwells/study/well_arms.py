@@ -1,0 +1,72 @@
+"""Arms of *Which wells?*: a learner, a design that chose its wells, and the domain that they were chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fewerwells.science.datasets import BIG, SMALL, Domain
+from fewerwells.science.design.designs import DESIGNS
+from fewerwells.science.learners import Learner
+from fewerwells.study.chosen import Moved, Rounds
+from fewerwells.study.protocol import ARMS, Arm, Setting, Wells, add_arm
+
+LEARNERS: dict[str, Callable[[Setting], Learner]] = {
+    "library": ARMS["fit, library"].learner,
+    "library without truth": ARMS["fit, library without truth"].learner,
+    "Gaussian process": ARMS["Gaussian process"].learner,
+    "scratch": ARMS["scratch"].learner,
+    "transfer": ARMS["transfer"].learner,
+}
+DOMAINS = {"0–10 nM": SMALL, "0–20 nM": BIG}
+OUTSIDE = (0, 4, 8, 16, 32, 64)  # of a plate's wells
+
+
+@dataclass(frozen=True)
+class WellArm:
+    """What the name of an arm stands for: a key of `LEARNERS`, a design or how many are outside, a key of `DOMAINS`."""
+
+    learner: str
+    design: str
+    domain: str
+
+    @property
+    def name(self) -> str:
+        """The arm's name in tables."""
+        return f"{self.learner}, {self.design} wells, {self.domain}"
+
+    @property
+    def arm(self) -> Arm:
+        """The arm itself."""
+        domain: Domain = DOMAINS[self.domain]
+        asks = getattr(DESIGNS.get(self.design), "asks", "Is one well outside worth many inside?")
+        return Arm(asks, LEARNERS[self.learner], Wells(domain, chosen=self._chosen))
+
+    @property
+    def _chosen(self) -> Rounds | Moved | None:
+        if self.design == "random":  # the study's own wells, drawn evenly from the domain
+            return None
+        if self.design.endswith("outside"):
+            return Moved(int(self.design.split()[0]))
+        return Rounds(
+            DESIGNS[self.design],
+            without_truth=self.learner == "library without truth" and self.design.startswith("library"),
+        )
+
+
+def _all() -> list[WellArm]:
+    asked = {
+        "library": list(DESIGNS),
+        "library without truth": ["random", "Sobol", "library"],
+        "Gaussian process": ["random", "Sobol", "library", "Gaussian process"],
+        "scratch": ["random", "library"],
+        "transfer": ["random", "library"],
+    }
+    arms = [WellArm(learner, design, domain) for learner in asked for design in asked[learner] for domain in DOMAINS]
+    moved = [WellArm(learner, f"{m} outside", "0–20 nM") for learner in ("scratch", "transfer") for m in OUTSIDE]
+    return arms + moved
+
+
+WELL_ARMS: dict[str, WellArm] = {arm.name: arm for arm in _all()}
+for _name, _arm in WELL_ARMS.items():
+    add_arm(_name, _arm.arm)
