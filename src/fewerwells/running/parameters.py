@@ -69,6 +69,7 @@ PROFILES: dict[str, dict] = {
         "random_volumes": [8, 16, 32],
         "chosen_volumes": [16],
         "design_seeds": 2,
+        "outside": [0, 8],
     },
     "lecture": {
         "n_seeds": 4,
@@ -101,6 +102,7 @@ PROFILES: dict[str, dict] = {
         "random_volumes": [12, 24, 48],
         "chosen_volumes": [24],
         "design_seeds": 2,
+        "outside": [0, 8, 32],
     },
     "paper": {
         "n_seeds": 50,
@@ -140,6 +142,7 @@ PROFILES: dict[str, dict] = {
         "random_volumes": [12, 24, 48, 96],
         "chosen_volumes": [12, 24],
         "design_seeds": 10,
+        "outside": [0, 4, 8, 16, 32, 64],
     },
 }
 
@@ -553,6 +556,7 @@ class Experiment3(TrainingParameters):
     random_volumes: list[Volume] = Field(default=None, min_length=1)
     chosen_volumes: list[Volume] = Field(default=None, min_length=1)
     design_seeds: int = Field(default=None, ge=1, le=10_000)
+    outside: list[Literal[OUTSIDE]] = Field(default=None)
 
     @property
     def targets(self) -> list[Circuit]:
@@ -593,7 +597,7 @@ class Experiment3(TrainingParameters):
         rest = [cell for design in OTHER_DESIGNS for cell in self._cells("library", design, at, targets)]
         rest += [cell for learner, design in OTHER_LEARNERS for cell in self._cells(learner, design, at, targets)]
         for learner in ("scratch", "transfer"):
-            rest += [Cell(WellArm(learner, f"{m} outside", everywhere).name, targets[0], PLATE) for m in OUTSIDE]
+            rest += [Cell(WellArm(learner, f"{m} outside", everywhere).name, targets[0], PLATE) for m in self.outside]
             rest += self._cells(learner, "random", at, targets[:1]) + self._cells(learner, "library", at, targets[:1])
         return [self._design(main), Design(self.protocol, tuple(self.seeds[: self.design_seeds]), tuple(rest))]
 

@@ -1,0 +1,146 @@
+"""What a choice of wells saves, read off the table of Experiment 3, and the most that any choice could save."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from fewerwells.science.circuits import Circuit
+from fewerwells.science.datasets import BIG, Domain, Pairs, real_pairs, sobol_inputs
+from fewerwells.science.design.beliefs import Belief, posterior_root, slopes
+from fewerwells.science.design.candidates import grid
+from fewerwells.science.design.criteria import exchange, prediction_goal
+from fewerwells.science.design.designs import REGION_POINTS
+from fewerwells.science.fitting import fit_many
+from fewerwells.science.library import mechanism_of
+from fewerwells.science.statistics import data_equivalence, non_inferiority, paired_ratio
+from fewerwells.study.quantities import ERROR
+from fewerwells.study.well_arms import DOMAINS, WELL_ARMS, WellArm
+
+KNOWN_WELLS = 256  # noise-free ones, from which an equation finds its parameters exactly
+
+
+def by_design(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of Experiment 3 with what their arms stand for: columns `learner`, `design` and `domain`."""
+    told = table["arm"].map(WELL_ARMS)
+    return table.assign(
+        **{name: told.map(lambda arm, name=name: getattr(arm, name)) for name in ("learner", "design", "domain")}
+    )
+
+
+def _two(domain: str) -> tuple[str, str]:
+    return tuple(WellArm("library", design, domain).name for design in ("library", "random"))
+
+
+def chosen_against_random(table: pd.DataFrame, chosen: int) -> pd.DataFrame:
+    """For each target and domain how `chosen` wells of the library's own choice do against twice as many random ones.
+
+    Args:
+        table: of Experiment 3.
+        chosen: a number of chosen wells; twice it must be among the random volumes.
+
+    Returns:
+        One row a target and domain: `target`, `domain`, `ratio` (error over that of twice as many random wells),
+        `upper` (its one-sided 95 % bound), `holds` (the bound is below 1.05), and `k`, `low`, `high`, `limit_low`,
+        `limit_high` (how many random wells one chosen well is worth, 95 % interval; see `data_equivalence`).
+    """
+    rows = []
+    for target in table["target"].unique():
+        for domain in DOMAINS:
+            own, drawn = _two(domain)
+            part = table[(table["target"] == target) & table["arm"].isin([own, drawn])]
+            test = non_inferiority(part, ERROR, {"arm": own, "N": chosen}, {"arm": drawn, "N": 2 * chosen})
+            worth = data_equivalence(part, ERROR, own, drawn).set_index("N").loc[chosen]
+            told = worth[["k", "low", "high", "limit_low", "limit_high"]].to_dict()
+            rows.append(
+                {"target": target, "domain": domain, "ratio": test.ratio, "upper": test.upper, "holds": test.holds}
+                | told
+            )
+    return pd.DataFrame(rows)
+
+
+def against(
+    table: pd.DataFrame, arm: WellArm, reference: WellArm, n: int, reference_n: int | None = None
+) -> pd.DataFrame:
+    """One arm's error over another's with n wells, for each target, over the seeds that both have.
+
+    Args:
+        table: of Experiment 3.
+        arm, reference: which.
+        n: wells of the arm.
+        reference_n: wells of the reference; the same by default.
+
+    Returns:
+        One row a target: `target`, `error` (the ratio), `low`, `high`.
+    """
+    rows = []
+    pair = {"arm": arm.name, "N": n}, {"arm": reference.name, "N": reference_n or n}
+    for target in table["target"].unique():
+        part = table[table["target"] == target]
+        held = [set(part.loc[(part["arm"] == one["arm"]) & (part["N"] == one["N"]), "seed"]) for one in pair]
+        ratio = paired_ratio(part[part["seed"].isin(held[0] & held[1])], ERROR, *pair)
+        rows.append({"target": target, "error": ratio.value, "low": ratio.low, "high": ratio.high})
+    return pd.DataFrame(rows)
+
+
+def _random_wells(row: pd.Series, chosen: int) -> str:
+    """How many random wells the chosen ones are worth, in words where the volumes end."""
+    if row["k"] == np.inf:
+        return f"more than {row['limit_high'] * chosen:.0f}"
+    if row["k"] == 0:
+        return f"fewer than {row['limit_low'] * chosen:.0f}"
+    return f"{row['k'] * chosen:.0f}"
+
+
+def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
+    """The sentence in wells: what the library's choice is worth, from `chosen_against_random`."""
+    parts = []
+    for domain, rows in found.groupby("domain", sort=False):
+        middle = np.exp(np.log(rows["k"].clip(rows["limit_low"], rows["limit_high"])).mean())
+        least, most = (_random_wells(rows.loc[at(rows["k"])], chosen) for at in (pd.Series.idxmin, pd.Series.idxmax))
+        parts.append(
+            f"from {domain} {chosen} wells that the library chose are worth about {middle * chosen:.0f} random ones "
+            f"(by system {least} to {most})"
+        )
+    held = int(found["holds"].sum())
+    told = f"{'; '.join(parts)}. Half of the wells are enough in {held} of {len(found)} comparisons."
+    return told[0].upper() + told[1:]
+
+
+def _known(circuit: Circuit) -> Belief:
+    """What somebody would believe who knows the true equation and nearly its parameters: its slopes at the truth."""
+    x = sobol_inputs(BIG, KNOWN_WELLS)
+    form = "family" if mechanism_of(circuit) == "family" else "true"
+    (fit,) = fit_many(form, [Pairs(x, circuit(x))], circuit if form == "true" else None)
+    return Belief(lambda inputs: slopes(fit, inputs), slopes(fit, x[:1]).shape[-1], np.ones(2))
+
+
+def _expected_error(belief: Belief, x: np.ndarray, noise: float) -> float:
+    """Root of the predictive variance over the big domain after wells at x, nM, to first order."""
+    features = belief.features(sobol_inputs(BIG, REGION_POINTS)) @ posterior_root(belief.features(x), np.full(2, noise))
+    return float(np.sqrt(np.square(features).sum(axis=-1).mean()))
+
+
+def ceiling(circuit: Circuit, domain: Domain, n: int, noise: float, seeds: list[int], step: float = 0.5) -> float:
+    """The most that choosing can save: how many random wells one of n wells is worth that the truth itself chose.
+
+    The best n wells for somebody who knows the equation and its parameters, and random wells of more and more, all
+    judged by the same first-order error. Nobody can choose so; no design can do better, but for what first order
+    leaves out.
+
+    Args:
+        circuit: the truth.
+        domain: where wells can be filled.
+        n: how many are chosen.
+        noise: nM.
+        seeds: of the random wells.
+        step: of the candidates, nM.
+    """
+    belief, candidates = _known(circuit), grid(domain.low, domain.high, step, replicates=n)
+    scaled = Belief(belief.features, belief.size, np.full(2, noise))
+    goal = prediction_goal(scaled, sobol_inputs(BIG, REGION_POINTS))
+    best = _expected_error(belief, candidates.x[exchange(candidates, scaled, goal, n)], noise)
+    volumes = n * 2.0 ** np.arange(5)
+    pools = [real_pairs(circuit, int(volumes[-1]), seed, domain=domain, noise=noise).x for seed in seeds]
+    errors = [np.mean([np.log(_expected_error(belief, x[: int(m)], noise)) for x in pools]) for m in volumes]
+    return float(np.exp(np.interp(-np.log(best), -np.array(errors), np.log(volumes)))) / n

@@ -1,0 +1,217 @@
+"""Wells chosen in an experiment: rounds, noise, identities; what is read off their table, and its ceiling."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewerwells.book.plots.wells import plot_exchange, plot_ratios, plot_round, plot_worth
+from fewerwells.running import identity
+from fewerwells.running.parameters import Experiment3, ParameterError, validate
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import BIG, SMALL, random_stream, real_pairs
+from fewerwells.science.design.candidates import grid
+from fewerwells.science.design.designs import DESIGNS
+from fewerwells.study import chosen, wells_saved
+from fewerwells.study.chosen import Moved, Rounds
+from fewerwells.study.protocol import Cell, Protocol
+from fewerwells.study.well_arms import DOMAINS, WELL_ARMS, WellArm
+from fewerwells.study.wells_saved import against, by_design, ceiling, chosen_against_random, saving_in_words
+
+TARGET = reference_circuit("n_part_complex")
+SEEDS = (3, 4)
+
+
+@pytest.fixture(scope="module")
+def rounds():
+    return Rounds(DESIGNS["library"], step=2.0)
+
+
+class TestRounds:
+    def test_more_wells_begin_with_the_same_ones(self, rounds):
+        few, many = (rounds.measured(TARGET, SMALL, n, 1.0, SEEDS) for n in (8, 12))
+        for one, other in zip(few, many, strict=True):
+            np.testing.assert_array_equal(one.x, other.x[:8])
+            np.testing.assert_array_equal(one.y, other.y[:8])
+
+    def test_each_well_meets_the_noise_of_the_random_well_in_its_place(self, rounds):
+        for seed, wells in zip(SEEDS, rounds.measured(TARGET, BIG, 12, 0.5, SEEDS), strict=True):
+            z = random_stream(seed, "noise, big domain").standard_normal((12, 2))
+            np.testing.assert_allclose(wells.y, TARGET(wells.x) + 0.5 * z)
+
+    def test_the_first_round_is_the_same_for_all_seeds_and_later_ones_are_not(self, rounds):
+        one, other = rounds.measured(TARGET, SMALL, 16, 3.0, SEEDS)
+        np.testing.assert_array_equal(one.x[:8], other.x[:8])
+        assert not np.array_equal(one.x, other.x)
+
+    def test_a_later_round_knows_nothing_but_what_was_measured(self, rounds, monkeypatch):
+        """The truth is poisoned once the first round is measured; the second asks for the same wells."""
+        expected = rounds.measured(TARGET, SMALL, 12, 1.0, (7,))[0].x
+        chosen._filled.cache_clear()
+        honest = chosen._measured
+
+        def poisoned(circuit, domain, noise, wells, x, seed):
+            return honest(circuit if wells is None else lambda x: 1e6 + x, domain, noise, wells, x, seed)
+
+        monkeypatch.setattr(chosen, "_measured", poisoned)
+        np.testing.assert_array_equal(rounds.measured(TARGET, SMALL, 12, 1.0, (7,))[0].x, expected)
+        chosen._filled.cache_clear()
+
+    def test_without_the_truth_the_library_that_chooses_lacks_it(self, monkeypatch):
+        asked = []
+        monkeypatch.setattr(chosen, "_filled", lambda rounds, *_: asked.append(rounds.design.learner.without) or ())
+        Rounds(DESIGNS["library"], without_truth=True).measured(
+            reference_circuit("mixed_complex"), SMALL, 8, 1.0, SEEDS
+        )
+        assert asked == ["mixed_complex"]
+
+
+class TestMoved:
+    def test_as_many_lie_outside_as_were_moved_and_the_others_are_the_seeds_own(self):
+        for outside in (0, 5, 19):
+            (wells,) = Moved(outside).measured(TARGET, BIG, 20, 1.0, (2,))
+            assert len(wells) == 20
+            assert (~SMALL.contains(wells.x)).sum() == outside
+            assert BIG.contains(wells.x).all()
+            np.testing.assert_array_equal(wells.x[: 20 - outside], real_pairs(TARGET, 20, 2).x[: 20 - outside])
+
+    @pytest.mark.parametrize("outside", [-1, 20, 21])
+    def test_at_least_one_stays(self, outside):
+        with pytest.raises(ValueError, match=f"{outside} of 20 wells"):
+            Moved(outside).measured(TARGET, BIG, 20, 1.0, (2,))
+
+
+class TestArms:
+    def test_no_two_share_an_identity(self):
+        keys = {}
+        for name in WELL_ARMS:
+            told = identity.settings(Cell(name, TARGET, 24), Protocol()) | {"arm": ""}
+            keys.setdefault(str(told), []).append(name)
+        assert [names for names in keys.values() if len(names) > 1] == []
+
+    def test_the_code_of_the_design_counts(self, monkeypatch):
+        monkeypatch.setattr(identity, "_engine_code", lambda roots, engine: sorted(roots))
+        roots = identity.cell_code(Cell(WellArm("library", "library", "0–10 nM").name, TARGET, 24), Protocol(), "fused")
+        assert {"fewerwells.science.design.designs", "fewerwells.study.chosen"} <= set(roots)
+
+    def test_random_ones_are_the_studys_own_wells(self):
+        for name, domain in DOMAINS.items():
+            cell = Cell(WellArm("library", "random", name).name, TARGET, 24)
+            np.testing.assert_array_equal(
+                cell.measured(Protocol(), [5])[0].y, real_pairs(TARGET, 24, 5, domain=domain).y
+            )
+
+
+def made_up(worth=2.0, seeds=12):
+    """Errors that fall with the root of the wells; a chosen well is worth so many random ones."""
+    rng, rows = np.random.default_rng(0), []
+    luck = np.exp(0.05 * rng.standard_normal(seeds))
+    for target in ("one", "two"):
+        for domain in DOMAINS:
+            for design, volumes, k in (("random", (12, 24, 48, 96), 1.0), ("library", (24,), worth)):
+                for n in volumes:
+                    rows += [
+                        {
+                            "arm": WellArm("library", design, domain).name,
+                            "target": target,
+                            "N": n,
+                            "seed": seed,
+                            "sobol_all_mean": luck[seed] * (k * n) ** -0.5,
+                        }
+                        for seed in range(seeds)
+                    ]
+    return pd.DataFrame(rows)
+
+
+class TestReadOff:
+    def test_a_well_that_is_worth_two_is_found_to_be(self):
+        found = chosen_against_random(made_up(2.0), 24)
+        assert found["k"].to_numpy() == pytest.approx(2.0)
+        assert found["ratio"].to_numpy() == pytest.approx(1.0)
+        assert found["holds"].all()
+        words = saving_in_words(found, 24)
+        assert words.startswith("From 0–10 nM 24 wells that the library chose are worth about 48 random ones")
+        assert words.endswith("Half of the wells are enough in 4 of 4 comparisons.")
+
+    def test_one_that_is_worth_less_does_not_pass(self):
+        found = chosen_against_random(made_up(1.2), 24)
+        assert found["k"].to_numpy() == pytest.approx(1.2, rel=1e-3)
+        assert not found["holds"].any()
+
+    def test_beyond_the_grid_it_is_censored(self):
+        found = chosen_against_random(made_up(9.0), 24)
+        assert np.isinf(found["k"]).all()
+        assert found["limit_high"].to_numpy() == pytest.approx(4.0)
+        assert "inf" not in saving_in_words(found, 24)
+
+    def test_ratios_are_taken_over_the_seeds_that_both_have(self):
+        table = made_up(4.0)
+        table = table[~(table["arm"].str.contains("library wells") & (table["seed"] > 5))]
+        own, drawn = (WellArm("library", design, "0–10 nM") for design in ("library", "random"))
+        assert against(table, own, drawn, 24)["error"].to_numpy() == pytest.approx(0.5)
+        assert against(table, own, drawn, 24, 96)["error"].to_numpy() == pytest.approx(1.0)
+
+    def test_names_of_arms_come_apart_again(self):
+        told = by_design(made_up())
+        assert set(told["design"]) == {"random", "library"}
+        assert set(told["domain"]) == set(DOMAINS)
+        assert set(told["learner"]) == {"library"}
+
+
+class TestCeiling:
+    def test_nothing_that_was_chosen_without_the_truth_gets_below_the_best_expected_error(self, rounds):
+        circuit = reference_circuit("goldbeter_koshland")
+        known = wells_saved._known(circuit)
+        candidates = grid(0, 10, 2.0, replicates=16)
+        goal = wells_saved.prediction_goal(known, wells_saved.sobol_inputs(BIG, 256))
+        best = wells_saved._expected_error(known, candidates.x[wells_saved.exchange(candidates, known, goal, 16)], 1.0)
+        for wells in rounds.measured(circuit, SMALL, 16, 1.0, SEEDS):
+            assert wells_saved._expected_error(known, wells.x, 1.0) >= best * (1 - 1e-9)
+
+    def test_of_a_simple_system_is_more_than_one_and_not_much_more(self):
+        assert 1 < ceiling(TARGET, BIG, 16, 1.0, [0, 1, 2], step=2.0) < 3
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"random_volumes": [24, 12]}, "random_volumes is"),
+        ({"chosen_volumes": [24, 24]}, "chosen_volumes is"),
+        ({"design_seeds": 60}, "design_seeds is 60"),
+        ({"well_targets": ["dragon"]}, "well_targets"),
+        ({"outside": [96]}, "outside"),
+    ],
+)
+def test_impossible_parameters_are_refused(values, named):
+    with pytest.raises(ParameterError, match=named):
+        validate(values, Experiment3)
+
+
+def test_every_comparison_of_the_chapter_is_in_its_designs():
+    """The published design: all pairs that the chapter compares are there, on the same seeds."""
+    main, rest = Experiment3().designs
+    assert len(main.seeds) == 50
+    assert set(rest.seeds) <= set(main.seeds)
+    cells = {(cell.arm, cell.circuit.label, cell.wells) for cell in main.cells}
+    for target in Experiment3().targets:
+        for domain in DOMAINS:
+            for design, n in (("library", 24), ("random", 24), ("random", 48)):
+                assert (WellArm("library", design, domain).name, target.label, n) in cells
+    assert len(set(main.cells) & set(rest.cells)) == 0
+
+
+def test_figures_show_what_they_are_given():
+    figure, axes = plt.subplots(2, 2)
+    candidates = grid(0, 4, 2)
+    plot_round(axes[0, 0], candidates.x[:2], candidates.x[[0, 0, 5]], candidates.x, np.arange(9.0))
+    assert [text.get_text() for text in axes[0, 0].texts] == ["2"]
+    found = chosen_against_random(made_up(2.0), 24)
+    plot_worth(found[found["domain"] == "0–10 nM"], axes[0, 1], {"one": 2.5, "two": 3.0})
+    assert [label.get_text() for label in axes[0, 1].get_yticklabels()] == ["one", "two"]
+    own, drawn = (WellArm("library", design, "0–10 nM") for design in ("library", "random"))
+    plot_ratios(against(made_up(4.0), own, drawn, 24).assign(design="library"), axes[1, 0], "design")
+    assert axes[1, 0].get_lines()[0].get_xdata() == pytest.approx([0.5])
+    rows = pd.DataFrame({"learner": "scratch", "outside": [0, 8], "error": [2.0, 1.0], "low": 0.5, "high": 3.0})
+    plot_exchange(rows, axes[1, 1])
+    assert axes[1, 1].get_lines()[0].get_ydata().tolist() == [2.0, 1.0]
+    plt.close(figure)
