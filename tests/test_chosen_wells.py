@@ -68,17 +68,16 @@ class TestRounds:
 
 class TestMoved:
     def test_as_many_lie_outside_as_were_moved_and_the_others_are_the_seeds_own(self):
-        for outside in (0, 5, 19):
-            (wells,) = Moved(outside).measured(TARGET, BIG, 20, 1.0, (2,))
-            assert len(wells) == 20
+        for outside in (0, 5, 64):
+            (wells,) = Moved(outside).measured(TARGET, BIG, 96, 1.0, (2,))
+            assert len(wells) == 96
             assert (~SMALL.contains(wells.x)).sum() == outside
             assert BIG.contains(wells.x).all()
-            np.testing.assert_array_equal(wells.x[: 20 - outside], real_pairs(TARGET, 20, 2).x[: 20 - outside])
+            np.testing.assert_array_equal(wells.x[: 96 - outside], real_pairs(TARGET, 96, 2).x[: 96 - outside])
 
-    @pytest.mark.parametrize("outside", [-1, 20, 21])
-    def test_at_least_one_stays(self, outside):
-        with pytest.raises(ValueError, match=f"{outside} of 20 wells"):
-            Moved(outside).measured(TARGET, BIG, 20, 1.0, (2,))
+    def test_of_half_a_plate_half_as_many(self):
+        (wells,) = Moved(16).measured(TARGET, BIG, 48, 1.0, (2,))
+        assert (~SMALL.contains(wells.x)).sum() == 8
 
 
 class TestArms:
@@ -147,7 +146,7 @@ class TestReadOff:
     def test_ratios_are_taken_over_the_seeds_that_both_have(self):
         table = made_up(4.0)
         table = table[~(table["arm"].str.contains("library wells") & (table["seed"] > 5))]
-        own, drawn = (WellArm("library", design, "0–10 nM") for design in ("library", "random"))
+        own, drawn = (WellArm("library", design, "0–10 nM").name for design in ("library", "random"))
         assert against(table, own, drawn, 24)["error"].to_numpy() == pytest.approx(0.5)
         assert against(table, own, drawn, 24, 96)["error"].to_numpy() == pytest.approx(1.0)
 
@@ -176,6 +175,7 @@ class TestCeiling:
     ("values", "named"),
     [
         ({"random_volumes": [24, 12]}, "random_volumes is"),
+        ({"random_volumes": [24, 96]}, "it must hold .* 24 and 48"),
         ({"chosen_volumes": [24, 24]}, "chosen_volumes is"),
         ({"design_seeds": 60}, "design_seeds is 60"),
         ({"well_targets": ["dragon"]}, "well_targets"),
@@ -208,7 +208,7 @@ def test_figures_show_what_they_are_given():
     found = chosen_against_random(made_up(2.0), 24)
     plot_worth(found[found["domain"] == "0–10 nM"], axes[0, 1], {"one": 2.5, "two": 3.0})
     assert [label.get_text() for label in axes[0, 1].get_yticklabels()] == ["one", "two"]
-    own, drawn = (WellArm("library", design, "0–10 nM") for design in ("library", "random"))
+    own, drawn = (WellArm("library", design, "0–10 nM").name for design in ("library", "random"))
     plot_ratios(against(made_up(4.0), own, drawn, 24).assign(design="library"), axes[1, 0], "design")
     assert axes[1, 0].get_lines()[0].get_xdata() == pytest.approx([0.5])
     rows = pd.DataFrame({"learner": "scratch", "outside": [0, 8], "error": [2.0, 1.0], "low": 0.5, "high": 3.0})

@@ -22,6 +22,7 @@ from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, outside_
 from fewerwells.science.datasets import BIG
 from fewerwells.science.random_systems import random_system
 from fewerwells.study.baselines import BASELINES, add_baselines
+from fewerwells.study.chosen import PLATE
 from fewerwells.study.protocol import (
     CONTROLS,
     REMEDIES,
@@ -32,7 +33,7 @@ from fewerwells.study.protocol import (
     Design,
     Protocol,
 )
-from fewerwells.study.well_arms import DOMAINS, OUTSIDE, WellArm
+from fewerwells.study.well_arms import DOMAINS, NETWORKS, OTHER_DESIGNS, OTHER_LEARNERS, OUTSIDE, WellArm
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
 # paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, and half the oracle's pairs;
@@ -205,24 +206,6 @@ CONTENDERS = (
     "Gaussian process, log inputs",
     "Gaussian process, big domain",
     "Gaussian process on fit",
-)
-PLATE = 96  # wells
-# What Experiment 3 compares on its first seeds: designs for the library, and other learners with their designs.
-OTHER_DESIGNS = (
-    "Sobol",
-    "Sobol, logarithmic",
-    "diagonal",
-    "D-optimal, simple model",
-    "I-optimal, simple model",
-    "library, mechanisms",
-)
-OTHER_LEARNERS = (
-    ("library without truth", "Sobol"),
-    ("library without truth", "library"),
-    ("Gaussian process", "random"),
-    ("Gaussian process", "Sobol"),
-    ("Gaussian process", "library"),
-    ("Gaussian process", "Gaussian process"),
 )
 SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
 
@@ -552,11 +535,11 @@ class RandomSystems(TrainingParameters):
 class Experiment3(TrainingParameters):
     """Experiment 3: who chooses the wells, and from where; the main comparison on all seeds, the others on the first."""
 
-    well_targets: list[Literal[tuple(CIRCUITS)]] = Field(default=None, min_length=1)
-    random_volumes: list[Volume] = Field(default=None, min_length=1)
-    chosen_volumes: list[Volume] = Field(default=None, min_length=1)
-    design_seeds: int = Field(default=None, ge=1, le=10_000)
-    outside: list[Literal[OUTSIDE]] = Field(default=None)
+    well_targets: EachOnce[CircuitName] = None
+    random_volumes: Increasing[Volume] = None
+    chosen_volumes: Increasing[Volume] = None
+    design_seeds: NumberOfSeeds = None
+    outside: Increasing[Literal[OUTSIDE]] = None
 
     @property
     def targets(self) -> list[Circuit]:
@@ -569,11 +552,13 @@ class Experiment3(TrainingParameters):
         return self.chosen_volumes[-1]
 
     @model_validator(mode="after")
-    def _volumes_increase(self) -> Self:
-        for name in ("random_volumes", "chosen_volumes"):
-            volumes = getattr(self, name)
-            if any(later <= earlier for earlier, later in pairwise(volumes)):
-                raise ValueError(f"{name} is {volumes}; the numbers of wells must increase from each to the next")
+    def _comparisons_are_there(self) -> Self:
+        wanted = [self.chosen, 2 * self.chosen]
+        if not set(wanted) <= set(self.random_volumes):
+            raise ValueError(
+                f"random_volumes is {self.random_volumes}; it must hold the largest of chosen_volumes and twice it, "
+                f"{wanted[0]} and {wanted[1]}"
+            )
         if self.design_seeds > self.n_seeds:
             raise ValueError(
                 f"design_seeds is {self.design_seeds} and n_seeds {self.n_seeds}; they are the first of them"
@@ -596,9 +581,10 @@ class Experiment3(TrainingParameters):
         main += self._cells("library", "library", self.chosen_volumes, targets)
         rest = [cell for design in OTHER_DESIGNS for cell in self._cells("library", design, at, targets)]
         rest += [cell for learner, design in OTHER_LEARNERS for cell in self._cells(learner, design, at, targets)]
-        for learner in ("scratch", "transfer"):
+        for learner in NETWORKS:
             rest += [Cell(WellArm(learner, f"{m} outside", everywhere).name, targets[0], PLATE) for m in self.outside]
             rest += self._cells(learner, "random", at, targets[:1]) + self._cells(learner, "library", at, targets[:1])
+        rest.append(Cell("transfer", targets[0], self.oracle_volume))  # what more wells than anybody fills would give
         return [self._design(main), Design(self.protocol, tuple(self.seeds[: self.design_seeds]), tuple(rest))]
 
 

@@ -18,6 +18,7 @@ from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.designs import Design, Library, Optimal
 from fewerwells.science.library import mechanism_of
 
+PLATE = 96  # wells
 WORTH_IT_FROM = 8  # seeds; fewer are done before the workers have started
 
 
@@ -50,22 +51,24 @@ class Moved:
     """Random wells of the small domain, the last of which are moved to where the small domain does not reach.
 
     Attributes:
-        outside: how many are moved.
+        outside: how many of a plate of 96 are moved; of fewer or more wells the same share, rounded down.
     """
 
     outside: int
 
     def measured(self, circuit: Circuit, domain: Domain, n: int, noise: float, seeds: Sequence[int]) -> list[Pairs]:
-        """The n wells of each seed; those inside are the first n − outside of the seed's own pool."""
-        return [self._one(circuit, n, noise, seed) for seed in seeds]
+        """The n wells of each seed; those inside are the first of the seed's own pool."""
+        moved = self.outside * n // PLATE
+        return [_moved(circuit, n - moved, moved, noise, seed) for seed in seeds]
 
-    def _one(self, circuit: Circuit, n: int, noise: float, seed: int) -> Pairs:
-        if not 0 <= self.outside < n:
-            raise ValueError(f"{self.outside} of {n} wells were to be moved outside; at least one must stay.")
-        inside = real_pairs(circuit, n - self.outside, seed, domain=SMALL, noise=noise)
-        pool = real_pairs(circuit, 4 * n + 40, seed, domain=BIG, noise=noise)  # three quarters of it lie outside
-        moved = np.flatnonzero(~SMALL.contains(pool.x))[: self.outside]
-        return Pairs(np.concatenate([inside.x, pool.x[moved]]), np.concatenate([inside.y, pool.y[moved]]))
+
+def _moved(circuit: Circuit, inside: int, outside: int, noise: float, seed: int) -> Pairs:
+    kept = real_pairs(circuit, inside, seed, domain=SMALL, noise=noise)
+    if not outside:
+        return kept
+    pool = real_pairs(circuit, 4 * outside + 40, seed, domain=BIG, noise=noise)  # three quarters of it lie outside
+    moved = np.flatnonzero(~SMALL.contains(pool.x))[:outside]
+    return Pairs(np.concatenate([kept.x, pool.x[moved]]), np.concatenate([kept.y, pool.y[moved]]))
 
 
 def _next(design: Design, domain: Domain, step: float, n: int, wells_and_seed: tuple[Pairs | None, int]) -> np.ndarray:

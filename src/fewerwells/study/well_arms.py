@@ -19,6 +19,24 @@ LEARNERS: dict[str, Callable[[Setting], Learner]] = {
     "transfer": ARMS["transfer"].learner,
 }
 DOMAINS = {"0–10 nM": SMALL, "0–20 nM": BIG}
+# What Experiment 3 compares on its first seeds: designs for the library, and other learners with their designs.
+OTHER_DESIGNS = (
+    "Sobol",
+    "Sobol, logarithmic",
+    "diagonal",
+    "D-optimal, simple model",
+    "I-optimal, simple model",
+    "library, mechanisms",
+)
+OTHER_LEARNERS = (
+    ("library without truth", "Sobol"),
+    ("library without truth", "library"),
+    ("Gaussian process", "random"),
+    ("Gaussian process", "Sobol"),
+    ("Gaussian process", "library"),
+    ("Gaussian process", "Gaussian process"),
+)
+NETWORKS = ("scratch", "transfer")
 OUTSIDE = (0, 4, 8, 16, 32, 64)  # of a plate's wells
 
 
@@ -55,15 +73,10 @@ class WellArm:
 
 
 def _all() -> list[WellArm]:
-    asked = {
-        "library": list(DESIGNS),
-        "library without truth": ["random", "Sobol", "library"],
-        "Gaussian process": ["random", "Sobol", "library", "Gaussian process"],
-        "scratch": ["random", "library"],
-        "transfer": ["random", "library"],
-    }
-    arms = [WellArm(learner, design, domain) for learner in asked for design in asked[learner] for domain in DOMAINS]
-    moved = [WellArm(learner, f"{m} outside", "0–20 nM") for learner in ("scratch", "transfer") for m in OUTSIDE]
+    asked = [("library", design) for design in ("random", "library", *OTHER_DESIGNS)]
+    asked += [*OTHER_LEARNERS, *((network, design) for network in NETWORKS for design in ("random", "library"))]
+    arms = [WellArm(learner, design, domain) for learner, design in asked for domain in DOMAINS]
+    moved = [WellArm(learner, f"{m} outside", "0–20 nM") for learner in NETWORKS for m in OUTSIDE]
     return arms + moved
 
 

@@ -59,25 +59,25 @@ def chosen_against_random(table: pd.DataFrame, chosen: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def against(
-    table: pd.DataFrame, arm: WellArm, reference: WellArm, n: int, reference_n: int | None = None
-) -> pd.DataFrame:
+def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: int | None = None) -> pd.DataFrame:
     """One arm's error over another's with n wells, for each target, over the seeds that both have.
 
     Args:
         table: of Experiment 3.
-        arm, reference: which.
+        arm, reference: their names.
         n: wells of the arm.
         reference_n: wells of the reference; the same by default.
 
     Returns:
-        One row a target: `target`, `error` (the ratio), `low`, `high`.
+        One row a target that has both: `target`, `error` (the ratio), `low`, `high`.
     """
     rows = []
-    pair = {"arm": arm.name, "N": n}, {"arm": reference.name, "N": reference_n or n}
+    pair = {"arm": arm, "N": n}, {"arm": reference, "N": reference_n or n}
     for target in table["target"].unique():
         part = table[table["target"] == target]
         held = [set(part.loc[(part["arm"] == one["arm"]) & (part["N"] == one["N"]), "seed"]) for one in pair]
+        if not held[0] & held[1]:
+            continue
         ratio = paired_ratio(part[part["seed"].isin(held[0] & held[1])], ERROR, *pair)
         rows.append({"target": target, "error": ratio.value, "low": ratio.low, "high": ratio.high})
     return pd.DataFrame(rows)
