@@ -160,12 +160,12 @@ class TestReadOff:
 class TestCeiling:
     def test_nothing_that_was_chosen_without_the_truth_gets_below_the_best_expected_error(self, rounds):
         circuit = reference_circuit("goldbeter_koshland")
-        known = wells_saved._known(circuit)
+        known = wells_saved.at_the_truth(circuit)
         candidates = grid(0, 10, 2.0, replicates=16)
         goal = wells_saved.prediction_goal(known, wells_saved.sobol_inputs(BIG, 256))
-        best = wells_saved._expected_error(known, candidates.x[wells_saved.exchange(candidates, known, goal, 16)], 1.0)
+        best = wells_saved.expected_error(known, candidates.x[wells_saved.exchange(candidates, known, goal, 16)], 1.0)
         for wells in rounds.measured(circuit, SMALL, 16, 1.0, SEEDS):
-            assert wells_saved._expected_error(known, wells.x, 1.0) >= best * (1 - 1e-9)
+            assert wells_saved.expected_error(known, wells.x, 1.0) >= best * (1 - 1e-9)
 
     def test_of_a_simple_system_is_more_than_one_and_not_much_more(self):
         assert 1 < ceiling(TARGET, BIG, 16, 1.0, [0, 1, 2], step=2.0) < 3

@@ -512,6 +512,16 @@ WRONG = [
     ("11.3", REGULAR * 2, "outside 0–10"),
     ("11.3", REGULAR[:6], "8 wells"),
     ("11.3", "everywhere", "8 wells"),
+    ("13.1", (2.0, 3.0), "of what the best one would"),
+    ("13.1", (15.0, 0.0), "outside"),
+    ("13.1", 3.0, "shape"),
+    ("13.2", GRID, "at least 5 times"),
+    ("13.2", np.repeat(GRID[:12], 2, axis=0), "twice"),
+    ("13.2", GRID / 4, "8 nM"),
+    ("13.2", GRID * 2, "outside"),
+    ("13.3", GRID, "at most 0.82"),
+    ("13.3", np.stack([np.linspace(0, 10, 24)] * 2, axis=1), "does worst on"),
+    ("13.3", GRID[:20], "shape (24, 2)"),
 ]
 
 

@@ -107,7 +107,7 @@ def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
     return told[0].upper() + told[1:]
 
 
-def _known(circuit: Circuit) -> Belief:
+def at_the_truth(circuit: Circuit) -> Belief:
     """What somebody would believe who knows the true equation and nearly its parameters: its slopes at the truth."""
     x = sobol_inputs(BIG, KNOWN_WELLS)
     form = "family" if mechanism_of(circuit) == "family" else "true"
@@ -115,7 +115,7 @@ def _known(circuit: Circuit) -> Belief:
     return Belief(lambda inputs: slopes(fit, inputs), slopes(fit, x[:1]).shape[-1], np.ones(2))
 
 
-def _expected_error(belief: Belief, x: np.ndarray, noise: float) -> float:
+def expected_error(belief: Belief, x: np.ndarray, noise: float) -> float:
     """Root of the predictive variance over the big domain after wells at x, nM, to first order."""
     features = belief.features(sobol_inputs(BIG, REGION_POINTS)) @ posterior_root(belief.features(x), np.full(2, noise))
     return float(np.sqrt(np.square(features).sum(axis=-1).mean()))
@@ -136,11 +136,11 @@ def ceiling(circuit: Circuit, domain: Domain, n: int, noise: float, seeds: list[
         seeds: of the random wells.
         step: of the candidates, nM.
     """
-    belief, candidates = _known(circuit), grid(domain.low, domain.high, step, replicates=n)
+    belief, candidates = at_the_truth(circuit), grid(domain.low, domain.high, step, replicates=n)
     scaled = Belief(belief.features, belief.size, np.full(2, noise))
     goal = prediction_goal(scaled, sobol_inputs(BIG, REGION_POINTS))
-    best = _expected_error(belief, candidates.x[exchange(candidates, scaled, goal, n)], noise)
+    best = expected_error(belief, candidates.x[exchange(candidates, scaled, goal, n)], noise)
     volumes = n * 2.0 ** np.arange(5)
     pools = [real_pairs(circuit, int(volumes[-1]), seed, domain=domain, noise=noise).x for seed in seeds]
-    errors = [np.mean([np.log(_expected_error(belief, x[: int(m)], noise)) for x in pools]) for m in volumes]
+    errors = [np.mean([np.log(expected_error(belief, x[: int(m)], noise)) for x in pools]) for m in volumes]
     return float(np.exp(np.interp(-np.log(best), -np.array(errors), np.log(volumes)))) / n

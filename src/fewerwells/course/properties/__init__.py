@@ -71,6 +71,7 @@ from fewerwells.course.properties import (  # noqa: E402 - they fill the table a
     sweeps,
     train_it_yourself,
     verdicts,
+    which_wells,
     who_else,
     why_it_works,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "sweeps",
     "train_it_yourself",
     "verdicts",
+    "which_wells",
     "who_else",
     "why_it_works",
 ]
