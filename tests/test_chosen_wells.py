@@ -151,7 +151,9 @@ class TestReadOff:
         assert against(table, own, drawn, 24, 96)["error"].to_numpy() == pytest.approx(1.0)
 
     def test_names_of_arms_come_apart_again(self):
-        told = by_design(made_up())
+        made = made_up()
+        told = by_design(pd.concat([made, made[:1].assign(arm="transfer")]))
+        assert len(told) == len(made)
         assert set(told["design"]) == {"random", "library"}
         assert set(told["domain"]) == set(DOMAINS)
         assert set(told["learner"]) == {"library"}

@@ -11,9 +11,10 @@ from fewerwells.science.design.beliefs import Belief, posterior_root, slopes
 from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.criteria import exchange, prediction_goal
 from fewerwells.science.design.designs import REGION_POINTS
+from fewerwells.science.equivalence import data_equivalence
 from fewerwells.science.fitting import fit_many
 from fewerwells.science.library import mechanism_of
-from fewerwells.science.statistics import data_equivalence, non_inferiority, paired_ratio
+from fewerwells.science.statistics import non_inferiority, paired_ratio
 from fewerwells.study.quantities import ERROR
 from fewerwells.study.well_arms import DOMAINS, WELL_ARMS, WellArm
 
@@ -21,11 +22,10 @@ KNOWN_WELLS = 256  # noise-free ones, from which an equation finds its parameter
 
 
 def by_design(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of Experiment 3 with what their arms stand for: columns `learner`, `design` and `domain`."""
-    told = table["arm"].map(WELL_ARMS)
-    return table.assign(
-        **{name: told.map(lambda arm, name=name: getattr(arm, name)) for name in ("learner", "design", "domain")}
-    )
+    """The rows of Experiment 3 whose arms stand for a design, with columns `learner`, `design` and `domain`."""
+    table = table[table["arm"].isin(WELL_ARMS)]
+    told = [WELL_ARMS[arm] for arm in table["arm"]]
+    return table.assign(**{name: [getattr(arm, name) for arm in told] for name in ("learner", "design", "domain")})
 
 
 def _two(domain: str) -> tuple[str, str]:
