@@ -14,12 +14,22 @@ from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.designs import DESIGNS
 from fewerwells.study import chosen, wells_saved
 from fewerwells.study.chosen import Moved, Rounds
-from fewerwells.study.protocol import Cell, Protocol
-from fewerwells.study.well_arms import DOMAINS, WELL_ARMS, WellArm
+from fewerwells.study.protocol import ARMS, Cell, Protocol
+from fewerwells.study.well_arms import DOMAINS, WELL_ARMS, WellArm, add_well_arms
 from fewerwells.study.wells_saved import against, by_design, ceiling, chosen_against_random, saving_in_words
 
 TARGET = reference_circuit("n_part_complex")
 SEEDS = (3, 4)
+
+
+@pytest.fixture(autouse=True)
+def known_arms():
+    """The arms of this chapter are known here, and nowhere else afterwards."""
+    before = dict(ARMS)
+    add_well_arms()
+    yield
+    ARMS.clear()
+    ARMS.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +204,7 @@ def test_every_comparison_of_the_chapter_is_in_its_designs():
     main, rest = Experiment3().designs
     assert len(main.seeds) == 50
     assert set(rest.seeds) <= set(main.seeds)
-    cells = {(cell.arm, cell.circuit.label, cell.wells) for cell in main.cells}
+    cells = {(cell.arm, cell.target.label, cell.wells) for cell in main.cells}
     for target in Experiment3().targets:
         for domain in DOMAINS:
             for design, n in (("library", 24), ("random", 24), ("random", 48)):

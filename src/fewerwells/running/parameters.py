@@ -33,7 +33,7 @@ from fewerwells.study.protocol import (
     Design,
     Protocol,
 )
-from fewerwells.study.well_arms import DOMAINS, NETWORKS, OTHER_DESIGNS, OTHER_LEARNERS, OUTSIDE, WellArm
+from fewerwells.study.well_arms import DOMAINS, NETWORKS, OTHER_DESIGNS, OTHER_LEARNERS, OUTSIDE, WellArm, add_well_arms
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
 # paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, and half the oracle's pairs;
@@ -576,6 +576,7 @@ class Experiment3(TrainingParameters):
     @property
     def designs(self) -> list[Design]:
         """Two: the library on random and on its own wells, over all seeds; every other design and learner over a few."""
+        add_well_arms()
         targets, at, everywhere = self.targets, [self.chosen], "0–20 nM"
         main = self._cells("library", "random", self.random_volumes, targets)
         main += self._cells("library", "library", self.chosen_volumes, targets)

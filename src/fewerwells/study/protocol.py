@@ -326,7 +326,9 @@ class Cell:
             return []
         if self.chosen:
             if not isinstance(self.target, Circuit):
-                raise ValueError(f"{self.arm} fills wells that it chooses, and {self.system(protocol).label} is no circuit.")
+                raise ValueError(
+                    f"{self.arm} fills wells that it chooses, and {self.system(protocol).label} is no circuit."
+                )
             return self.chosen.measured(self.target, self.domain, n, protocol.noise, seeds)
         domain = None if self.domain is SMALL else self.domain  # where the laboratory can measure is up to the system
         return [self.system(protocol).wells(n, seed, domain=domain) for seed in seeds]

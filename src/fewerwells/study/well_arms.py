@@ -81,5 +81,10 @@ def _all() -> list[WellArm]:
 
 
 WELL_ARMS: dict[str, WellArm] = {arm.name: arm for arm in _all()}
-for _name, _arm in WELL_ARMS.items():
-    add_arm(_name, _arm.arm)
+
+
+def add_well_arms() -> None:
+    """Make these arms known to every design of this process; a second time changes nothing."""
+    for name, arm in WELL_ARMS.items():
+        if name not in ARMS:
+            add_arm(name, arm.arm)
