@@ -1,16 +1,17 @@
 """Fewer Wells: how many wells of a plate can a simulation replace?
 
-Five rooms; each imports only those below it:
+Rooms; each imports only those below it, and a test holds them to it:
 
-    course    exercises, checks, forms, slides, grading
-    book      sentences, plots, widgets, the build
-    running   profiles, chapters, stored pieces, sweeps, comparison
-    study     protocol, trials, the table, quantities, claims
-    science   circuits, wells, networks, fits, statistics
+    laboratory  a plate that somebody brings: files, layouts, units, what it says
+    course      exercises, checks, forms, slides, grading
+    book        sentences, plots, widgets, verdicts, the build
+    running     what a reader may set, chapters, stored pieces and their identity, sweeps, comparison
+    study       protocol and arms, trials, the table, quantities, claims
+    science     circuits, systems, wells, learners, designs, statistics
 
-`fewerwells.cli` is the command. A number's way: `science` (system, wells, learner) → `study.trials` and
-`study.evaluation` → the table (`running.experiments` stores it) → `science.statistics` → `study.claims` or
-`book.plots` → the chapter.
+`fewerwells.cli` is the command. A number's way: `science.systems` (wells) and `science.learners` (what learns from them)
+→ `study.trials` and `study.evaluation` → the table, stored by `running.experiments` → `study.quantities` → `study.claims`
+or `book.plots` → the chapter.
 """
 
 from importlib.metadata import version
