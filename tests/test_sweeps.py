@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from distributed.scheduler import KilledWorker
 from typer.testing import CliRunner
 
 from fewerwells import cli
@@ -325,6 +327,36 @@ class TestEngine:
             for process in started:
                 process.wait(30)
         assert untimed(by_hand) == here
+
+    def test_a_scheduler_that_goes_away_is_told_with_what_is_left(self, quick_book, own_results, tmp_path):
+        file = tmp_path / "scheduler.json"
+        dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+        scheduler = subprocess.Popen([*dask, "--scheduler-file", str(file), "--no-dashboard"], **quiet)
+        try:
+            while not file.exists():
+                assert scheduler.poll() is None
+                time.sleep(0.1)
+            threading.Timer(3.0, scheduler.kill).start()  # no worker has come by then
+            with pytest.raises(sweeps.SchedulerLost, match="2 of 2 points are not done"):
+                sweeps.sweep(CHAPTER, {"noise": [1.0, 2.0]}, SMOKE, scheduler=json.loads(file.read_text())["address"])
+        finally:
+            scheduler.kill()
+            scheduler.wait(30)
+
+    def test_a_worker_that_writes_elsewhere_is_told(self, quick_book, own_results, monkeypatch):
+        monkeypatch.setattr(sweeps, "SHARED_FOLDER_SECONDS", 0.5)
+        (point,) = make_points(quick_book / "notebooks" / f"{CHAPTER}.ipynb", [SMOKE])
+        with pytest.raises(sweeps.StorageError, match="its results folder is not the one of this sweep"):
+            sweeps._wait_for(point)
+
+    def test_a_point_whose_workers_died_did_not_fail_twice_and_its_report_is_kept(self, quick_book, own_results):
+        (point,) = make_points(quick_book / "notebooks" / f"{CHAPTER}.ipynb", [SMOKE])
+        assert not point.folder.parent.exists()
+        failure = sweeps._failure(point, KilledWorker("task", None, 3), None)
+        assert "Its workers died" in str(failure)
+        assert "failed twice" not in str(failure)
+        assert point.failure.read_text().strip() == str(failure).strip()
 
     def test_several_sweeps_at_once_give_each_its_table_and_run_a_shared_point_once(self, quick_book, own_results):
         grids = {"noise": {"noise": [1.0, 2.0]}, "n": {"hill_coefficient": [2.0, 3.0]}, "both": GRID}

@@ -226,7 +226,7 @@ def sweep(
     Example: fewerwells sweep sweeps/n_by_noise.yml --dry-run
     """
     from fewerwells.running.sweep_files import read_sweep
-    from fewerwells.running.sweeps import StorageError, SweepFailed, check_workers, run_sweep_file
+    from fewerwells.running.sweeps import SchedulerLost, StorageError, SweepFailed, check_workers, run_sweep_file
 
     try:
         plan = read_sweep(file)
@@ -240,7 +240,7 @@ def sweep(
         for failure in error.failures:
             typer.echo(f"{failure}\n", err=True)
         raise _fail(str(error)) from None
-    except StorageError as error:
+    except (SchedulerLost, StorageError) as error:
         raise _fail(str(error)) from None
     except OSError as error:
         raise _fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}.") from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,21 +30,27 @@ from fewerwells.running.sweep_files import SweepPlan, check_sweep
 from fewerwells.science.cores import CAN_LIMIT_THREADS, usable_cores
 
 MAX_WORKERS = 8  # by default; each worker's kernel holds some 300 MB
+SHARED_FOLDER_SECONDS = 60.0  # a slow shared file system may show a worker's files so much later
 
 
 class StorageError(RuntimeError):
-    """The results folder cannot be written."""
+    """The results folder cannot be written, or workers write into another one."""
+
+
+class SchedulerLost(RuntimeError):
+    """The scheduler of a sweep went away before all points were done."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A point that failed twice, with the traceback of the second time."""
+    """A point that failed, with the traceback of the last time."""
 
     point: Point
     report: str
+    how: str = "It failed twice."
 
     def __str__(self) -> str:
-        return f"{self.report.rstrip()}\n\nIt failed twice. To repeat it alone:\n  {self.point.command}"
+        return f"{self.report.rstrip()}\n\n{self.how} To repeat it alone:\n  {self.point.command}"
 
 
 class SweepFailed(RuntimeError):
@@ -166,7 +173,8 @@ def run_points(
 
     Raises:
         ParameterError: more workers than cores, or no such scheduler.
-        StorageError: the results folder cannot be written.
+        StorageError: the results folder cannot be written, or what a worker has stored does not come to be seen in it.
+        SchedulerLost: the scheduler went away; what was done is stored.
     """
     from distributed import as_completed
 
@@ -189,18 +197,49 @@ def run_points(
                 batch_size=None,
             )
             point_of = dict(zip([future.key for future in futures], missing, strict=True))
+            if scheduler is not None and not client.scheduler_info()["workers"]:
+                bar.describe("waiting for a first worker")
             for future in as_completed(futures, loop=client.loop):
                 if future.status == "error":
                     failures.append(_failure(point_of[future.key], future.exception(), future.traceback()))
+                elif future.status == "finished":
+                    _wait_for(point_of[future.key])
+                else:  # cancelled or lost: nobody will run it any more
+                    left = sum(not is_done(point) for point in missing)
+                    raise SchedulerLost(
+                        f"the scheduler went away; {left} of {len(points)} points are not done. Start the scheduler and "
+                        "the sweep again: what is stored is not run twice."
+                    )
                 bar.describe(f"{len(failures)} failed" if failures else "points")
                 bar.advance(1)
     return failures
 
 
+def _wait_for(point: Point) -> None:
+    """Wait until what a worker has stored is seen here.
+
+    Raises:
+        StorageError: it is not, so the worker's results folder is another one.
+    """
+    patience = time.monotonic() + SHARED_FOLDER_SECONDS
+    while not is_done(point):
+        if time.monotonic() > patience:
+            raise StorageError(
+                f"a worker says that it has stored {point.key}, but it is not in {point.folder.parent}: its results "
+                "folder is not the one of this sweep. Put both on a file system that all machines share."
+            )
+        time.sleep(0.2)
+
+
 def _failure(point: Point, error: BaseException, where) -> Failure:
     """Keep the report of a failed point beside the stored ones, for `fewerwells status`."""
-    failure = Failure(point, "".join(traceback.format_exception(type(error), error, where)))
+    from distributed.scheduler import KilledWorker
+
+    report = "".join(traceback.format_exception(type(error), error, where))
+    died = isinstance(error, KilledWorker)  # the task itself never failed: its workers went away
+    failure = Failure(point, report, "Its workers died, one after another.") if died else Failure(point, report)
     try:
+        point.failure.parent.mkdir(parents=True, exist_ok=True)
         write_whole(point.failure, f"{failure}\n".encode())
     except OSError:
         logging.getLogger("fewerwells").warning("the report of a failed point could not be written.")
