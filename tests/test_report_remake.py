@@ -33,5 +33,11 @@ def test_the_command_repeats_the_page(model, chosen):
     assert "[experiment_1.csv](../results/experiment_1.csv)" in shown.data
 
 
+def test_what_is_not_published_is_not_linked():
+    shown = report.remake("04_experiment_2", Experiment2(), "../results/absent.csv").data
+    assert "not published" in shown
+    assert "absent.csv" not in shown
+
+
 def test_the_published_page_needs_no_parameter():
     assert command(report.remake("04_experiment_2", Experiment2(), "x.csv")) == "fewerwells run 04_experiment_2"

@@ -50,15 +50,15 @@ def test_the_wrong_mechanism_alone_is_not_called_exact_and_its_discrepancy_pays(
 
 
 def test_intervals_hold_what_they_say_where_the_truth_is_in_the_library():
-    """Circuits with parameters of their own, 64 points each: 80 % within the sampling error of six plates."""
+    """Circuits with parameters of their own, 64 points each: 80 % within the sampling error of ten plates."""
     rng = np.random.default_rng(0)
     held = []
-    for seed in range(1000, 1006):
+    for seed in range(1000, 1010):
         half, n = np.exp(rng.uniform(*np.log([2.0, 20.0]), size=2)), rng.uniform(1.2, 3.0)
-        circuit = type(COMPLEX)("n_part_complex", tuple(1 / half), (40.0, 30.0), float(n))
+        circuit = type(COMPLEX)("n_part_complex", tuple(1 / half), (40.0, 30.0), n=float(n))
         low, high = fit(real_pairs(circuit, 48, seed), FEW[:2]).interval(X, 0.8)
         held.append(np.mean((low <= circuit(X)) & (circuit(X) <= high)))
-    assert 0.55 < np.mean(held) < 0.98
+    assert 0.6 < np.mean(held) < 0.95
 
 
 def test_intervals_widen_with_their_level_and_beyond_the_wells():

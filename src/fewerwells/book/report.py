@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from fewerwells.running.parameters import Sweeps
 from fewerwells.running.plain import write_value
+from fewerwells.running.published import published_folder
 from fewerwells.running.sample import outcome_of
 from fewerwells.science.statistics import Estimate, paired_ratio, probability_of_improvement
 from fewerwells.study.columns import ERROR, Region, error_column
@@ -157,10 +158,17 @@ def remake(chapter: str, settings: BaseModel, rows: str) -> Markdown:
     changed = _changed(settings)
     words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
     command = " ".join(["fewerwells run", chapter, *words])
+    where = "The command says where it keeps them. Published" if changed else "Its rows"
+    return _fold("Remake this figure", f"```sh\n{command}\n```", f"{where}: {_rows_at(rows, not changed)}")
+
+
+def _rows_at(rows: str, sampled: bool) -> str:
+    """A link to a published table with what this machine says of it; words where nothing is published."""
     name = rows.rsplit("/", 1)[-1]
-    where = "The command says where it keeps them. Published:" if changed else "Its rows:"
-    told = f"{where} [{name}]({rows})" + ("." if changed else _sampled(name.removesuffix(".csv")))
-    return _fold("Remake this figure", f"```sh\n{command}\n```", told)
+    folder = published_folder()
+    if folder and not (folder / name).exists():
+        return "not published; what this page shows was computed here."
+    return f"[{name}]({rows})" + (_sampled(name.removesuffix(".csv")) if sampled else ".")
 
 
 def _changed(settings: BaseModel) -> dict:
@@ -187,9 +195,10 @@ def remake_sweep(name: str, settings: Sweeps) -> Markdown:
         name: of its file under `sweeps/`.
         settings: the chapter's checked parameters.
     """
-    told = "Published: [sweeps.csv](../results/sweeps.csv)" + ("." if _changed(settings) else _sampled("sweeps"))
     return _fold(
-        f"Remake this figure ({name.replace('_', ' ')})", f"```sh\nfewerwells sweep sweeps/{name}.yml\n```", told
+        f"Remake this figure ({name.replace('_', ' ')})",
+        f"```sh\nfewerwells sweep sweeps/{name}.yml\n```",
+        f"Its rows: {_rows_at('../results/sweeps.csv', not _changed(settings))}",
     )
 
 
