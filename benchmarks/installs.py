@@ -60,7 +60,7 @@ def install(folder: Path, python: str, extra: str, end: str) -> str:
     for words in commands:
         finished = subprocess.run(words, capture_output=True, text=True)
         report += finished.stdout + finished.stderr
-        folder.with_suffix(".install.txt").write_text(report, encoding="utf-8")
+        (folder.parent / f"{folder.name}.install.txt").write_text(report, encoding="utf-8")
         if finished.returncode != 0:
             return f"not installed: {(report.strip().splitlines() or ['?'])[-1][:80]}"
     return ""
@@ -75,7 +75,7 @@ def attempt(folder: Path, book: Path, words: list[str]) -> str:
     if finished.returncode == 0:
         return "ok"
     said = finished.stdout + finished.stderr
-    with open(folder.with_suffix(".failed.txt"), "a", encoding="utf-8") as file:
+    with open(folder.parent / f"{folder.name}.failed.txt", "a", encoding="utf-8") as file:
         file.write(f"$ {' '.join(words)}\n{said}\n")
     return f"{finished.returncode}: {(said.strip().splitlines() or ['?'])[-1][:60]}"
 

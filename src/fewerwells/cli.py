@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
+import sys
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from fewerwells.course.commands import app as course
 from fewerwells.laboratory.commands import plate
 from fewerwells.laboratory.next_wells import next_wells
+from fewerwells.running.compare_command import compare
 from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.plain import read_value
 from fewerwells.running.pretrain_command import app as pretrain
@@ -39,6 +45,7 @@ def _short(path: Path) -> Path:
 
 app.add_typer(course, name="course")
 app.add_typer(pretrain, name="pretrain")
+app.command()(compare)
 app.command()(next_wells)
 app.command()(plate)
 
@@ -306,49 +313,6 @@ def status(
 
 
 @app.command()
-def compare(
-    table: Annotated[Path, typer.Argument(help="The rerun's rows: a CSV written by a chapter or a sweep.")],
-    verbose: Annotated[bool, typer.Option("--all", help="List also the estimates that agree.")] = False,
-) -> None:
-    """Say for each published estimate whether a rerun agrees with it.
-
-    Both tables' interquartile means over seeds are compared in every cell that they share, by a bootstrap of their
-    ratio over seeds, paired where the seeds are the same; the 95 % intervals hold for all estimates at once. The exit
-    status is 0 if every row was compared and all estimates agree, 1 if one does not or other networks failed, and 3 if
-    rows could not be compared, such as those of other settings.
-
-    Example: fewerwells compare results/runs/sweeps/n_by_noise.csv
-    """
-    from fewerwells.book.report import number
-    from fewerwells.running.comparison import compare as judge
-    from fewerwells.running.comparison import read_published, read_rerun, verdict
-    from fewerwells.running.reading_order import project_root
-
-    try:
-        found = judge(read_rerun(table), read_published(project_root() / "results"))
-    except ParameterError as error:
-        raise _refuse(error) from None
-    for row in (found.judged if verbose else found.judged[~found.judged["agrees"]]).itertuples():
-        typer.echo(
-            f"{'agrees' if row.agrees else 'DISAGREES':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}, "
-            f"{row.estimate}: published {number(row.published)}, rerun {number(row.rerun)} nM, "
-            f"ratio {row.ratio:.4g} [{row.low:.4g}, {row.high:.4g}], {row.n_seeds} {'paired ' * row.paired}seeds"
-        )
-    for row in found.failures.itertuples():
-        typer.echo(
-            f"{'DISAGREES' if row.differs else 'failed':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}: "
-            f"{row.rerun} of {row.rerun_seeds} networks failed, published {row.published} of {row.published_seeds}"
-        )
-    for row in found.left_out.itertuples():
-        typer.echo(
-            f"{'left out':9} {row.arm}, {row.target}, noise {row.noise:g} nM, N = {row.N:g}: {row.rows} rows, {row.why}"
-        )
-    typer.echo(verdict(found))
-    if found.status:
-        raise typer.Exit(found.status)
-
-
-@app.command()
 def clean(
     everything: Annotated[bool, typer.Option("--all", help="Also the points that are done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
@@ -377,5 +341,26 @@ def clean(
     typer.echo(f"{removed} {'would go' if dry_run else 'removed'}.")
 
 
+def missing_extra(module: str) -> str | None:
+    """The sentence that names the extra which brings a module that is not installed; None where no extra does."""
+    for line in requires("fewerwells") or ():
+        wanted = Requirement(line)
+        if canonicalize_name(wanted.name) == canonicalize_name(module.split(".")[0]) and wanted.marker:
+            extra = re.search(r"extra == .(\w+)", str(wanted.marker))[1]
+            return f'{wanted.name} is not installed; pip install "fewerwells[{extra}]" brings what this needs.'
+    return None
+
+
+def main() -> None:
+    """The command; what only an extra brings, and is not there, is told in a sentence."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        sentence = missing_extra(error.name or "")
+        if sentence is None:
+            raise
+        sys.exit(sentence)
+
+
 if __name__ == "__main__":
-    app()
+    main()

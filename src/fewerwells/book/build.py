@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -149,8 +150,11 @@ def build(
         The path of the book's first page.
 
     Raises:
+        ModuleNotFoundError: Jupyter Book is not installed; nothing was run.
         BuildError: Jupyter Book reported an error or a warning.
     """
+    if find_spec("jupyter_book") is None:
+        raise ModuleNotFoundError("there is no Jupyter Book here", name="jupyter_book")
     executed = run_chapters(root, profile, say) | run_exercises(root, profile, say)
     folder = root / "_build" / "source" / profile
     stage(root, executed, folder, buttons)

@@ -43,7 +43,7 @@ def free_memory_gb() -> float:
 def findings(folder: Path) -> Iterator[tuple[bool, str]]:
     """One (fine, sentence) for each thing that the course needs."""
     here = ".".join(map(str, sys.version_info[:2]))
-    yield (3, 11) <= sys.version_info[:2] < (3, 14), f"Python {here} (3.11, 3.12 or 3.13 is needed)"
+    yield (3, 11) <= sys.version_info[:2] < (3, 15), f"Python {here} (3.11 to 3.14 is needed)"
     lacking = missing_packages()
     yield (
         not lacking,
