@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import BIG, Pairs, real_pairs, sobol_inputs
 from fewerwells.science.in_context import features
-from fewerwells.science.in_context.network import LEVELS, PlateNetwork, pinball
+from fewerwells.science.in_context.features import LEVELS
+from fewerwells.science.in_context.network import PlateNetwork, pinball
 from fewerwells.science.in_context.reader import InContextNetwork
+from fewerwells.science.learners.base import Status
+from fewerwells.science.learners.in_context import PlatesRead, weights_without
 
 ASKED = sobol_inputs(BIG, 32)
 
@@ -75,8 +78,11 @@ def test_swapping_inputs_together_with_outputs_swaps_the_answers(pairs):
 @given(plates(), plates())
 def test_plates_and_queries_do_not_see_one_another(first, second):
     together = TINY.quantiles([first, second], ASKED)
-    same(together[0], TINY.quantiles([first], ASKED)[0])
+    np.testing.assert_array_equal(together[0], TINY.quantiles([first], ASKED)[0])
     same(together[1, 3:5], TINY.quantiles([second], ASKED[3:5])[0])
+    apart = TINY.quantiles([first, second], np.stack([ASKED, ASKED[::-1]]))
+    np.testing.assert_array_equal(apart[0], together[0])
+    same(apart[1, ::-1], together[1])
 
 
 @settings(max_examples=10, deadline=None)
@@ -132,6 +138,7 @@ PLATE = real_pairs(reference_circuit("n_part_complex"), 8, 0)
         (Pairs(-PLATE.x, PLATE.y), ASKED, None, "cannot be negative"),
         (Pairs(PLATE.x, PLATE.y * np.inf), ASKED, None, "not all finite"),
         (PLATE, ASKED[:, :1], None, r"shape \(32, 1\)"),
+        (PLATE, np.stack([ASKED, ASKED]), None, r"\(M, 2\) or \(1, M, 2\)"),
         (PLATE, -ASKED, None, "0 or positive"),
         (PLATE, ASKED * np.nan, None, "nan nM"),
         (PLATE, ASKED, [1.0, -1.0, 0.0], "three numbers"),
@@ -150,3 +157,33 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     path.write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
     with pytest.raises(ValueError, match="not the file of a network"):
         InContextNetwork.load(path)
+
+
+READ = PlatesRead((Status.OK,), "torch", 0.0, TINY, (PLATE,))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.01, 0.95))
+def test_intervals_lie_between_the_quantiles(level):
+    quantiles = TINY.quantiles([PLATE], ASKED)[0].reshape(-1, len(LEVELS))
+    for ends, share in zip(READ.interval(ASKED, level), (0.5 - level / 2, 0.5 + level / 2), strict=True):
+        expected = [np.interp(share, LEVELS, one) for one in quantiles]
+        np.testing.assert_allclose(ends.reshape(-1), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_80_percent_interval_is_a_pair_of_quantiles():
+    low, high = READ.interval(ASKED, 0.8)
+    quantiles = TINY.quantiles([PLATE], ASKED)
+    np.testing.assert_allclose(low, quantiles[..., LEVELS.index(0.1)], rtol=1e-9)
+    np.testing.assert_allclose(high, quantiles[..., LEVELS.index(0.9)], rtol=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.96, 1.0, -0.5, np.nan])
+def test_intervals_that_the_network_does_not_know_are_refused(level):
+    with pytest.raises(ValueError, match="the level is"):
+        READ.interval(ASKED, level)
+
+
+def test_nothing_comes_without_simple_activation():
+    with pytest.raises(ValueError, match="no network comes without simple activation"):
+        weights_without(reference_circuit("simple_activation"))

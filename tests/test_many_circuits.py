@@ -18,6 +18,7 @@ from fewerwells.study.protocol import ARMS, Cell, Protocol, Setting
 
 X = np.array([[1.0, 2.0], [15.0, 3.0], [0.0, 0.0]])
 CYCLE = reference_circuit("phosphorylation_cycle")
+SWITCH = reference_circuit("goldbeter_koshland")  # there is a network that has never seen it
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def own_arms(monkeypatch):
 def test_they_become_known_once_and_have_identities_of_their_own():
     add_many_circuits()
     add_many_circuits()
-    hashes = {name: row_hashes(Cell(name, CYCLE, 20), Protocol(), [0])[0] for name in MANY_CIRCUITS}
+    hashes = {name: row_hashes(Cell(name, SWITCH, 20), Protocol(), [0])[0] for name in MANY_CIRCUITS}
     assert len(set(hashes.values())) == len(MANY_CIRCUITS)
 
 

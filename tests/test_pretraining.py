@@ -115,7 +115,7 @@ def test_the_record_says_what_made_the_weights(tmp_path):
     assert record["command"] == (
         "fewerwells pretrain in-context --steps 8 --seed 0 --without goldbeter_koshland --without input_depletion"
     )
-    assert record["validation"][-1]["step"] == 8
+    assert record["validation"][-1]["step"] == record["step"] == 8
     assert len(lines) == len(record["validation"])
     network = InContextNetwork.load(tmp_path / "weights.safetensors")
     assert network.without == settings.without

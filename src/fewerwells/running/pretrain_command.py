@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Train the networks that come with the package, from nothing.")
 
-STEPS = 26_000  # of the shipped network: about an hour of one core
+STEPS = 26_000  # of the shipped network "all": about 70 minutes of one core
 
 
 @app.callback()
@@ -23,7 +23,9 @@ def in_context(
         list[str] | None,
         typer.Option(help="A circuit to leave out, with every mechanism that contains it; as often as needed."),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Batches of plates; 26,000 take about an hour on one core.")] = STEPS,
+    steps: Annotated[
+        int, typer.Option(help="Batches of plates; 26,000 take about an hour and a half on one core.")
+    ] = STEPS,
     seed: Annotated[int, typer.Option(help="Of the initial weights and of all plates.")] = 0,
     output: Annotated[Path, typer.Option(help="Where the weights go; a record goes beside them.")] = Path(
         "in-context.safetensors"

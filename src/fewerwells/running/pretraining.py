@@ -23,7 +23,7 @@ from fewerwells.science.in_context.training import Settings, Training
 from fewerwells.science.in_context.validation import validate
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
-VALIDATIONS = 40  # over the whole training
+VALIDATIONS = 20  # over the whole training
 FEWEST_STEPS_BETWEEN = 50  # validations
 
 
@@ -125,6 +125,7 @@ def _pretrain(
     record = {
         "command": command(settings),
         "settings": asdict(settings),
+        "step": training.step,
         "parameters": sum(part.numel() for part in training.network.parameters()),
         "seconds": round(before + time.monotonic() - begun, 1),
         "device": device,

@@ -7,6 +7,7 @@ without them stay what they are.
 from __future__ import annotations
 
 from fewerwells.science.learners.formulas import SymbolicRegression
+from fewerwells.science.learners.in_context import ReadInContext, weights_without
 from fewerwells.science.learners.mechanisms import STUDY_FAMILY, NestedSampling, WideLibrary
 from fewerwells.science.learners.start import MetaLearned
 from fewerwells.science.mechanisms import structure_of, structures_without
@@ -31,6 +32,10 @@ def _meta_learned(setting: Setting, without: tuple[str, ...] = ()) -> MetaLearne
     )
 
 
+def _never_seen(setting: Setting) -> ReadInContext:
+    return ReadInContext(weights_without(setting.truth))
+
+
 MANY_CIRCUITS: dict[str, Arm] = {
     "wide library": Arm("What do all mechanisms predict that can be enumerated?", lambda _: WideLibrary()),
     "wide library, truth left out": Arm("… without the right one, and all that contain it?", _without_truth),
@@ -44,6 +49,8 @@ MANY_CIRCUITS: dict[str, Arm] = {
         lambda setting: _meta_learned(setting, (setting.truth.name,)),
     ),
     "what the wells know": Arm("What could anyone know who has the equation, from these wells?", _truth_known),
+    "in-context network": Arm("What does a network read from them that has seen many?", lambda _: ReadInContext()),
+    "in-context network, truth left out": Arm("… and never one like this?", _never_seen),
 }
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of the quantiles that are predicted
+MEDIAN = LEVELS.index(0.5)
 WELL_FEATURES = 18
 QUERY_FEATURES = 12
 

@@ -6,10 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fewerwells.science.in_context.features import QUERY_FEATURES, WELL_FEATURES
-
-LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
-MEDIAN = LEVELS.index(0.5)
+from fewerwells.science.in_context.features import LEVELS, MEDIAN, QUERY_FEATURES, WELL_FEATURES
 
 
 class _Block(nn.Module):

@@ -15,9 +15,10 @@ from safetensors.torch import load, save
 
 from fewerwells.science.datasets import Pairs, refuse_impossible
 from fewerwells.science.in_context import features
-from fewerwells.science.in_context.network import LEVELS, MEDIAN, PlateNetwork
+from fewerwells.science.in_context.features import MEDIAN
+from fewerwells.science.in_context.network import PlateNetwork
 
-SHIPPED = files("fewerwells.science.in_context") / "weights"
+SHIPPED = files("fewerwells.science.in_context")  # beside the code, so that they belong to what a result is made from
 
 
 def as_safetensors(network: PlateNetwork, without: Sequence[str] = ()) -> bytes:
@@ -72,7 +73,7 @@ class InContextNetwork:
 
         Args:
             plates: E plates; y may hold NaN where nothing was read.
-            x: inputs to answer for, shape (M, 2), nM.
+            x: inputs to answer for, shape (M, 2) for all plates or (E, M, 2), nM.
             noise: additive standard deviation of y₁ and y₂, nM, and proportional part of both; None where unknown.
 
         Returns:
@@ -83,31 +84,30 @@ class InContextNetwork:
         """
         x = np.asarray(x, float)
         told = np.full(3, np.nan) if noise is None else np.asarray(noise, float)
-        _refuse(plates, x, told if noise is not None else np.zeros(3))
-        distinct = [_distinct(pairs) for pairs in plates]
-        answers = np.empty((len(plates), len(x), 2, len(LEVELS)))
-        for size in {len(pairs) for pairs in distinct}:
-            which = [index for index, pairs in enumerate(distinct) if len(pairs) == size]
-            wells = np.stack([distinct[index].x for index in which]), np.stack([distinct[index].y for index in which])
-            answers[which] = self._read(*wells, x, told)
-        return answers
+        _refuse(plates, x, np.zeros(3) if noise is None else told)
+        asked = x if x.ndim == 3 else [x] * len(plates)
+        # one by one, so that a plate's answer does not depend on the plates beside it, not even in its last digit
+        return np.stack([self._read(_distinct(pairs), one, told) for pairs, one in zip(plates, asked, strict=True)])
 
     def predict(self, plates: Sequence[Pairs], x: np.ndarray, noise: Sequence[float] | None = None) -> np.ndarray:
         """Medians, shape (E, M, 2), nM; arguments and errors as in `quantiles`."""
         return self.quantiles(plates, x, noise)[..., MEDIAN]
 
     @torch.inference_mode()
-    def _read(self, wells: np.ndarray, y: np.ndarray, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        def one_way(wells: np.ndarray, y: np.ndarray, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
-            noise = np.broadcast_to(noise, (len(wells), 3))
-            scale = features.scales(wells, y)
-            asked = features.query_features(np.broadcast_to(x, (len(wells), *x.shape)), wells.shape[1], noise, scale)
-            known = torch.from_numpy(features.well_features(wells, y, noise, scale))
-            bent = self.network(known, torch.from_numpy(asked)).numpy().astype(float)
-            return features.unbend(bent) * scale.y[:, None, :, None]
+    def _read(self, wells: Pairs, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Quantiles (M, 2, levels) for one plate, as it is and with everything exchanged, averaged."""
 
-        exchanged = one_way(wells[..., ::-1], y[..., ::-1], x[:, ::-1], noise[[1, 0, 2]])
-        return (one_way(wells, y, x, noise) + exchanged[:, :, ::-1]) / 2
+        def both_ways(array: np.ndarray) -> np.ndarray:
+            return np.stack([array, array[..., ::-1]])
+
+        known_x, known_y, asked = both_ways(wells.x), both_ways(wells.y), both_ways(x)
+        told = np.stack([noise, noise[[1, 0, 2]]])
+        scale = features.scales(known_x, known_y)
+        known = torch.from_numpy(features.well_features(known_x, known_y, told, scale))
+        queries = torch.from_numpy(features.query_features(asked, len(wells), told, scale))
+        bent = self.network(known, queries).numpy().astype(float)
+        first, exchanged = features.unbend(bent) * scale.y[:, None, :, None]
+        return (first + exchanged[:, ::-1]) / 2
 
 
 def _refuse(plates: Sequence[Pairs], x: np.ndarray, noise: np.ndarray) -> None:
@@ -116,8 +116,8 @@ def _refuse(plates: Sequence[Pairs], x: np.ndarray, noise: np.ndarray) -> None:
         if np.isnan(pairs.y).all():
             raise ValueError("a plate has no reading at all; at least one well must have been read.")
         refuse_impossible(Pairs(pairs.x, np.where(np.isnan(pairs.y), 0.0, pairs.y)))
-    if x.ndim != 2 or x.shape[1] != 2:
-        raise ValueError(f"the inputs have shape {x.shape}; it must be (M, 2).")
+    if x.ndim not in (2, 3) or x.shape[-1] != 2 or (x.ndim == 3 and len(x) != len(plates)):
+        raise ValueError(f"the inputs have shape {x.shape}; it must be (M, 2) or ({len(plates)}, M, 2).")
     if not np.isfinite(x).all() or (x < 0).any():
         raise ValueError(f"an input is {x[~(np.isfinite(x) & (x >= 0))][0]:g} nM; it must be 0 or positive.")
     if noise.shape != (3,) or not np.isfinite(noise).all() or (noise < 0).any():

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from fewerwells.science.in_context.batches import as_tensors
-from fewerwells.science.in_context.network import LEVELS, PlateNetwork, pinball
+from fewerwells.science.in_context.features import LEVELS
+from fewerwells.science.in_context.network import PlateNetwork, pinball
 from fewerwells.science.prior import draw_plates, structures_without
 from fewerwells.science.prior.plates import FEWEST_WELLS, MOST_WELLS
 

@@ -9,7 +9,8 @@ import torch
 
 from fewerwells.science.in_context import features
 from fewerwells.science.in_context.batches import as_tensors
-from fewerwells.science.in_context.network import LEVELS, MEDIAN, PlateNetwork, pinball
+from fewerwells.science.in_context.features import LEVELS, MEDIAN
+from fewerwells.science.in_context.network import PlateNetwork, pinball
 from fewerwells.science.prior import draw_plates
 
 STREAM = 2**32  # no training step has this number
