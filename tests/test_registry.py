@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joblib.externals.loky import get_reusable_executor
 
 from fewerwells.book.plots.stills import plot_circuit
 from fewerwells.running.experiments import run
@@ -147,6 +148,7 @@ class TestStranger:
         assert alone[0].parameters["strictness"] == pytest.approx(2.0, rel=1e-4)
         monkeypatch.setattr(fitting, "PARALLEL_FROM", 1)
         monkeypatch.setattr(cores, "usable_cores", lambda: [0, 1])
+        get_reusable_executor().shutdown()  # workers that another test has started do not know the stranger's folder
         assert [fit.parameters for fit in fit_many("true", wells, circuit)] == [fit.parameters for fit in alone]
 
     def test_library_of_mechanisms_does_not_hold_it(self, and_gate):

@@ -49,9 +49,9 @@ def read_tidy(path: Path) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     """All entries as text; the header is read as one more row, so that no row can be longer than it."""
-    options = {"header": None, "dtype": str, "keep_default_na": False, "skipinitialspace": True}
+    options = {"header": None, "keep_default_na": False, "skipinitialspace": True, "encoding": "utf-8-sig"}
     try:
-        lines = pd.read_csv(path, encoding="utf-8-sig", **options)
+        lines = pd.read_csv(path, dtype=str, **options)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path} cannot be read as a table of comma-separated values ({error}).") from error
     headers = lines.iloc[0].str.strip().tolist()
