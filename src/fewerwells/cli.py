@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from fewerwells.course.commands import app as course
-from fewerwells.laboratory.commands import plate
+from fewerwells.laboratory.commands import plate, predict
 from fewerwells.laboratory.next_wells import next_wells
 from fewerwells.running.compare_command import compare
 from fewerwells.running.parameters import PROFILES, ParameterError
@@ -48,6 +48,7 @@ app.add_typer(pretrain, name="pretrain")
 app.command()(compare)
 app.command()(next_wells)
 app.command()(plate)
+app.command()(predict)
 
 
 @app.callback()

@@ -7,9 +7,16 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
+from fewerwells.laboratory.answering import GRID, PlateAnswer
+from fewerwells.laboratory.arms import smallest_doses
+from fewerwells.laboratory.curves import Curves
+from fewerwells.laboratory.figures import errors_over_wells, surface
+from fewerwells.laboratory.models import as_json
 from fewerwells.laboratory.reading import PlateError
+from fewerwells.laboratory.report import page
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.wells import Plate
 from fewerwells.running.storage import write_whole
@@ -87,3 +94,53 @@ def drawn(figure: Figure) -> bytes:
     with mpl.rc_context({"svg.hashsalt": "fewerwells", "svg.fonttype": "none"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
+
+
+def prediction_grid(learnt: PlateAnswer, within: tuple[tuple[float, float], ...] = ()) -> np.ndarray:
+    """Doses to predict at, shape (M, inputs): 0 where it was measured, then evenly on a logarithmic scale.
+
+    Args:
+        learnt: the answer.
+        within: for each input from and to in the plate's units; the measured range by default.
+    """
+    x = learnt.plate.x
+    axes = []
+    for index, least in enumerate(smallest_doses(x) if len(x) else np.ones(len(learnt.largest))):
+        low, high = within[index] if within else (float(learnt.smallest[index]), float(learnt.largest[index]))
+        n = GRID[len(learnt.plate.inputs)]
+        shift = least if low == 0 else 0.0
+        axes.append((low + shift) * ((high + shift) / (low + shift)) ** np.linspace(0, 1, n) - shift)
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+
+
+def predictions_table(learnt: PlateAnswer, x: np.ndarray) -> tuple[list[str], list[list]]:
+    """Header and rows: doses, each output with the ends of its 95 % interval, and whether it lies beyond the wells."""
+    middle, low, high = learnt.predict(x)
+    header = [column_name(one.name, one.unit) for one in learnt.plate.inputs]
+    for name in learnt.plate.outputs:
+        header += [name, f"{name} low", f"{name} high"]
+    beyond = learnt.beyond(x)
+    rows = [
+        [*point, *np.stack([middle[k], low[k], high[k]], 1).reshape(-1), "yes" if beyond[k] else "no"]
+        for k, point in enumerate(x)
+    ]
+    return [*header, "beyond the measured doses"], rows
+
+
+def write_answer(
+    learnt: PlateAnswer, curves: list[Curves | None], understood: list[str], within: tuple, folder: Path
+) -> None:
+    """Write predictions.csv, model.json and answer.html, each whole."""
+    prepare(folder)
+    grid = prediction_grid(learnt, within)
+    write_whole(folder / "predictions.csv", as_csv(*predictions_table(learnt, grid)))
+    write_whole(folder / "model.json", as_json(learnt))
+    figures = []
+    for index, (one, curve) in enumerate(zip(learnt.outputs, curves, strict=True)):
+        figures.append((drawn(picture(learnt.plate, index)), f"The plate: {one.output} in every well."))
+        caption = f"{one.output} as predicted over the doses, with 95 % intervals of the noise-free output."
+        figures.append((drawn(surface(learnt, grid, index)), caption))
+        if curve:
+            caption = f"Error of {one.output} on held-out doses over the number of wells learnt from."
+            figures.append((drawn(errors_over_wells(curve, one.output)), caption))
+    write_whole(folder / "answer.html", page(learnt, curves, understood, figures))

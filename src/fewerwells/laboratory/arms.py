@@ -1,0 +1,332 @@
+"""Ways to learn one output from its wells: equations, a Gaussian process, networks with and without a simulation.
+
+All see the same thing: doses as shares of the largest one, the output divided by its spread, a weight for each well. An
+arm learns and hands back an `Answer` that predicts anywhere.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fewerwells.laboratory.surfaces import SIMPLE, Weighed, bootstrap, fit_form, fit_library
+
+DRAWS, FEW_DRAWS = 200, 50  # of the bootstrap: in the final answer, and where it is only checked or wells are many
+MANY_WELLS = 200
+NETWORKS = 3  # whose mean is a prediction
+PRETRAINING = (2000, 300)  # simulated pairs, epochs
+FINE_TUNING, FROM_SCRATCH = 200, 2000  # epochs, as in the study
+SIZES = (2, 10, 10, 10, 10, 10, 2)
+
+
+@dataclass(frozen=True)
+class Wells:
+    """What an arm sees of one output.
+
+    Attributes:
+        s: doses as shares of the largest ones, shape (N, d), d 1 or 2.
+        y: the output, shape (N,), in units of its spread.
+        weight: of each well, shape (N,): the inverse of its variance, or ones.
+        groups: replicate group of each well, shape (N,).
+        noisy: whether `weight` is known from replicates or a stated noise.
+    """
+
+    s: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    groups: np.ndarray
+    noisy: bool
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, which: np.ndarray) -> Wells:
+        """Some of the wells, by a mask or by their places."""
+        return Wells(self.s[which], self.y[which], self.weight[which], self.groups[which], self.noisy)
+
+
+class Answer(ABC):
+    """What an arm has learnt."""
+
+    @abstractmethod
+    def predict(self, s: np.ndarray) -> np.ndarray:
+        """The output (M,) at doses (M, d)."""
+
+    def interval(self, s: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray] | None:
+        """Ends (M,) of intervals for the noise-free output; None for an arm that has none."""
+        return None
+
+
+class Arm(ABC):
+    """A way to learn; `name` is what a user reads."""
+
+    name: str
+    words: str
+
+    @abstractmethod
+    def learn(self, wells: Wells, final: bool = False) -> Answer:
+        """Learn from wells; `final` asks for what intervals need, too."""
+
+
+@dataclass(frozen=True)
+class EquationAnswer(Answer):
+    """Weighed equations, and the same for plates drawn from them."""
+
+    found: Weighed
+    drawn: tuple[Weighed, ...]
+    freedom: int
+
+    def predict(self, s):
+        return self.found.predict(s)
+
+    def interval(self, s, level):
+        from scipy.stats import norm, t
+
+        if not self.drawn:
+            return None
+        middle = self.predict(s)
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.quantile([one.predict(s) for one in self.drawn], tails, axis=0)
+        few = t.ppf(tails[1], self.freedom) / norm.ppf(tails[1])  # a spread that few residuals say is uncertain itself
+        return middle + few * (np.minimum(low, middle) - middle), middle + few * (np.maximum(high, middle) - middle)
+
+
+@dataclass(frozen=True)
+class Equations(Arm):
+    """Equations fitted to the wells and weighed; one form alone where `only` names it; fewer draws for a mere `check`."""
+
+    only: tuple[str, ...] = ()
+    check: bool = False
+
+    @property
+    def name(self) -> str:
+        return "simple equation" if self.only else "equations"
+
+    @property
+    def words(self) -> str:
+        return (
+            "the simple model fitted to the wells" if self.only else "a library of equations, weighed by Akaike weights"
+        )
+
+    def learn(self, wells, final=False):
+        found = fit_library(wells.s, wells.y, wells.weight, self.only)
+        draws = FEW_DRAWS if self.check or len(wells) > MANY_WELLS else DRAWS
+        drawn = bootstrap(found, wells.s, wells.y, wells.weight, draws) if final else []
+        return EquationAnswer(found, tuple(drawn), max(len(wells) - found.best.n_free, 1))
+
+
+def log_doses(s: np.ndarray, smallest: np.ndarray) -> np.ndarray:
+    """log₂(1 + s/smallest): a unit a doubling, 0 at no dose.
+
+    Args:
+        s: doses, shape (M, d).
+        smallest: of each input the smallest dose that is not 0, shape (d,).
+    """
+    return np.log2(1 + s / smallest)
+
+
+def smallest_doses(s: np.ndarray) -> np.ndarray:
+    """Of each input the smallest dose that is not 0, shape (d,); 1 where there is none."""
+    return np.array([column[column > 0].min(initial=1.0) for column in s.T])
+
+
+@dataclass(frozen=True)
+class ProcessAnswer(Answer):
+    """A Gaussian process on logarithmic doses, conditioned on replicate means.
+
+    Attributes:
+        points: logarithmic doses of the groups, (G, d).
+        factor: solved against the groups' means, (G,).
+        root: lower Cholesky factor of their covariance, (G, G).
+        amplitude, lengths, level: hyper-parameters: standard deviation, (d,) in doublings, prior mean.
+    """
+
+    points: np.ndarray
+    factor: np.ndarray
+    root: np.ndarray
+    amplitude: float
+    lengths: np.ndarray
+    level: float
+    smallest: np.ndarray
+
+    def _cross(self, s):
+        return matern(log_doses(s, self.smallest), self.points, self.amplitude, self.lengths)
+
+    def predict(self, s):
+        return self.level + self._cross(s) @ self.factor
+
+    def interval(self, s, level):
+        from scipy.linalg import solve_triangular
+        from scipy.stats import norm
+
+        left = solve_triangular(self.root, self._cross(s).T, lower=True)
+        half = norm.ppf((1 + level) / 2) * np.sqrt(np.maximum(self.amplitude**2 - np.sum(left**2, axis=0), 0))
+        middle = self.predict(s)
+        return middle - half, middle + half
+
+
+def matern(a: np.ndarray, b: np.ndarray, amplitude: float, lengths: np.ndarray) -> np.ndarray:
+    """Matérn covariance with ν = 5/2 (Rasmussen & Williams 2006), shape (A, B), for points (A, d) and (B, d)."""
+    distance = np.sqrt(np.maximum(np.sum(((a[:, None] - b[None]) / lengths) ** 2, axis=-1), 0))
+    scaled = np.sqrt(5) * distance
+    return amplitude**2 * (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+
+
+@dataclass(frozen=True)
+class Process(Arm):
+    """A Gaussian process on logarithmic doses."""
+
+    name = "Gaussian process"
+    words = "a Gaussian process on logarithmic doses"
+
+    def learn(self, wells, final=False):
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+        smallest = smallest_doses(wells.s)
+        names, first = np.unique(wells.groups, return_index=True)
+        members = [wells.groups == name for name in names]
+        total = np.array([wells.weight[inside].sum() for inside in members])
+        means = np.array([np.average(wells.y[inside], weights=wells.weight[inside]) for inside in members])
+        points = log_doses(wells.s[first], smallest)
+        level = float(np.average(means, weights=total))
+        alpha = 1 / total if wells.noisy else np.array([1 / inside.sum() for inside in members]) * 1e-6
+        kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(np.full(points.shape[1], 2.0), (0.3, 50.0), nu=2.5)
+        if not wells.noisy:
+            kernel = kernel + WhiteKernel(0.05, (1e-6, 2.0))
+        some = np.linspace(0, len(points) - 1, min(len(points), 200)).astype(int)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound is a flat input
+            process = GaussianProcessRegressor(kernel, alpha=alpha[some], optimizer="fmin_l_bfgs_b")
+            process.fit(points[some], means[some] - level)
+        values = np.exp(process.kernel_.theta)
+        amplitude, lengths = float(np.sqrt(values[0])), values[1 : 1 + points.shape[1]]
+        noise = alpha + (values[-1] if not wells.noisy else 0.0)
+        covariance = matern(points, points, amplitude, lengths) + np.diag(noise + 1e-10 * amplitude**2)
+        root = np.linalg.cholesky(covariance)
+        factor = np.linalg.solve(root.T, np.linalg.solve(root, means - level))
+        return ProcessAnswer(points, factor, root, amplitude, lengths, level, smallest)
+
+
+@dataclass(frozen=True)
+class NetworkAnswer(Answer):
+    """The mean of a few networks on logarithmic doses."""
+
+    ensemble: object
+    smallest: np.ndarray
+
+    def predict(self, s):
+        x = _two_wide(log_doses(s, self.smallest) / np.log2(1 + 1 / self.smallest))
+        return self.ensemble.predict(x).mean(axis=0)[:, 0].astype(float)
+
+
+def _two_wide(x: np.ndarray) -> np.ndarray:
+    return np.column_stack([x, np.zeros(len(x))]) if x.shape[1] == 1 else x
+
+
+def grid_of(s: np.ndarray, n: int) -> np.ndarray:
+    """n points that fill the measured range evenly in logarithmic doses, always the same, shape (n, d)."""
+    from scipy.stats import qmc
+
+    smallest = smallest_doses(s)
+    share = qmc.Sobol(s.shape[1], scramble=True, rng=np.random.default_rng(0)).random(n)
+    return smallest * (2 ** (share * np.log2(1 + 1 / smallest)) - 1)
+
+
+def train_networks(many: list[Wells], simulations: list[Callable] | None) -> list[NetworkAnswer]:
+    """Networks for several sets of equally many wells, side by side.
+
+    Args:
+        many: the sets.
+        simulations: for each set what its networks are pre-trained on, from doses (M, d) to outputs (M,); None: they
+            start from nothing.
+    """
+    from dataclasses import replace
+
+    from fewerwells.science.datasets import Pairs
+    from fewerwells.science.networks import initialise
+    from fewerwells.science.training import Schedule, train
+
+    smallest = [smallest_doses(wells.s) for wells in many]
+
+    def pairs(s, y, least) -> Pairs:
+        return Pairs(_two_wide(log_doses(s, least) / np.log2(1 + 1 / least)), np.column_stack([y, y]))
+
+    seeds = [seed for _ in many for seed in range(NETWORKS)]
+    ensemble = replace(initialise(SIZES, seeds, output_scale=1.0), input_range=(0.0, 1.0))
+    measured = [pairs(w.s, w.y, least) for w, least in zip(many, smallest, strict=True) for _ in range(NETWORKS)]
+    epochs = FROM_SCRATCH
+    if simulations is not None:
+        n, passes = PRETRAINING
+        drawn = []
+        for wells, least, simulate in zip(many, smallest, simulations, strict=True):
+            s = grid_of(wells.s, 2048)[:n]
+            drawn += [pairs(s, simulate(s), least)] * NETWORKS
+        ensemble = train(ensemble, drawn, Schedule(passes), keys=[seed + 1 for seed in range(len(seeds))]).ensemble
+        epochs = FINE_TUNING
+    ensemble = train(ensemble, measured, Schedule(epochs), keys=list(range(len(seeds)))).ensemble
+    return [
+        NetworkAnswer(ensemble[np.arange(k * NETWORKS, (k + 1) * NETWORKS)], least) for k, least in enumerate(smallest)
+    ]
+
+
+def simple_model(wells: Wells) -> Callable[[np.ndarray], np.ndarray]:
+    """The simple model fitted to the wells: the simulation that a laboratory could write down."""
+    return fit_form(SIMPLE[wells.s.shape[1]], wells.s, wells.y, wells.weight).predict
+
+
+@dataclass(frozen=True)
+class Networks(Arm):
+    """Networks on logarithmic doses, pre-trained on the simple model (the study's transfer) or not."""
+
+    transfer: bool
+
+    @property
+    def name(self) -> str:
+        return "transfer" if self.transfer else "from scratch"
+
+    @property
+    def words(self) -> str:
+        how = "pre-trained on the simple model fitted to the wells" if self.transfer else "trained on the wells alone"
+        return f"the mean of {NETWORKS} networks on logarithmic doses, {how}"
+
+    def learn(self, wells, final=False):
+        return train_networks([wells], [simple_model(wells)] if self.transfer else None)[0]
+
+
+@dataclass(frozen=True)
+class Calibrated(Answer):
+    """An answer whose intervals are as wide as held-out doses showed that they have to be.
+
+    Attributes:
+        inner: what was learnt.
+        factor: by which its own intervals are widened, 1 or more.
+        half: standard deviation of the error of an arm without intervals.
+    """
+
+    inner: Answer
+    factor: float
+    half: float
+
+    def predict(self, s):
+        return self.inner.predict(s)
+
+    def interval(self, s, level):
+        from scipy.stats import norm
+
+        middle = self.predict(s)
+        ends = self.inner.interval(s, level)
+        if ends is None:
+            half = norm.ppf((1 + level) / 2) * self.half
+            return middle - half, middle + half
+        return middle + self.factor * (ends[0] - middle), middle + self.factor * (ends[1] - middle)
+
+
+def arms_for(n_inputs: int) -> tuple[Arm, ...]:
+    """Every way to learn that a plate is tried with; of equally good ones an earlier one is preferred."""
+    return (Equations(), Process(), Equations((SIMPLE[n_inputs],)), Networks(True), Networks(False))

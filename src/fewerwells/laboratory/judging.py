@@ -1,0 +1,241 @@
+"""What the data are worth, before anything is learnt: noise, edges, drift, saturation, doses that say nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+from scipy.stats import f as f_distribution
+from scipy.stats import kendalltau
+
+from fewerwells.laboratory.reading.cells import PLATES, well_name, well_place
+from fewerwells.laboratory.wells import Plate
+
+FEWEST_REPLICATES = 3  # degrees of freedom, before a noise is told from them
+SUSPICIOUS = 0.01  # p-value below which an edge or a drift is reported
+AT_THE_TOP = 0.9  # share of the range from which on a response counts as saturated
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviation of one measurement, √(additive² + (proportional·signal)²).
+
+    Attributes:
+        additive: in the output's unit.
+        proportional: as a share of the signal.
+        degrees_of_freedom: of the replicates behind it; 0 where it was stated or is unknown.
+        origin: "replicates", "stated" or "unknown".
+    """
+
+    additive: float
+    proportional: float
+    degrees_of_freedom: int
+    origin: str
+
+    @property
+    def known(self) -> bool:
+        return self.origin != "unknown"
+
+    def sd(self, signal: np.ndarray) -> np.ndarray:
+        """The standard deviation at these signals, any shape."""
+        return np.hypot(self.additive, self.proportional * np.asarray(signal, float))
+
+
+def judge_noise(y: np.ndarray, groups: np.ndarray, stated: float | None = None) -> Noise:
+    """The noise of one output, from replicates: group variances regressed on 1 and squared means, both not negative.
+
+    Args:
+        y: one output, shape (N,).
+        groups: replicate group of each well, shape (N,).
+        stated: a standard deviation that the user gives instead.
+    """
+    if stated is not None:
+        return Noise(float(stated), 0.0, 0, "stated")
+    names, counts = np.unique(groups, return_counts=True)
+    freedom = counts - 1
+    if freedom.sum() < FEWEST_REPLICATES:
+        return Noise(float("nan"), 0.0, 0, "unknown")
+    means = np.array([y[groups == name].mean() for name in names])
+    variances = np.array(
+        [y[groups == name].var(ddof=1) if n > 1 else 0.0 for name, n in zip(names, counts, strict=True)]
+    )
+    many = freedom > 0
+    pooled = float((freedom * variances)[many].sum() / freedom.sum())
+    if pooled == 0:
+        return Noise(0.0, 0.0, int(freedom.sum()), "replicates")
+    scale = max(float(np.mean(means[many] ** 2)), np.finfo(float).tiny)
+    part = np.full(many.sum(), pooled)
+    share = np.zeros(2)
+    for _ in range(5):  # a variance has a standard deviation proportional to itself, so reweighted
+        weight = np.sqrt(freedom[many]) / part
+        design = np.column_stack([np.ones(many.sum()), means[many] ** 2 / scale])
+        share, _ = nnls(design * weight[:, None], variances[many] * weight)
+        part = np.maximum(design @ share, 0.05 * pooled)
+    additive, proportional = float(np.sqrt(share[0])), float(np.sqrt(share[1] / scale))
+    smallest = 0.05 * float(np.sqrt(pooled))  # no measurement is free of noise
+    return Noise(max(additive, smallest), proportional, int(freedom.sum()), "replicates")
+
+
+def findings(plate: Plate, noises: list[Noise]) -> list[str]:
+    """What a careful colleague would say of these data, in sentences.
+
+    Args:
+        plate: what was understood, with doses.
+        noises: of each output.
+    """
+    said = []
+    for index, (output, noise) in enumerate(zip(plate.outputs, noises, strict=True)):
+        y = plate.y[:, index]
+        said += [_told(output, noise, y), *_signs(output, plate, y), *_places(output, plate, y, noise)]
+        said += _saturation(output, plate, y, noise)
+        said += _silent_inputs(output, plate, y)
+    return said
+
+
+def _told(output: str, noise: Noise, y: np.ndarray) -> str:
+    if noise.origin == "unknown":
+        return (
+            f"{output}: the noise is unknown, since hardly any well has a replicate. It is estimated from what the "
+            "equations leave over; --noise SD states it."
+        )
+    shown = f"{noise.additive:.3g}" + (f" and {noise.proportional:.1%} of the signal" if noise.proportional else "")
+    told = (
+        "as stated" if noise.origin == "stated" else f"from {noise.degrees_of_freedom} degrees of freedom of replicates"
+    )
+    span = float(np.ptp(y))
+    many = f"; the signal spans {span / noise.additive:.0f} times that" if noise.additive > 0 and span else ""
+    return f"{output}: a measurement has a standard deviation of {shown}, {told}{many}."
+
+
+def _signs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
+    blanks = [well for well in plate.wells if well.state == "blank"]
+    said = []
+    if np.mean(y < 0) > 0.5:
+        said.append(
+            f"{output}: {np.mean(y < 0):.0%} of the wells are negative. A blank was subtracted twice, or one that is "
+            "higher than the wells; use the raw read."
+        )
+    name = output.lower()
+    if blanks and ("blank" in name or "corrected" in name or "norm" in name):
+        said.append(f"{output}: the name says that blanks are already taken off; nothing is subtracted here.")
+    elif blanks:
+        level = np.mean([well.y[plate.outputs.index(output)] for well in blanks])
+        said.append(
+            f"{output}: {len(blanks)} blanks have a mean of {level:.4g}. They are not subtracted: every equation has a "
+            "level of its own."
+        )
+    if y.size and 0.98 <= y.max() <= 1.02 and np.min(y) >= -0.1:
+        said.append(
+            f"{output}: the largest value is {y.max():.3g}. If it was divided by a control, its noise went in, too."
+        )
+    if y.size and 95 <= y.max() <= 108 and np.min(y) > -10 and ("%" in output or "pct" in name or "percent" in name):
+        said.append(f"{output}: percentages of a control; the control's own noise is in every one of them.")
+    return said
+
+
+def _left_over(y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Deviation of each well from its replicates' mean, NaN for a well without one."""
+    left = np.full(len(y), np.nan)
+    for group in np.unique(groups):
+        inside = groups == group
+        if inside.sum() > 1:
+            left[inside] = (y[inside] - y[inside].mean()) * np.sqrt(inside.sum() / (inside.sum() - 1))
+    return left
+
+
+def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]:
+    """Edge wells against inner ones, and drift in reading order, among replicates of the same doses."""
+    names = [well.name for well in plate.used]
+    if noise.origin != "replicates" or not all(well_name(name) for name in names):
+        return []
+    left = _left_over(y, plate.groups) / np.maximum(noise.sd(y), np.finfo(float).tiny)
+    places = np.array([well_place(name) for name in names])
+    columns = min((n for n in PLATES if n > places[:, 1].max()), default=48)
+    rows = PLATES[columns] // columns
+    edge = (places[:, 0] % (rows - 1) == 0) | (places[:, 1] % (columns - 1) == 0)
+    known = np.isfinite(left)
+    said = []
+    inner, outer = left[known & ~edge], left[known & edge]
+    if min(len(inner), len(outer)) >= 6:
+        shift = outer.mean() - inner.mean()
+        pooled = left[known].var(ddof=1) * (1 / len(inner) + 1 / len(outer))
+        ratio = shift**2 / pooled if pooled > 0 else 0.0
+        if f_distribution.sf(ratio, 1, known.sum() - 2) < SUSPICIOUS:
+            word = "higher" if shift > 0 else "lower"
+            said.append(
+                f"{output}: wells at the edge are {word} than their replicates inside, by {abs(shift):.1f} standard "
+                "deviations. --exclude leaves them out."
+            )
+    order = places[:, 0] * columns + places[:, 1]
+    if known.sum() >= 12 and np.ptp(order[known]) > 0:
+        found = kendalltau(order[known], left[known])
+        if found.pvalue < SUSPICIOUS:
+            word = "rises" if found.statistic > 0 else "falls"
+            said.append(
+                f"{output}: the signal {word} over the plate in reading order, among replicates of the same doses."
+            )
+    return said
+
+
+def _saturation(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]:
+    over = sum(well.state == "above" for well in plate.wells)
+    said = []
+    if over:
+        said.append(
+            f"{output}: {over} wells are above the reader's range and are left out, which bends what is learnt from the "
+            "highest signals. Read again with a lower gain."
+        )
+    for index, one in enumerate(plate.inputs):
+        x = plate.x[:, index]
+        top = x.max()
+        near = (x < top) & (x > top / 4)
+        if near.any() and noise.known and np.ptp(y) > 0:
+            step = abs(y[x == top].mean() - y[near].mean())
+            if step > 0.15 * np.ptp(y) + 2 * noise.additive and len(plate.inputs) == 1:
+                said.append(
+                    f"{output}: it still changes at the highest {one.name}; its largest response was not reached."
+                )
+    return said
+
+
+def _silent_inputs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
+    """Inputs whose dose explains no more of the signal than chance."""
+    said = []
+    for index, one in enumerate(plate.inputs):
+        others = [k for k in range(len(plate.inputs)) if k != index]
+        ranks = np.argsort(np.argsort(plate.x[:, index]))
+        if len(np.unique(plate.x[:, index])) < 2:
+            said.append(f"{output}: {one.name} has one dose only, so nothing can be said of it.")
+            continue
+        blocks = (
+            np.unique(plate.x[:, others], axis=0, return_inverse=True)[1].reshape(-1)
+            if others
+            else np.zeros(len(y), int)
+        )
+        if _explained(y, ranks, plate.x[:, index], blocks) > 0.05:
+            said.append(
+                f"{output}: these doses of {one.name} hold no information about it: the signal is the same at all of them, "
+                "as far as the noise lets one see."
+            )
+    return said
+
+
+def _explained(y: np.ndarray, ranks: np.ndarray, x: np.ndarray, blocks: np.ndarray) -> float:
+    """p-value of an F test that the dose has an effect within blocks of the other input."""
+    levels = np.unique(x, return_inverse=True)[1].reshape(-1)
+    both = np.unique(np.column_stack([blocks, levels]), axis=0, return_inverse=True)[1].reshape(-1)
+
+    def inside(groups: np.ndarray) -> tuple[float, int]:
+        sums = sum(float(((y[groups == g] - y[groups == g].mean()) ** 2).sum()) for g in np.unique(groups))
+        return sums, len(np.unique(groups))
+
+    without, few = inside(blocks)
+    within, many = inside(both)
+    freedom = len(y) - many
+    if freedom < 1 or many == few:  # no replicates: a rank correlation has to do
+        return float(kendalltau(ranks, y).pvalue) if np.ptp(y) > 0 else 1.0
+    if within <= 0:
+        return 0.0 if without > 0 else 1.0
+    ratio = (without - within) / (many - few) / (within / freedom)
+    return float(f_distribution.sf(ratio, many - few, freedom))

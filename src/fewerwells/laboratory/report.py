@@ -1,0 +1,110 @@
+"""The answer in words, and as one HTML page that needs nothing beside it."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+from fewerwells.laboratory.answering import OutputAnswer, PlateAnswer
+from fewerwells.laboratory.curves import Curves
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c;
+  background: #fff } h1, h2 { line-height: 1.2 } table { border-collapse: collapse } td, th { text-align: left;
+  padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #ddd } svg { max-width: 100%; height: auto } code {
+  background: #f2f2f2; padding: 0 .2rem } figure { margin: 1rem 0 } figcaption { color: #444 }
+"""
+
+
+def summary(learnt: PlateAnswer, curves: list[Curves | None]) -> list[str]:
+    """The answer in a few lines for the terminal."""
+    lines = list(learnt.findings)
+    for one, curve in zip(learnt.outputs, curves, strict=True):
+        lines += ["", *sentences(one, curve)]
+    return lines
+
+
+def sentences(one: OutputAnswer, curve: Curves | None) -> list[str]:
+    """What was learnt of one output, sentence by sentence."""
+    best = next(score for score in one.scores if score.arm == one.chosen)
+    in_noise = "" if math.isnan(best.in_noise) else f", {best.in_noise:.1f} times the standard error of their means"
+    lines = [
+        f"{one.output}: doses held out are predicted best by {best.words}: off by {best.error:.3g} (root mean square"
+        f"{in_noise}).",
+        "  others: " + "; ".join(f"{score.arm} {score.error:.3g}" for score in one.scores if score.arm != one.chosen),
+        f"  heaviest equation: {one.equation}",
+    ]
+    lines += [f"  {parameter.name}: {parameter.said}" for parameter in one.parameters]
+    return lines + ([f"  {line}" for line in wells_sentences(curve)] if curve else [])
+
+
+def wells_sentences(curve: Curves) -> list[str]:
+    """How many wells would have done, and what the simulation was worth."""
+    most = curve.sizes[-1]
+    if curve.enough:
+        lines = [
+            f"{curve.enough} of these wells would have done: with equations their error is within 10 % of that of {most}."
+        ]
+    else:
+        lines = [f"no smaller number than {most} wells comes within 10 % of their error with equations."]
+    for size, k, low, high in zip(curve.sizes, curve.k, curve.k_low, curve.k_high, strict=True):
+        if size not in (curve.sizes[0], curve.sizes[len(curve.sizes) // 2]):
+            continue
+        shown = f"more than {most / size:.1f}" if math.isinf(k) else f"{k:.1f}"
+        top = "open" if math.isinf(high) else f"{high:.1f}"
+        lines.append(
+            f"with {size} wells, networks that start from the simple model do what {shown} times as many wells do without "
+            f"it (95 % interval {low:.1f} to {top})."
+        )
+    return lines
+
+
+def page(
+    learnt: PlateAnswer, curves: list[Curves | None], understood: list[str], figures: list[tuple[bytes, str]]
+) -> bytes:
+    """The whole answer as one page.
+
+    Args:
+        learnt: the answer.
+        curves: of each output, where there were wells enough.
+        understood: the lines that say what was understood.
+        figures: SVG and caption of each figure.
+    """
+    parts = [f"<h1>{escape(learnt.plate.name)}</h1>"]
+    parts += [
+        f"<h2>{escape(one.output)}</h2>{_output(one, curve)}" for one, curve in zip(learnt.outputs, curves, strict=True)
+    ]
+    for drawing, caption in figures:
+        picture = drawing.decode()
+        picture = picture[picture.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
+        parts.append(f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>")
+    if learnt.findings:
+        parts.append("<h2>What the data are worth</h2>" + _list(learnt.findings))
+    parts.append("<h2>What was understood</h2>" + _list([line.strip() for line in understood]))
+    parts.append(
+        "<p>Beside this page: <code>predictions.csv</code>, <code>wells.csv</code> and <code>model.json</code>, which "
+        "<code>fewerwells predict model.json points.csv</code> reads back.</p>"
+    )
+    head = f'<meta charset="utf-8"><title>{escape(learnt.plate.name)}</title><style>{_STYLE}</style>'
+    head += '<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" '
+    head += "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'.encode()
+
+
+def _list(lines) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _output(one: OutputAnswer, curve: Curves | None) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(score.arm)}</td><td>{escape(score.words)}</td><td>{score.error:.3g}</td>"
+        f"<td>{'unknown' if math.isnan(score.in_noise) else f'{score.in_noise:.1f}'}</td></tr>"
+        for score in one.scores
+    )
+    table = (
+        "<table><tr><th>learner</th><th>how</th><th>error on held-out doses</th><th>in standard errors</th></tr>"
+        f"{rows}</table>"
+    )
+    said = [f"Chosen: {one.chosen}.", f"Heaviest equation: {one.equation}."]
+    said += [f"{parameter.name}: {parameter.said}" for parameter in one.parameters]
+    return table + _list(said) + (_list(wells_sentences(curve)) if curve else "")
