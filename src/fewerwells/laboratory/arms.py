@@ -15,7 +15,7 @@ import numpy as np
 
 from fewerwells.laboratory.surfaces import SIMPLE, Weighed, bootstrap, fit_form, fit_library
 
-DRAWS, FEW_DRAWS = 200, 50  # of the bootstrap: in the final answer, and where it is only checked or wells are many
+DRAWS, FEW_DRAWS = 100, 25  # of the bootstrap: in the final answer, and where it is only checked or wells are many
 MANY_WELLS = 200
 NETWORKS = 3  # whose mean is a prediction
 PRETRAINING = (2000, 300)  # simulated pairs, epochs

@@ -9,7 +9,7 @@ import numpy as np
 from fewerwells.laboratory.arms import Equations, Wells, simple_model, train_networks
 from fewerwells.science.statistics import interval, monotone, resampled_seeds
 
-SIZES = (6, 12, 24, 48, 96, 192)
+SIZES = (12, 24, 48, 96)
 SUBSAMPLES = 12
 HELD_OUT = 0.25  # share of the replicate groups that judge
 ENOUGH = 1.1  # times the error of all wells: what would have done

@@ -18,9 +18,9 @@ from fewerwells.science.library import akaike_weights
 
 HILL = (0.3, 8.0)  # bounds of a Hill coefficient
 COOPERATION = (1e-3, 1e3)
-STARTS = 64
+STARTS = 32
 LOCAL_SEARCHES = 2
-NEGLIGIBLE = 0.01  # weight below which a form is not refitted in the bootstrap
+NEGLIGIBLE = 0.02  # weight below which a form is not refitted in the bootstrap
 
 
 def _hill(s: np.ndarray, k: float, n: float) -> np.ndarray:
@@ -177,7 +177,7 @@ def fit_form(name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray, start:
         starts = points[np.argsort(squares, kind="stable")[:LOCAL_SEARCHES]]
     else:
         starts = [np.log([start.parameters[parameter] for parameter in form.searched])]
-    most = 60 if start is None else 15
+    most = 100 if start is None else 15
     found = [
         least_squares(problem.residuals, np.clip(point, low + 1e-6, high - 1e-6), bounds=(low, high), max_nfev=most)
         for point in starts

@@ -1,0 +1,98 @@
+"""What is said of the data: noise against known noise, edges, drift, signs, doses that say nothing."""
+
+import numpy as np
+import pytest
+
+from fewerwells.laboratory.judging import Noise, findings, judge_noise
+from fewerwells.laboratory.wells import Input, Plate, Well, replicate_groups
+
+
+def plate_of(x, y, names=None, states=None, outputs=("GFP",), inputs=("IPTG", "aTc")):
+    x, y = np.asarray(x, float), np.asarray(y, float).reshape(len(x), -1)
+    names = names or [f"row {k}" for k in range(len(x))]
+    states = states or ["used"] * len(x)
+    wells = tuple(
+        Well("", name, tuple(dose), tuple(signal), state)
+        for name, dose, signal, state in zip(names, x.tolist(), y.tolist(), states, strict=True)
+    )
+    return Plate("p", tuple(Input(one, "nM", "nM") for one in inputs[: x.shape[1]]), outputs, wells, ())
+
+
+def found(plate, noise=None):
+    noises = [noise or judge_noise(column, plate.groups) for column in plate.y.T]
+    return " ".join(findings(plate, noises))
+
+
+GROUPS = np.repeat(np.arange(60), 4)
+
+
+@pytest.mark.parametrize(("additive", "proportional"), [(2.0, 0.0), (0.5, 0.1), (0.0, 0.15), (3.0, 0.05)])
+def test_both_parts_of_the_noise_are_recovered(additive, proportional):
+    rng = np.random.default_rng(0)
+    level = np.linspace(5, 100, 60)[GROUPS]
+    y = level + np.hypot(additive, proportional * level) * rng.standard_normal(len(level))
+    noise = judge_noise(y, GROUPS)
+    assert noise.origin == "replicates"
+    assert noise.degrees_of_freedom == 180
+    for signal in (10.0, 50.0, 95.0):
+        assert noise.sd(signal) == pytest.approx(np.hypot(additive, proportional * signal), rel=0.35)
+
+
+def test_noise_is_stated_or_unknown_without_replicates():
+    y = np.arange(6.0)
+    assert judge_noise(y, np.arange(6)).origin == "unknown"
+    assert not judge_noise(y, np.arange(6)).known
+    assert judge_noise(y, np.arange(6), 2.5) == Noise(2.5, 0.0, 0, "stated")
+
+
+WELLS = [f"{row}{column}" for row in "ABCDEFGH" for column in range(1, 13)]
+
+
+def same_dose_plate(shift):
+    rng = np.random.default_rng(1)
+    x = np.tile([[1.0, 2.0], [4.0, 8.0]], (48, 1))
+    y = 20 + x[:, 0] + rng.standard_normal(96)
+    return plate_of(x, y + np.array([shift(name) for name in WELLS]), WELLS)
+
+
+def test_an_edge_effect_is_found_and_none_is_invented():
+    edge = lambda name: 2.0 * (name[0] in "AH" or name[1:] in ("1", "12"))  # noqa: E731
+    assert "wells at the edge are higher" in found(same_dose_plate(edge))
+    assert "edge" not in found(same_dose_plate(lambda name: 0.0))
+
+
+def test_a_drift_in_reading_order_is_found():
+    assert "rises over the plate" in found(same_dose_plate(lambda name: 0.04 * WELLS.index(name)))
+    assert "over the plate in reading order" not in found(same_dose_plate(lambda name: 0.0))
+
+
+def test_a_blank_taken_off_twice_shows_by_its_sign():
+    x = np.repeat([[0.0], [1.0], [2.0], [4.0]], 3, axis=0)
+    assert "A blank was subtracted twice" in found(plate_of(x, -1 - 0.1 * x[:, 0] + 0.01 * np.arange(12)))
+    assert "subtracted twice" not in found(plate_of(x, 1 + x[:, 0] + 0.01 * np.arange(12)))
+
+
+def test_an_input_whose_doses_change_nothing_is_named():
+    rng = np.random.default_rng(2)
+    x = np.array([(a, b) for a in (0, 1, 2, 4) for b in (0, 1, 2, 4)] * 3, float)
+    y = 10 + 20 * x[:, 0] / (1 + x[:, 0]) + rng.standard_normal(48)
+    said = found(plate_of(x, y))
+    assert "these doses of aTc hold no information" in said
+    assert "these doses of IPTG hold no information" not in said
+
+
+def test_wells_above_the_range_and_blanks_are_spoken_of():
+    x = np.repeat([[0.0], [1.0], [2.0], [4.0]], 3, axis=0)
+    states = ["used"] * 9 + ["above", "above", "blank"]
+    plate = plate_of(x, 1 + x[:, 0] + 0.01 * np.arange(12), states=states)
+    said = found(plate)
+    assert "2 wells are above the reader's range" in said
+    assert "1 blanks have a mean of 5.11" in said
+
+
+def test_replicates_are_doses_within_a_percent():
+    x = np.array([[1.0, 0.0], [1.005, 0.0], [1.02, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    groups = replicate_groups(x)
+    assert groups[0] == groups[1] != groups[2]
+    assert groups[4] == groups[5] != groups[0]
+    assert len(set(groups.tolist())) == 4
