@@ -23,8 +23,8 @@ PAIRS = np.array([(a, b) for a in DOSES for b in DOSES])
 def kept():
     """A model of one input as a file has it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answering, "arms_for", lambda n: (Equations(check=True),))
-        patch.setattr(arms, "FEW_DRAWS", 6)
+        patch.setattr(answering, "arms_for", lambda n: (Equations(),))
+        patch.setattr(arms, "DRAWS", 6)
         return models.as_json(answer(curve_plate(10.0, 100.0)))
 
 
@@ -33,7 +33,6 @@ def quick(monkeypatch):
     """Two ways to learn and few draws, where the others do not matter."""
     monkeypatch.setattr(answering, "arms_for", lambda n: (Equations(), Process()))
     monkeypatch.setattr(arms, "DRAWS", 12)
-    monkeypatch.setattr(arms, "FEW_DRAWS", 6)
 
 
 def circuit_plate(name, seed, noise=1.0, proportional=0.0, copies=2, factor=1.0):
@@ -57,7 +56,7 @@ def test_every_equation_finds_itself_without_noise(n_inputs):
         )
         found = surfaces.fit_form(name, s, truth.predict(s), np.ones(len(s)))
         off = np.abs(found.predict(everywhere) - truth.predict(everywhere)).max()
-        assert off < 0.01 * np.ptp(truth.predict(everywhere)), name
+        assert off < 0.01 * max(np.ptp(truth.predict(everywhere)), 1.0), name
 
 
 def test_levels_are_the_weighted_least_squares_solution():
@@ -101,7 +100,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(quick, monkeypatch,
         points = np.random.default_rng(seed).random((150, 2)) * 8
         _, low, high = learnt.predict(points, 0.95)
         inside.append(np.mean((low[:, 0] <= truth(points)[:, 0]) & (truth(points)[:, 0] <= high[:, 0])))
-    assert np.mean(inside) > 0.7  # two plates: neighbouring points miss together
+    assert np.mean(inside) > 0.8  # two plates: neighbouring points miss together
 
 
 def test_doses_beyond_the_measured_ones_are_marked(quick, monkeypatch):
@@ -145,7 +144,7 @@ def test_flat_data_give_a_flat_prediction_and_no_parameter(quick):
     np.testing.assert_allclose(one.predict(x)[0], 7, atol=0.2)
 
 
-@pytest.mark.parametrize("arm", [Equations(check=True), Process(), Networks(False)])
+@pytest.mark.parametrize("arm", [Equations(), Process(), Networks(False)])
 def test_a_model_comes_back_from_its_file_as_it_was(quick, monkeypatch, tmp_path, arm):
     monkeypatch.setattr(answering, "arms_for", lambda n: (arm,))
     monkeypatch.setattr(arms, "FROM_SCRATCH", 20)

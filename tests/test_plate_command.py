@@ -3,15 +3,19 @@
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from fewerwells.cli import app
+from fewerwells.laboratory import PlateError
 from fewerwells.laboratory.output import as_csv, drawn
+from fewerwells.laboratory.points import read_points
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.understanding import understand
+from fewerwells.laboratory.wells import Input
 from tests import plate_samples as samples
 
 
@@ -42,7 +46,7 @@ def test_what_was_understood_is_shown_with_every_conversion_and_every_lost_well(
 
 
 def test_the_table_of_wells_holds_every_well(kept_in):
-    assert run("gen5.txt", "--layout", "layout.csv", "--read", "GFP", "--output", "answer").exit_code == 0
+    assert run("gen5.txt", "--layout", "layout.csv", "--read", "GFP", "--output", "answer", "--look").exit_code == 0
     rows = list(csv.DictReader((kept_in / "answer" / "wells.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["well"] for row in rows] == samples.WELLS
     assert (rows[0]["state"], rows[0]["GFP:485,528"]) == ("above", "")
@@ -62,6 +66,9 @@ def test_the_table_of_wells_holds_every_well(kept_in):
         (["tidy.csv", "--exclude", "Q1"], "no such well"),
         (["tidy.csv", "--input", "IPTG=bananas"], "no unit 'bananas'"),
         (["tidy.csv", "--input", "ATC"], "no column 'ATC'"),
+        (["tidy.csv", "--noise", "-1"], "--noise is -1; it must be positive"),
+        (["tidy.csv", "--within", "1-2"], "write FROM..TO"),
+        (["tidy.csv", "--within", "0..5", "--within", "0..5"], "--within is given 2 times for 1 inputs"),
         (["tidy.csv", "--output", "gen5.txt"], "is a file; name another folder"),
     ],
 )
@@ -78,7 +85,7 @@ def test_nothing_is_written_outside_the_folder_of_the_answer(kept_in):
     (kept_in / "answer").mkdir()
     (kept_in / "answer" / "wells.csv").symlink_to(outside)
     before = {path for path in kept_in.rglob("*") if path.parent != kept_in / "answer"}
-    assert run("tidy.csv", "--output", "answer").exit_code == 0
+    assert run("tidy.csv", "--output", "answer", "--look").exit_code == 0
     assert outside.read_text(encoding="utf-8") == "mine"
     assert {path for path in kept_in.rglob("*") if path.parent != kept_in / "answer"} == before
 
@@ -89,7 +96,7 @@ def test_text_that_a_spreadsheet_would_compute_is_written_as_text():
 
 def test_two_files_are_two_plates(kept_in):
     (kept_in / "second.csv").write_text(samples.tidy(), encoding="utf-8")
-    result = run("tidy.csv", "second.csv", "--output", "answer")
+    result = run("tidy.csv", "second.csv", "--output", "answer", "--look")
     assert result.exit_code == 0, result.output
     assert "192 wells, 192 used" in result.stdout
 
@@ -111,3 +118,44 @@ def test_the_command_needs_no_slow_library_to_say_help():
     code = "import sys, fewerwells.cli; print([m for m in ('openpyxl', 'wellmap', 'allotropy', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.timed
+def test_from_file_to_answer_in_a_minute_and_the_picture_at_once(kept_in):
+    started = time.monotonic()
+    assert run("tidy.csv", "--output", "look", "--look").exit_code == 0
+    assert time.monotonic() - started < 5
+    started = time.monotonic()
+    result = run("tidy.csv", "--output", "answer", "--within", "0..200000")
+    assert result.exit_code == 0, result.output
+    assert time.monotonic() - started < 60
+    written = {path.name for path in (kept_in / "answer").iterdir()}
+    assert written == {"plate.svg", "wells.csv", "predictions.csv", "model.json", "answer.html"}
+    (kept_in / "points.csv").write_text("IPTG (µM)\n0.5\n3\n500\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", "there.csv"])
+    assert done.exit_code == 0, done.output
+    assert "3 predictions are in there.csv; 1 lie beyond" in done.stdout
+    rows = list(csv.DictReader((kept_in / "there.csv").read_text(encoding="utf-8").splitlines()))
+    assert [float(row["IPTG_nM"]) for row in rows] == [500, 3000, 500_000]
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("aTc_nM\n1\n2\n3\n", "no column IPTG"),
+        ("IPTG_mg/ml\n1\n2\n3\n", "is in mg/ml"),
+        ("IPTG_nM\n1\nx\n3\n", "'x' as IPTG"),
+    ],
+)
+def test_points_that_are_no_doses_are_refused(tmp_path, table, sentence):
+    path = tmp_path / "points.csv"
+    path.write_text(table, encoding="utf-8")
+    with pytest.raises(PlateError, match=sentence):
+        read_points(path, (Input("IPTG", "nM", "uM"),))
+
+
+def test_points_are_converted_to_the_models_units(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("aTc [nM],IPTG_uM\n1,2\n3,4\n5,6\n", encoding="utf-8")
+    x = read_points(path, (Input("IPTG", "nM", "uM"), Input("aTc", "nM", "nM")))
+    assert x.tolist() == [[2000, 1], [4000, 3], [6000, 5]]

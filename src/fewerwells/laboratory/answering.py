@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewerwells.laboratory.arms import MANY_WELLS, Answer, Arm, Calibrated, EquationAnswer, Equations, Wells, arms_for
+from fewerwells.laboratory.arms import (
+    MANY_WELLS,
+    Answer,
+    Arm,
+    EquationAnswer,
+    Equations,
+    Hedged,
+    Process,
+    Wells,
+    arms_for,
+)
 from fewerwells.laboratory.curves import Curves, learning_curves
 from fewerwells.laboratory.judging import Noise, findings, judge_noise
 from fewerwells.laboratory.surfaces import Weighed
@@ -16,7 +26,6 @@ FOLDS = 5
 LEVEL = 0.95
 AS_GOOD = 1.05  # times the smallest error: an arm that comes as near is as good
 MISFIT = 0.01  # of the signal's span: no equation is better than this, however small the noise of a low signal
-ONE_SD = 0.6827  # level of an interval of one standard deviation to each side
 TOO_WIDE = 100.0  # an interval over more than this factor says that a parameter is not identified
 GRID = {1: 101, 2: 21}  # points of the prediction along each input
 
@@ -199,21 +208,9 @@ def compare(wells: Wells, arms: tuple[Arm, ...]) -> dict[str, tuple[float, float
     return scores
 
 
-def calibrate(learnt: Answer, arm: Arm, wells: Wells) -> Calibrated:
-    """An answer with intervals that held-out groups bear out: widened where they missed them more often than said."""
-    squares, plain = [], []
-    for kept, points, means, standard in _held_out(wells):
-        found = arm.learn(kept, final=True)
-        deviation = found.predict(points) - means
-        noise = standard if wells.noisy else np.zeros(len(means))
-        plain += (deviation**2 - noise**2).tolist()
-        ends = found.interval(points, ONE_SD)
-        if ends is not None:
-            own = (ends[1] - ends[0]) / 2
-            extra = noise if wells.noisy else np.full(len(means), np.std(wells.y - learnt.predict(wells.s)))
-            squares += (deviation**2 / np.maximum(own**2 + extra**2, 1e-12)).tolist()
-    factor = max(1.0, float(np.sqrt(np.mean(squares)))) if squares else 1.0
-    return Calibrated(learnt, factor, float(np.sqrt(max(np.mean(plain), 0.0))))
+def hedge(chosen: Answer, equations: Answer, process: Answer, half: float) -> Hedged:
+    """The chosen answer with the Gaussian process as its rival, or with the equations where it is the process."""
+    return Hedged(chosen, equations if chosen is process else process, half)
 
 
 def _learn(name: str, wells: Wells, spread: float, noise: Noise, plate: Plate, largest: np.ndarray) -> OutputAnswer:
@@ -224,16 +221,16 @@ def _learn(name: str, wells: Wells, spread: float, noise: Noise, plate: Plate, l
     least = found[ranked[0].name][by]
     chosen = next(arm for arm in arms if found[arm.name][by] <= AS_GOOD * least)
     scores = tuple(Score(arm.name, arm.words, spread * found[arm.name][0], found[arm.name][1]) for arm in ranked)
-    equations = Equations().learn(wells, final=True)
-    learnt = equations if chosen.name == "equations" else chosen.learn(wells, final=True)
-    checked = Equations(check=True) if chosen.name == "equations" else chosen
+    equations, process = Equations().learn(wells, final=True), Process().learn(wells, final=True)
+    made = {"equations": equations, "Gaussian process": process}
+    learnt = made.get(chosen.name) or chosen.learn(wells, final=True)
     best = equations.found.best
     return OutputAnswer(
         output=name,
         noise=noise,
         scores=scores,
         chosen=chosen.name,
-        answer=calibrate(learnt, checked, wells),
+        answer=hedge(learnt, equations, process, found[chosen.name][0]),
         spread=spread,
         parameters=tuple(parameters(equations, spread, plate, largest)),
         equation=f"{best.form} (weight {max(equations.found.weights):.2f})",

@@ -15,7 +15,7 @@ import numpy as np
 
 from fewerwells.laboratory.surfaces import SIMPLE, Weighed, bootstrap, fit_form, fit_library
 
-DRAWS, FEW_DRAWS = 100, 25  # of the bootstrap: in the final answer, and where it is only checked or wells are many
+DRAWS, FEW_DRAWS = 100, 40  # of the bootstrap: in the final answer, and where wells are many
 MANY_WELLS = 200
 NETWORKS = 3  # whose mean is a prediction
 PRETRAINING = (2000, 300)  # simulated pairs, epochs
@@ -97,10 +97,9 @@ class EquationAnswer(Answer):
 
 @dataclass(frozen=True)
 class Equations(Arm):
-    """Equations fitted to the wells and weighed; one form alone where `only` names it; fewer draws for a mere `check`."""
+    """Equations fitted to the wells and weighed; one form alone where `only` names it."""
 
     only: tuple[str, ...] = ()
-    check: bool = False
 
     @property
     def name(self) -> str:
@@ -114,7 +113,7 @@ class Equations(Arm):
 
     def learn(self, wells, final=False):
         found = fit_library(wells.s, wells.y, wells.weight, self.only)
-        draws = FEW_DRAWS if self.check or len(wells) > MANY_WELLS else DRAWS
+        draws = FEW_DRAWS if len(wells) > MANY_WELLS else DRAWS
         drawn = bootstrap(found, wells.s, wells.y, wells.weight, draws) if final else []
         return EquationAnswer(found, tuple(drawn), max(len(wells) - found.best.n_free, 1))
 
@@ -300,17 +299,20 @@ class Networks(Arm):
 
 
 @dataclass(frozen=True)
-class Calibrated(Answer):
-    """An answer whose intervals are as wide as held-out doses showed that they have to be.
+class Hedged(Answer):
+    """An answer whose intervals also allow for what another way to learn says of the same wells.
+
+    An equation's own interval is for the case that an equation of the library is true. How far a learner without
+    equations disagrees is added as one more standard deviation, to the mean of both variances.
 
     Attributes:
-        inner: what was learnt.
-        factor: by which its own intervals are widened, 1 or more.
-        half: standard deviation of the error of an arm without intervals.
+        inner: what predicts.
+        rival: the other way to learn.
+        half: standard deviation of the error on held-out doses, for an inner one without intervals of its own.
     """
 
     inner: Answer
-    factor: float
+    rival: Answer
     half: float
 
     def predict(self, s):
@@ -319,12 +321,13 @@ class Calibrated(Answer):
     def interval(self, s, level):
         from scipy.stats import norm
 
-        middle = self.predict(s)
-        ends = self.inner.interval(s, level)
-        if ends is None:
-            half = norm.ppf((1 + level) / 2) * self.half
-            return middle - half, middle + half
-        return middle + self.factor * (ends[0] - middle), middle + self.factor * (ends[1] - middle)
+        middle, other, z = self.predict(s), self.rival.predict(s), norm.ppf((1 + level) / 2)
+        ends = self.inner.interval(s, level) or (middle - z * self.half, middle + z * self.half)
+        theirs = self.rival.interval(s, level)
+        apart = z * (middle - other)
+        shared = 0.0 if theirs is None else (theirs[1] - theirs[0]) ** 2 / 8
+        low, high = (np.sqrt((end - middle) ** 2 / 2 + shared + apart**2) for end in ends)
+        return middle - low, middle + high
 
 
 def arms_for(n_inputs: int) -> tuple[Arm, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewerwells.laboratory.arms import Equations, Wells, simple_model, train_networks
-from fewerwells.science.statistics import interval, monotone, resampled_seeds
+from fewerwells.science.equivalence import monotone
+from fewerwells.science.statistics import interval, resampled_seeds
 
 SIZES = (12, 24, 48, 96)
 SUBSAMPLES = 12

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fewerwells.laboratory.answering import OutputAnswer, PlateAnswer
-from fewerwells.laboratory.arms import SIZES, Answer, Calibrated, EquationAnswer, NetworkAnswer, ProcessAnswer
+from fewerwells.laboratory.arms import SIZES, Answer, EquationAnswer, Hedged, NetworkAnswer, ProcessAnswer
 from fewerwells.laboratory.judging import Noise
 from fewerwells.laboratory.reading import PlateError
 from fewerwells.laboratory.surfaces import Fit, Weighed, forms_for
@@ -35,15 +35,14 @@ def as_json(learnt: PlateAnswer) -> bytes:
 
 def _output(one: OutputAnswer) -> dict:
     noise = None if math.isnan(one.noise.additive) else one.noise.additive
-    calibrated = one.answer
     return {
         "name": one.output,
         "noise": {"additive": noise, "proportional": one.noise.proportional, "origin": one.noise.origin},
         "spread": one.spread,
         "learnt": one.chosen,
-        "factor": calibrated.factor,
-        "half": calibrated.half,
-        "numbers": _numbers(calibrated.inner),
+        "half": one.answer.half,
+        "numbers": _numbers(one.answer.inner),
+        "rival": _numbers(one.answer.rival),
     }
 
 
@@ -119,7 +118,7 @@ def _read_output(one: dict, n: int) -> OutputAnswer:
         0,
         str(one["noise"]["origin"]),
     )
-    answer = Calibrated(_read_numbers(one["numbers"], n), float(one["factor"]), float(one["half"]))
+    answer = Hedged(_read_numbers(one["numbers"], n), _read_numbers(one["rival"], n), float(one["half"]))
     return OutputAnswer(str(one["name"]), noise, (), str(one["learnt"]), answer, float(one["spread"]), (), "")
 
 
