@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from fewerwells.laboratory import PlateError, answering, arms, curves, models, surfaces
+from fewerwells.laboratory import PlateError, answering, arms, curves, models, surfaces, transfer
 from fewerwells.laboratory.answering import answer, scaled
-from fewerwells.laboratory.arms import Equations, Networks, Process, Wells
+from fewerwells.laboratory.arms import Equations, Process, Wells
 from fewerwells.laboratory.judging import judge_noise
 from fewerwells.laboratory.output import as_csv, prediction_grid, predictions_table
 from fewerwells.laboratory.report import page
+from fewerwells.laboratory.transfer import Networks
 from fewerwells.laboratory.wells import replicate_groups
 from fewerwells.science.circuits import reference_circuit
 from tests.test_plate_judging import plate_of
@@ -147,7 +148,7 @@ def test_flat_data_give_a_flat_prediction_and_no_parameter(quick):
 @pytest.mark.parametrize("arm", [Equations(), Process(), Networks(False)])
 def test_a_model_comes_back_from_its_file_as_it_was(quick, monkeypatch, tmp_path, arm):
     monkeypatch.setattr(answering, "arms_for", lambda n: (arm,))
-    monkeypatch.setattr(arms, "FROM_SCRATCH", 20)
+    monkeypatch.setattr(transfer, "FROM_SCRATCH", 20)
     learnt = answer(curve_plate(10.0, 100.0))
     path = tmp_path / "model.json"
     path.write_bytes(models.as_json(learnt))
@@ -192,9 +193,9 @@ def test_the_page_stands_alone_and_escapes_what_a_file_says(quick):
 
 def test_learning_curves_say_how_many_wells_would_have_done(monkeypatch):
     monkeypatch.setattr(curves, "SUBSAMPLES", 3)
-    monkeypatch.setattr(arms, "PRETRAINING", (64, 3))
-    monkeypatch.setattr(arms, "FROM_SCRATCH", 10)
-    monkeypatch.setattr(arms, "FINE_TUNING", 3)
+    monkeypatch.setattr(transfer, "PRETRAINING", (64, 3))
+    monkeypatch.setattr(transfer, "FROM_SCRATCH", 10)
+    monkeypatch.setattr(transfer, "FINE_TUNING", 3)
     plate = circuit_plate("simple_activation", 2, copies=1, noise=0.3)
     wells, spread = scaled(plate.x / 8, plate.y[:, 0], plate.groups, judge_noise(plate.y[:, 0], plate.groups, 0.3))
     found = curves.learning_curves(wells, spread)

@@ -15,11 +15,11 @@ from fewerwells.laboratory.arms import (
     Hedged,
     Process,
     Wells,
-    arms_for,
 )
 from fewerwells.laboratory.curves import Curves, learning_curves
 from fewerwells.laboratory.judging import Noise, findings, judge_noise
 from fewerwells.laboratory.surfaces import Weighed
+from fewerwells.laboratory.transfer import arms_for
 from fewerwells.laboratory.wells import Plate, replicate_groups
 
 FOLDS = 5

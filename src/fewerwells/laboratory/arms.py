@@ -1,4 +1,4 @@
-"""Ways to learn one output from its wells: equations, a Gaussian process, networks with and without a simulation.
+"""Ways to learn one output from its wells: equations and a Gaussian process; networks are in `transfer`.
 
 All see the same thing: doses as shares of the largest one, the output divided by its spread, a weight for each well. An
 arm learns and hands back an `Answer` that predicts anywhere.
@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from fewerwells.laboratory.surfaces import SIMPLE, Weighed, bootstrap, fit_form, fit_library
+from fewerwells.laboratory.surfaces import Weighed, bootstrap, fit_library
 
 DRAWS, FEW_DRAWS = 100, 40  # of the bootstrap: in the final answer, and where wells are many
 MANY_WELLS = 200
-NETWORKS = 3  # whose mean is a prediction
-PRETRAINING = (2000, 300)  # simulated pairs, epochs
-FINE_TUNING, FROM_SCRATCH = 200, 2000  # epochs, as in the study
-SIZES = (2, 10, 10, 10, 10, 10, 2)
 
 
 @dataclass(frozen=True)
@@ -213,92 +208,6 @@ class Process(Arm):
 
 
 @dataclass(frozen=True)
-class NetworkAnswer(Answer):
-    """The mean of a few networks on logarithmic doses."""
-
-    ensemble: object
-    smallest: np.ndarray
-
-    def predict(self, s):
-        x = _two_wide(log_doses(s, self.smallest) / np.log2(1 + 1 / self.smallest))
-        return self.ensemble.predict(x).mean(axis=0)[:, 0].astype(float)
-
-
-def _two_wide(x: np.ndarray) -> np.ndarray:
-    return np.column_stack([x, np.zeros(len(x))]) if x.shape[1] == 1 else x
-
-
-def grid_of(s: np.ndarray, n: int) -> np.ndarray:
-    """n points that fill the measured range evenly in logarithmic doses, always the same, shape (n, d)."""
-    from scipy.stats import qmc
-
-    smallest = smallest_doses(s)
-    share = qmc.Sobol(s.shape[1], scramble=True, rng=np.random.default_rng(0)).random(n)
-    return smallest * (2 ** (share * np.log2(1 + 1 / smallest)) - 1)
-
-
-def train_networks(many: list[Wells], simulations: list[Callable] | None) -> list[NetworkAnswer]:
-    """Networks for several sets of equally many wells, side by side.
-
-    Args:
-        many: the sets.
-        simulations: for each set what its networks are pre-trained on, from doses (M, d) to outputs (M,); None: they
-            start from nothing.
-    """
-    from dataclasses import replace
-
-    from fewerwells.science.datasets import Pairs
-    from fewerwells.science.networks import initialise
-    from fewerwells.science.training import Schedule, train
-
-    smallest = [smallest_doses(wells.s) for wells in many]
-
-    def pairs(s, y, least) -> Pairs:
-        return Pairs(_two_wide(log_doses(s, least) / np.log2(1 + 1 / least)), np.column_stack([y, y]))
-
-    seeds = [seed for _ in many for seed in range(NETWORKS)]
-    ensemble = replace(initialise(SIZES, seeds, output_scale=1.0), input_range=(0.0, 1.0))
-    measured = [pairs(w.s, w.y, least) for w, least in zip(many, smallest, strict=True) for _ in range(NETWORKS)]
-    epochs = FROM_SCRATCH
-    if simulations is not None:
-        n, passes = PRETRAINING
-        drawn = []
-        for wells, least, simulate in zip(many, smallest, simulations, strict=True):
-            s = grid_of(wells.s, 2048)[:n]
-            drawn += [pairs(s, simulate(s), least)] * NETWORKS
-        ensemble = train(ensemble, drawn, Schedule(passes), keys=[seed + 1 for seed in range(len(seeds))]).ensemble
-        epochs = FINE_TUNING
-    ensemble = train(ensemble, measured, Schedule(epochs), keys=list(range(len(seeds)))).ensemble
-    return [
-        NetworkAnswer(ensemble[np.arange(k * NETWORKS, (k + 1) * NETWORKS)], least) for k, least in enumerate(smallest)
-    ]
-
-
-def simple_model(wells: Wells) -> Callable[[np.ndarray], np.ndarray]:
-    """The simple model fitted to the wells: the simulation that a laboratory could write down."""
-    return fit_form(SIMPLE[wells.s.shape[1]], wells.s, wells.y, wells.weight).predict
-
-
-@dataclass(frozen=True)
-class Networks(Arm):
-    """Networks on logarithmic doses, pre-trained on the simple model (the study's transfer) or not."""
-
-    transfer: bool
-
-    @property
-    def name(self) -> str:
-        return "transfer" if self.transfer else "from scratch"
-
-    @property
-    def words(self) -> str:
-        how = "pre-trained on the simple model fitted to the wells" if self.transfer else "trained on the wells alone"
-        return f"the mean of {NETWORKS} networks on logarithmic doses, {how}"
-
-    def learn(self, wells, final=False):
-        return train_networks([wells], [simple_model(wells)] if self.transfer else None)[0]
-
-
-@dataclass(frozen=True)
 class Hedged(Answer):
     """An answer whose intervals also allow for what another way to learn says of the same wells.
 
@@ -328,8 +237,3 @@ class Hedged(Answer):
         shared = 0.0 if theirs is None else (theirs[1] - theirs[0]) ** 2 / 8
         low, high = (np.sqrt((end - middle) ** 2 / 2 + shared + apart**2) for end in ends)
         return middle - low, middle + high
-
-
-def arms_for(n_inputs: int) -> tuple[Arm, ...]:
-    """Every way to learn that a plate is tried with; of equally good ones an earlier one is preferred."""
-    return (Equations(), Process(), Equations((SIMPLE[n_inputs],)), Networks(True), Networks(False))

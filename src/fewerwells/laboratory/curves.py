@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewerwells.laboratory.arms import Equations, Wells, simple_model, train_networks
+from fewerwells.laboratory.arms import Equations, Wells
+from fewerwells.laboratory.transfer import simple_model, train_networks
 from fewerwells.science.equivalence import monotone
 from fewerwells.science.statistics import interval, resampled_seeds
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from fewerwells.laboratory.answering import OutputAnswer, PlateAnswer
-from fewerwells.laboratory.arms import SIZES, Answer, EquationAnswer, Hedged, NetworkAnswer, ProcessAnswer
+from fewerwells.laboratory.arms import Answer, EquationAnswer, Hedged, ProcessAnswer
 from fewerwells.laboratory.judging import Noise
 from fewerwells.laboratory.reading import PlateError
 from fewerwells.laboratory.surfaces import Fit, Weighed, forms_for
+from fewerwells.laboratory.transfer import SIZES, NetworkAnswer
 from fewerwells.laboratory.wells import Input, Plate
 
 FORMAT = "fewerwells plate model 1"
