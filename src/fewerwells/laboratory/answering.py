@@ -26,6 +26,8 @@ FOLDS = 5
 LEVEL = 0.95
 AS_GOOD = 1.05  # times the smallest error: an arm that comes as near is as good
 MISFIT = 0.01  # of the signal's span: no equation is better than this, however small the noise of a low signal
+RIVAL = 0.05  # weight of an equation from which on its parameters count, too
+NO_EFFECT = 1e-4  # p-value above which wells that are all alike are not ruled out
 TOO_WIDE = 100.0  # an interval over more than this factor says that a parameter is not identified
 GRID = {1: 101, 2: 21}  # points of the prediction along each input
 
@@ -232,14 +234,19 @@ def _learn(name: str, wells: Wells, spread: float, noise: Noise, plate: Plate, l
         chosen=chosen.name,
         answer=hedge(learnt, equations, process, found[chosen.name][0]),
         spread=spread,
-        parameters=tuple(parameters(equations, spread, plate, largest)),
+        parameters=tuple(parameters(equations, plate, largest)),
         equation=f"{best.form} (weight {max(equations.found.weights):.2f})",
     )
 
 
-def parameters(found: EquationAnswer, spread: float, plate: Plate, largest: np.ndarray) -> list[Parameter]:
-    """Parameters of the heaviest equation with intervals; one that the wells do not set is said to be so."""
-    best = found.found.best
+def parameters(found: EquationAnswer, plate: Plate, largest: np.ndarray) -> list[Parameter]:
+    """Parameters of the heaviest equation with intervals; one that the wells do not set is said to be so.
+
+    A parameter is told where a dose has an effect at all and where every equation that explains the wells about as well
+    has it too; the interval holds the values of all of them.
+    """
+    best, rivals = found.found.best, found.found.rivals(RIVAL)
+    effect = found.found.effect(found.freedom + best.n_free)
     same = [fit for one in found.drawn if (fit := _same_form(one, best.form)) is not None]
     told = []
     for name, value in best.parameters.items():
@@ -252,7 +259,11 @@ def parameters(found: EquationAnswer, spread: float, plate: Plate, largest: np.n
         title = f"{called} {plate.inputs[index].name}" + (" (fall)" if "fall" in name else "")
         title = title if name != "c" else "cooperation"
         low, high = np.quantile([fit.parameters[name] for fit in same], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        told.append(_parameter(title, value, low, high, factor, unit, name in best.at_bound, name[0] == "K"))
+        low, high = value * (np.array([low, high]) / value) ** found.few(LEVEL)
+        others = [rival.parameters.get(name) for rival in rivals]
+        low, high = min([low, *filter(None, others)]), max([high, *filter(None, others)])
+        loose = name in best.at_bound or effect > NO_EFFECT or None in others
+        told.append(_parameter(title, value, low, high, factor, unit, loose, name[0] == "K"))
     return told
 
 
@@ -260,12 +271,12 @@ def _same_form(drawn: Weighed, form: str):
     return next((fit for fit in drawn.fits if fit.form == form), None)
 
 
-def _parameter(title, value, low, high, factor, unit, at_bound, is_dose) -> Parameter:
+def _parameter(title, value, low, high, factor, unit, loose, is_dose) -> Parameter:
     shown = f"{factor * value:.3g} {unit}".strip()
     ends = f"{factor * low:.3g} to {factor * high:.3g} {unit}".strip()
     if is_dose and low > 1:
         said = f"> highest dose ({factor:.3g} {unit})".replace(" )", ")")
-    elif at_bound or high / max(low, 1e-12) > TOO_WIDE:
+    elif loose or high / max(low, 1e-12) > TOO_WIDE:
         said = f"not identified: these wells fit about equally well from {ends}"
     elif is_dose and value > 1:
         said = f"> highest dose ({factor:.3g} {unit}), perhaps {shown}"

@@ -78,15 +78,18 @@ class EquationAnswer(Answer):
     def predict(self, s):
         return self.found.predict(s)
 
-    def interval(self, s, level):
+    def few(self, level: float) -> float:
+        """By how much a spread that few residuals say is too narrow: Student's quantile over the normal one."""
         from scipy.stats import norm, t
 
+        return float(t.ppf((1 + level) / 2, self.freedom) / norm.ppf((1 + level) / 2))
+
+    def interval(self, s, level):
         if not self.drawn:
             return None
-        middle = self.predict(s)
+        middle, few = self.predict(s), self.few(level)
         tails = [(1 - level) / 2, (1 + level) / 2]
         low, high = np.quantile([one.predict(s) for one in self.drawn], tails, axis=0)
-        few = t.ppf(tails[1], self.freedom) / norm.ppf(tails[1])  # a spread that few residuals say is uncertain itself
         return middle + few * (np.minimum(low, middle) - middle), middle + few * (np.maximum(high, middle) - middle)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares
+from scipy.stats import f as f_distribution
 from scipy.stats import qmc
 
 from fewerwells.science.library import akaike_weights
@@ -206,6 +207,19 @@ class Weighed:
     @property
     def best(self) -> Fit:
         return self.fits[int(np.argmax(self.weights))]
+
+    def rivals(self, weight: float) -> list[Fit]:
+        """The forms with at least this weight, the heaviest among them."""
+        return [fit for fit, share in zip(self.fits, self.weights, strict=True) if share >= weight]
+
+    def effect(self, n: int) -> float:
+        """p-value of the F-test of no effect of any dose, of the heaviest form against a constant, for n wells."""
+        constants = [fit.squares for fit in self.fits if fit.n_free == 1]
+        extra, freedom = self.best.n_free - 1, n - self.best.n_free
+        if not constants or extra < 1 or freedom < 1:
+            return 1.0
+        ratio = (min(constants) - self.best.squares) / extra / (self.best.squares / freedom)
+        return float(f_distribution.sf(ratio, extra, freedom))
 
 
 def weigh(fits: list[Fit], n: int) -> Weighed:
