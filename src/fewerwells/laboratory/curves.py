@@ -80,6 +80,9 @@ def _error(learnt, held: Wells) -> float:
     return float(np.sqrt(np.mean((learnt.predict(held.s[first]) - means) ** 2))) + 1e-12
 
 
+ROUNDING = 1e-9  # of logarithms: an error that is reached exactly at the end is reached
+
+
 def _equivalence(
     sizes: np.ndarray, with_it: np.ndarray, without: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +93,7 @@ def _equivalence(
         curve = monotone(np.log(without[:, draw]).mean(axis=1))
         reached = np.array([np.interp(-at, -curve, np.log(sizes), left=np.nan) for at in level])
         ratio = np.exp(reached) / sizes
-        return np.where(level < curve[-1], np.inf, np.where(np.isnan(ratio), sizes[0] / sizes, ratio))
+        return np.where(level < curve[-1] - ROUNDING, np.inf, np.where(np.isnan(ratio), sizes[0] / sizes, ratio))
 
     n = with_it.shape[1]
     draws = np.array([k_of(draw) for draw in resampled_seeds(n, 1000)])
