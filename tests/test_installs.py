@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.testing import CliRunner
 
 from fewerwells import cli
+from fewerwells.book import build
+from fewerwells.running import reading_order
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -66,23 +69,31 @@ def test_kernels_and_widgets_come_without_an_extra():
 
 
 @pytest.mark.parametrize(("module", "extra"), [("jupyter_book", "book"), ("nbgrader.api", "course"), ("jax", "bench")])
-def test_a_missing_extra_is_named(module, extra, monkeypatch, capsys):
-    def app():
+def test_a_missing_extra_is_named(module, extra, monkeypatch):
+    def absent(root):
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    monkeypatch.setattr(cli, "app", app)
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert re.fullmatch(rf'[\w-]+ is not installed; pip install "fewerwells\[{extra}\]" brings .*', stopped.value.code)
+    monkeypatch.setattr(reading_order, "chapters", absent)
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(cli.app, ["status"])
+    assert result.exit_code == 1
+    assert re.fullmatch(rf'[\w-]+ is not installed; pip install "fewerwells\[{extra}\]" brings .*\n', result.output)
 
 
 def test_a_module_of_ours_that_is_missing_is_no_missing_extra(monkeypatch):
-    def app():
+    def absent(root):
         raise ModuleNotFoundError("No module named 'fewerwells.nothing'", name="fewerwells.nothing")
 
-    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(reading_order, "chapters", absent)
+    monkeypatch.chdir(ROOT)
+    assert isinstance(CliRunner().invoke(cli.app, ["status"]).exception, ModuleNotFoundError)
+
+
+def test_the_book_is_refused_without_jupyter_book_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError):
-        cli.main()
+        build.build(tmp_path, "smoke", tmp_path, pytest.fail)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_range_of_pythons_is_named_everywhere():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import sys
 from importlib.metadata import requires
@@ -12,6 +14,7 @@ from typing import Annotated
 import typer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.core import TyperGroup
 
 from fewerwells.course.commands import app as course
 from fewerwells.laboratory.commands import plate, predict
@@ -21,7 +24,30 @@ from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.plain import read_value
 from fewerwells.running.pretrain_command import app as pretrain
 
+# Errors of the system that say something of a file, and not of this program.
+_OF_A_FILE = {errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR}
+_OF_A_FILE |= {errno.EEXIST, errno.EIO, errno.ENAMETOOLONG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+class _Told(TyperGroup):
+    """Commands that end in a sentence where a file cannot be written or an extra is missing, whichever command it is."""
+
+    def invoke(self, ctx: typer.Context):
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            sentence = missing_extra(error.name or "")
+            if sentence is None:
+                raise
+        except OSError as error:
+            if error.errno not in _OF_A_FILE:
+                raise
+            sentence = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
+        raise _fail(sentence)
+
+
 app = typer.Typer(
+    cls=_Told,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="How many wells of a plate can a simulation replace? Rerun the study, one point or all of it.",
@@ -205,8 +231,6 @@ def run(
         raise _refuse(error) from None
     except (PapermillExecutionError, StorageError) as error:
         raise _fail(str(error)) from None
-    except OSError as error:
-        raise _fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}.") from None
     typer.echo(f"{point.chapter.stem}: done in {seconds:.0f} s" if seconds else f"{point.chapter.stem}: done before")
     typer.echo(f"Its notebook and its rows are in {_short(point.folder)}")
 
@@ -234,14 +258,15 @@ def sweep(
     Example: fewerwells sweep sweeps/n_by_noise.yml --dry-run
     """
     from fewerwells.running.sweep_files import read_sweep
-    from fewerwells.running.sweeps import SchedulerLost, StorageError, SweepFailed, check_workers, run_sweep_file
+    from fewerwells.running.sweep_tables import run_sweep_file
+    from fewerwells.running.sweeps import SchedulerLost, StorageError, SweepFailed, check_workers
 
     try:
         plan = read_sweep(file)
         check_workers(workers, threads, scheduler)
         if dry_run:
             return _tell_cost(plan, workers, threads, scheduler)
-        table = run_sweep_file(file.stem, plan, typer.echo, workers, threads, scheduler)
+        table = run_sweep_file(file, plan, typer.echo, workers, threads, scheduler)
     except ParameterError as error:
         raise _refuse(error) from None
     except SweepFailed as error:
@@ -250,8 +275,6 @@ def sweep(
         raise _fail(str(error)) from None
     except (SchedulerLost, StorageError) as error:
         raise _fail(str(error)) from None
-    except OSError as error:
-        raise _fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}.") from None
     typer.echo(f"The rows are in {_short(table)}")
 
 
@@ -353,14 +376,11 @@ def missing_extra(module: str) -> str | None:
 
 
 def main() -> None:
-    """The command; what only an extra brings, and is not there, is told in a sentence."""
-    try:
-        app()
-    except ModuleNotFoundError as error:
-        sentence = missing_extra(error.name or "")
-        if sentence is None:
-            raise
-        sys.exit(sentence)
+    """The command, in UTF-8 whatever the locale says: names of files go into notebooks, which are UTF-8."""
+    if sys.getfilesystemencoding() != "utf-8":
+        words = [sys.executable, "-X", "utf8", "-m", "fewerwells.cli", *sys.argv[1:]]
+        os.execve(sys.executable, words, os.environ | {"PYTHONUTF8": "1"})  # kernels inherit it
+    app()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import yaml
 from fewerwells.running.chapters import Run, chapter_digest, execute, run_chapter
 from fewerwells.running.reading_order import chapters, exercise_notebooks
 from fewerwells.running.reads import unchanged
+from fewerwells.running.storage import write_whole
 
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -75,7 +76,7 @@ def _run_if_stale(
         say(f"{path.stem}: running …")
         done = run(path, output)
         stored = {"digest": wanted, "seconds": round(done.seconds, 1), "reads": done.reads}
-        record.write_text(json.dumps(stored), encoding="utf-8")
+        write_whole(record, json.dumps(stored).encode())
         say(f"{path.stem}: done in {done.seconds:.0f} s")
     return output
 

@@ -126,6 +126,9 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
 
 def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> Run:
     """Execute a notebook of the book; arguments, outcome and errors as for `run_chapter`, but nothing is refused."""
+    for place in map(str, (path, output)):
+        if any("\ud800" <= letter <= "\udfff" for letter in place):  # bytes that this locale could not read
+            raise ParameterError(f"{place!a} is no name that a notebook can hold; set PYTHONUTF8=1, or rename it.")
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part.ipynb")
     started = time.perf_counter()
@@ -140,6 +143,9 @@ def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool =
                 cell.metadata.pop("papermill", None)
             about, reads = read_notes(notes, path, book_of(path), results_folder() / "runs", parameters)
             write_whole(output, nbformat.writes(notebook).encode())
+        except OSError as error:
+            error.filename = error.filename or str(output)
+            raise
         finally:
             unfinished.unlink(missing_ok=True)
     return Run(time.perf_counter() - started, about, reads)

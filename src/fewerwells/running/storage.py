@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +16,8 @@ import pandas as pd
 from fewerwells.running.identity import code, digest
 from fewerwells.running.kernel import about
 from fewerwells.study.table import COLUMNS, TEXT_COLUMNS
+
+log = logging.getLogger("fewerwells")
 
 
 class DamagedTable(ValueError):
@@ -29,7 +32,13 @@ def results_folder() -> Path:
     for folder in (here, *here.parents):
         if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
             return folder / "results"
+    _say_where(here / "results")
     return here / "results"
+
+
+@lru_cache
+def _say_where(folder: Path) -> None:
+    log.warning("This is not inside the book's folder; results are kept in %s.", folder)
 
 
 @lru_cache
@@ -53,6 +62,9 @@ def write_whole(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk is noticed in writing, which names no file
+        raise
     finally:
         unfinished.unlink(missing_ok=True)  # there only when writing failed, on a full disk for example
 

@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -22,7 +22,7 @@ import pandas as pd
 
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import write_value
-from fewerwells.running.points import ROWS, Point, is_done, make_points, run_point, states, sweeps_folder
+from fewerwells.running.points import ROWS, Point, is_done, make_points, run_point, sweeps_folder
 from fewerwells.running.progress import TERMINAL, progress_bar
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table, results_folder, write_whole
@@ -338,24 +338,3 @@ def sweep_each(
     """
     plans = [check_sweep(chapter, grid, fixed, root or project_root()) for grid in grids.values()]
     return dict(zip(grids, run_plans(plans, workers, threads, scheduler), strict=True))
-
-
-def run_sweep_file(
-    name: str,
-    plan: SweepPlan,
-    say: Callable[[str], None],
-    workers: int | None = None,
-    threads: int | None = None,
-    scheduler: str | None = None,
-) -> Path:
-    """Run a checked sweep and write the collected rows to `<name>.csv` beside its points; returns that path.
-
-    Raises:
-        ParameterError, SweepFailed, StorageError: as `run_plans`; an earlier table stays as it is.
-    """
-    found = states(make_points(plan.chapter, plan.points))
-    say(f"{plan.chapter.stem}: {len(found)} points, {found.count('done')} done before")
-    (table,) = run_plans([plan], workers, threads, scheduler)
-    output = sweeps_folder() / f"{name}.csv"
-    write_whole(output, table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode())
-    return output
