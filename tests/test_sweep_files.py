@@ -15,6 +15,7 @@ from fewerwells.running.forecast import forecast
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError
 from fewerwells.running.plain import read_value, write_value
 from fewerwells.running.points import make_points, states
+from fewerwells.running.published import RECOMPUTE
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.sweep_files import check_sweep, read_sweep
 
@@ -218,6 +219,7 @@ def test_any_grid_is_accepted_or_refused_in_words(chapter, grid, fixed):
 
 def test_a_dry_run_counts_what_would_be_trained_and_runs_nothing(own_results, monkeypatch):
     """Pre-training is shared by all points; each has its own fine-tuning, scratch and oracle."""
+    monkeypatch.setenv(RECOMPUTE, "1")  # published rows would not be trained
     monkeypatch.chdir(ROOT)
     plan = read_sweep(ROOT / "sweeps" / "n_by_noise.yml")
     points = make_points(plan.chapter, plan.points)
