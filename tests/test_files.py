@@ -92,7 +92,9 @@ class TestTwoSweepsOfOneName:
         path.write_text("noise\n1.0\n")
         path.with_suffix(".json").write_text(json.dumps({"sweep": str(one.resolve())}))
         assert sweep_tables.table_path(one) == path
-        with pytest.raises(ParameterError, match=r"grid\.csv holds the table of .*one.*grid\.yml; .* rename one of them"):
+        with pytest.raises(
+            ParameterError, match=r"grid\.csv holds the table of .*one.*grid\.yml; .* rename one of them"
+        ):
             sweep_tables.run_sweep_file(two, None, pytest.fail)
         one.unlink()
         assert sweep_tables.table_path(two) == path, "nobody else claims it any longer"
