@@ -22,7 +22,7 @@ WIDEST_ROW = 20_000  # cells: a 1,536-well plate as one row, with room
 SEPARATORS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar"}
 # What reading a damaged archive or damaged XML raises; openpyxl's own errors are among them.
 _UNSOUND = (zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, LookupError, OSError, SyntaxError)
-_UNSOUND += (TypeError, ValueError, EOFError, NotImplementedError, RecursionError, RuntimeError)
+_UNSOUND += (TypeError, ValueError, EOFError, RuntimeError)
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
