@@ -23,6 +23,10 @@ from fewerwells.running.storage import write_whole
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
+# Folders of the book whose files are part of every page.
+SHARED_BY_PAGES = {"_static", "_ext"}
+
+
 class BuildError(RuntimeError):
     """Jupyter Book refused to render; the message says where to look."""
 
@@ -90,17 +94,24 @@ def _is_current(output: Path, record: Path, wanted: str, root: Path) -> bool:
         return False
 
 
-def _copy_if_different(source: Path, target: Path) -> None:
-    """Copy a file unless the same bytes are there, so that Sphinx sees what has really changed."""
-    if not target.exists() or source.read_bytes() != target.read_bytes():
+def _copy_if_different(source: Path, target: Path) -> bool:
+    """Copy a file unless the same bytes are there, so that Sphinx sees what has really changed; say whether it was."""
+    different = not target.exists() or source.read_bytes() != target.read_bytes()
+    if different:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+    return different
 
 
-def stage(root: Path, executed: dict[Path, Path], folder: Path, buttons: Mapping[str, str]) -> None:
+def stage(root: Path, executed: dict[Path, Path], folder: Path, buttons: Mapping[str, str]) -> bool:
     """Lay out a copy of the book's sources in which the chapters are the executed ones.
 
-    Where an address of the repository is set, pages carry `buttons` that open them elsewhere. Rendering from a copy keeps the committed notebooks free of outputs and lets several profiles live side by side.
+    Where an address of the repository is set, pages carry `buttons` that open them elsewhere. Rendering from a copy
+    keeps the committed notebooks free of outputs and lets several profiles live side by side.
+
+    Returns:
+        Whether a style sheet, a script or an extension of ours changed: Sphinx looks at pages only, and would leave
+        the old ones in place.
     """
     wanted = {Path("_toc.yml"): root / "_toc.yml", Path("CITATION.cff"): root / "CITATION.cff"}
     for pattern in (
@@ -112,8 +123,7 @@ def stage(root: Path, executed: dict[Path, Path], folder: Path, buttons: Mapping
     ):
         wanted |= {path.relative_to(root): path for path in root.glob(pattern) if path.is_file()}
     wanted |= executed
-    for relative, source in wanted.items():
-        _copy_if_different(source, folder / relative)
+    changed = {relative for relative, source in wanted.items() if _copy_if_different(source, folder / relative)}
     for stray in [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder) not in wanted]:
         if stray.name != "_config.yml":
             stray.unlink()
@@ -128,6 +138,7 @@ def stage(root: Path, executed: dict[Path, Path], folder: Path, buttons: Mapping
     target = folder / "_config.yml"
     if not target.exists() or target.read_text(encoding="utf-8") != text:
         target.write_text(text, encoding="utf-8")
+    return any(set(relative.parts) & SHARED_BY_PAGES for relative in changed)
 
 
 def build(
@@ -158,7 +169,8 @@ def build(
         raise ModuleNotFoundError("there is no Jupyter Book here", name="jupyter_book")
     executed = run_chapters(root, profile, say) | run_exercises(root, profile, say)
     folder = root / "_build" / "source" / profile
-    stage(root, executed, folder, buttons)
+    if stage(root, executed, folder, buttons):
+        shutil.rmtree(output / "_build" / ".doctrees", ignore_errors=True)
     say("rendering …")
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(folder), "--path-output", str(output)]
     finished = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)
