@@ -2,6 +2,6 @@
 
 `parameters`, what a reader may set; `reading_order` of the notebooks; `chapters` through papermill; `experiments`,
 designs whose pieces are stored; `identity`, what makes a stored number stale; `storage`, files written whole; `points`
-and `sweeps`, many runs of a chapter; `comparison` with the published tables;
+and `sweeps`, many runs of a chapter; `leases` of cores; `comparison` with the published tables;
 `forecast` of the time; `pretraining` of the networks that come with the package.
 """

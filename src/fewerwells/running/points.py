@@ -25,11 +25,12 @@ from filelock import FileLock, Timeout
 from fewerwells.running.chapters import book_of, chapter_code, offered_parameters, run_chapter
 from fewerwells.running.experiments import runs_folder
 from fewerwells.running.identity import digest
+from fewerwells.running.leases import leased_cores
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, validate
 from fewerwells.running.plain import write_value
 from fewerwells.running.reads import unchanged
 from fewerwells.running.storage import DamagedTable, read_table, source_digest, write_whole
-from fewerwells.science.cores import leased_cores, usable_cores
+from fewerwells.science.cores import usable_cores
 
 NOTEBOOK, ROWS, RECORD = "notebook.ipynb", "rows.csv", "provenance.json"
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fewerwells.running.leases import CAN_LIMIT_THREADS
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import write_value
 from fewerwells.running.points import ROWS, Point, is_done, make_points, run_point, sweeps_folder
@@ -27,7 +28,7 @@ from fewerwells.running.progress import TERMINAL, progress_bar
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table, results_folder, write_whole
 from fewerwells.running.sweep_files import SweepPlan, check_sweep
-from fewerwells.science.cores import CAN_LIMIT_THREADS, usable_cores
+from fewerwells.science.cores import usable_cores
 
 MAX_WORKERS = 8  # by default; each worker's kernel holds some 300 MB
 SHARED_FOLDER_SECONDS = 60.0  # a slow shared file system may show a worker's files so much later
