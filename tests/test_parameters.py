@@ -10,6 +10,8 @@ from fewerwells.running.parameters import (
     Experiment1,
     Experiment2,
     ParameterError,
+    RandomSystems,
+    WinnerMap,
     read_parameters,
     validate,
 )
@@ -206,3 +208,9 @@ def test_any_values_are_accepted_or_refused_in_words(model, data):
     except ParameterError as refused:
         sentence = str(refused)
     assert sentence == "" or sentence.endswith((".", "?"))
+
+
+@pytest.mark.parametrize("model", [WinnerMap, RandomSystems])
+def test_a_table_with_seeds_of_its_own_refuses_the_number_that_others_use(model):
+    with pytest.raises(ParameterError, match="there is no parameter n_seeds"):
+        validate({"n_seeds": 3}, model)

@@ -1,0 +1,66 @@
+"""What a reader may set in a chapter, within which limits, and what the profiles mean.
+
+A chapter's parameters cell holds plain values; its next cell calls `read_parameters(globals(), Model)`, which refuses
+unknown names, wrong types and impossible values in one sentence before anything trains. `fields` are the values,
+`profiles` the sizes, `training` what networks share, `tables` the designs, `chapters` what each notebook offers, and
+`checking` the sentences.
+"""
+
+from fewerwells.running.parameters.chapters import (
+    CHAPTER_PARAMETERS,
+    Biology,
+    Engine,
+    Findings,
+    Introduction,
+    Problem,
+    TrainItYourself,
+    Verdicts,
+    WhoElse,
+)
+from fewerwells.running.parameters.checking import ParameterError, problems, read_parameters, validate
+from fewerwells.running.parameters.profiles import PROFILES, ProfileParameters
+from fewerwells.running.parameters.tables import (
+    CONTENDERS,
+    PUBLISHED,
+    Baselines,
+    Controls,
+    Experiment1,
+    Experiment2,
+    Experiment3,
+    RandomSystems,
+    Sweeps,
+    Targets,
+    WinnerMap,
+)
+from fewerwells.running.parameters.training import NetworkParameters, TrainingParameters
+
+__all__ = [
+    "CHAPTER_PARAMETERS",
+    "CONTENDERS",
+    "PROFILES",
+    "PUBLISHED",
+    "Baselines",
+    "Biology",
+    "Controls",
+    "Engine",
+    "Experiment1",
+    "Experiment2",
+    "Experiment3",
+    "Findings",
+    "Introduction",
+    "NetworkParameters",
+    "ParameterError",
+    "Problem",
+    "ProfileParameters",
+    "RandomSystems",
+    "Sweeps",
+    "Targets",
+    "TrainItYourself",
+    "TrainingParameters",
+    "Verdicts",
+    "WhoElse",
+    "WinnerMap",
+    "problems",
+    "read_parameters",
+    "validate",
+]
