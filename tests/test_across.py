@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fewerwells.science.statistics import Estimate, paired_ratio
-from fewerwells.study.across import SYSTEM, across_systems
+from fewerwells.study.across import SYSTEM, across_systems, predicted
 
 
 def simulated(rng, n_systems=12, n_seeds=5, centre=-0.5, between=0.4, within=0.2, shared=0.0) -> pd.DataFrame:
@@ -64,3 +64,35 @@ def test_a_system_that_lacks_an_error_keeps_its_other_seeds_with_the_rest():
     np.testing.assert_allclose(lacking.systems["ratio"][1:], found.systems["ratio"][1:])
     assert lacking.centre.value == pytest.approx(found.centre.value, rel=0.2)
     assert np.isfinite([lacking.centre.low, lacking.centre.high]).all()
+
+
+def test_nothing_is_trimmed_where_harm_would_show():
+    """Nine systems are helped, three are harmed much: the mean says so, an interquartile mean would not."""
+    table = pd.concat(
+        simulated(np.random.default_rng(0), n_systems=1, centre=effect, between=0, within=0).assign(theta_1=0.1 + k)
+        for k, effect in enumerate([-0.1] * 9 + [1.0] * 3)
+    )
+    found = judged(table)
+    assert found.centre.value == pytest.approx(np.exp((9 * -0.1 + 3 * 1.0) / 12))
+    assert found.range == (pytest.approx(np.exp(-0.1)), pytest.approx(np.e))
+
+
+def test_the_next_system_lies_in_its_prediction_interval_as_often_as_that_says():
+    """For normal log ratios the t interval is exact: of 2,000 next systems all but about a hundred lie inside."""
+    rng, held = np.random.default_rng(5), 0
+    for _ in range(2000):
+        *seen, last = rng.normal(-0.5, 0.4, 9)
+        coming = predicted(np.array(seen))
+        held += coming.low <= np.exp(last) <= coming.high
+    assert 1870 <= held <= 1930  # binomial with 0.95; outside by chance once in five hundred runs
+
+
+def test_of_one_system_nothing_follows_for_the_next():
+    found = judged(simulated(np.random.default_rng(6), n_systems=1)).next_system
+    assert (found.low, found.high) == (0, np.inf)
+
+
+def test_a_system_without_any_error_leaves_the_mean_unknown():
+    table = simulated(np.random.default_rng(7))
+    lost = judged(table.assign(error=table["error"].mask(table["theta_1"] == 0.1)))
+    assert np.isnan([lost.centre.value, lost.centre.low, lost.next_system.low]).all()

@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 from fewerwells.book.plots.rivals import arm_colour, plot_against_oracle, plot_arms, plot_systems, plot_winner_map
 from fewerwells.book.plots.style import WINNER_COLOURS, plain_logarithmic
 from fewerwells.running.parameters import CONTENDERS
+from fewerwells.science.statistics import Estimate
+from fewerwells.study.across import AcrossSystems
+from fewerwells.study.bootstrap import Bootstrap
 from fewerwells.study.protocol import ARMS
 
 
@@ -65,10 +68,15 @@ def test_ratios_to_the_oracle_are_written_into_their_fields(ax):
     np.testing.assert_allclose(image.get_array(), np.log(ratios))
 
 
-def test_systems_are_ordered_by_their_ratio(ax):
+def test_systems_are_ordered_by_their_ratio_above_their_mean_and_the_next_one(ax):
     systems = pd.DataFrame({"system": ["a", "b"], "ratio": [1.5, 0.5], "low": [1.2, 0.4], "high": [1.9, 0.6]})
-    plot_systems(systems, ax)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a"]
+    mean = Bootstrap(np.log(0.9), np.log([0.7, 0.9, 1.1]), 2)
+    plot_systems(AcrossSystems(systems, mean, Estimate(0.9, 1e-5, 1e5), 0.5, 1.0, 0.1), ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one more system, 95 %", "mean of all", "b", "a"]
+    (diamond,) = [line for line in ax.lines if line.get_marker() == "D"]
+    assert float(diamond.get_xdata()[0]) == pytest.approx(0.9)
+    low, high = ax.get_xlim()
+    assert low < 0.4 < 1.9 < high
 
 
 @pytest.mark.parametrize(("low", "high"), [(14, 18), (0.35, 0.9), (2, 9), (0.3, 40), (20, 23)])

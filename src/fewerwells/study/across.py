@@ -1,4 +1,4 @@
-"""Effects within and across systems: does a ratio that holds in one system hold in others?"""
+"""Effects within and across systems: does a ratio that holds in one system hold in others, and in the next?"""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
-from fewerwells.science.statistics import Estimate, by_seed, iqm, paired_ratio, resampled_seeds
-from fewerwells.study.bootstrap import Bootstrap
+from fewerwells.science.statistics import LEVEL, Estimate, by_seed, paired_ratio, resampled_seeds
+from fewerwells.study.bootstrap import NOTHING, Bootstrap
 
 SYSTEM = ["theta_1", "theta_2", "eta_1", "eta_2", "n"]  # the columns that tell systems apart
 
 
 @dataclass(frozen=True)
 class AcrossSystems:
-    """A ratio of two arms' errors in every system, and its centre over systems.
+    """A ratio of two arms' errors in every system, its mean over systems, and what the next system may be like.
+
+    Within a system the log ratio is centred over seeds as everywhere (interquartile mean). Over systems nothing is
+    trimmed: an interquartile mean of twelve systems would leave out the three in which harm is largest. A system that
+    has no error at all leaves the mean unknown.
 
     Attributes:
         systems: one row a system: `system` (a short name), the columns `SYSTEM`, `ratio`, `low`, `high` (95 % over
             the system's seeds).
-        bootstrap: logarithm of the interquartile mean over systems, its units the systems; it resamples systems, and seeds together in all systems that
-            share them: a seed has the same weights, batches and random draws of wells in each.
+        bootstrap: logarithm of the ratio, its mean over systems, its units the systems; it resamples systems, and
+            seeds together in all systems that share them: a seed has the same weights, batches and random draws of
+            wells in each.
+        next_system: the mean with the 95 % prediction interval of the ratio in one more system, drawn and measured
+            as these were (Student's t over the systems' log ratios); (0, ∞) where there is one system only.
         share_below_one: in which share of the systems the ratio is below 1.
         sd_between: standard deviation over systems of the log ratio of a system.
         sd_within: pooled standard deviation over seeds of the log ratio within a system.
@@ -29,14 +37,20 @@ class AcrossSystems:
 
     systems: pd.DataFrame
     bootstrap: Bootstrap
+    next_system: Estimate
     share_below_one: float
     sd_between: float
     sd_within: float
 
     @property
     def centre(self) -> Estimate:
-        """The interquartile mean over systems with its 95 % interval."""
+        """The mean over systems (of log ratios, taken back) with its 95 % interval."""
         return self.bootstrap.estimate()
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest ratio of any system."""
+        return float(self.systems["ratio"].min()), float(self.systems["ratio"].max())
 
 
 def _iqm_of_numbers(values: np.ndarray, axis: int) -> np.ndarray:
@@ -74,17 +88,35 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
     centres = _iqm_of_numbers(logs, axis=0)
     return AcrossSystems(
         pd.DataFrame(rows),
-        Bootstrap(float(iqm(centres)), _resampled_centres(logs), logs.shape[1]),
+        NOTHING if np.isnan(centres).any() else Bootstrap(float(centres.mean()), _resampled_means(logs), len(centres)),
+        predicted(centres),
         float(np.mean(centres < 0)),
-        float(centres.std(ddof=1)),
-        float(np.sqrt(np.nanmean(np.nanvar(logs, axis=0, ddof=1)))),
+        float(pd.Series(centres).std()),
+        float(np.sqrt(pd.DataFrame(logs).var().mean())),
     )
 
 
-def _resampled_centres(logs: np.ndarray) -> np.ndarray:
-    """The centre over systems in every resample of seeds and systems: log ratios (seeds, systems) → (RESAMPLES,)."""
+def predicted(centres: np.ndarray) -> Estimate:
+    """What one more system may show: the mean of some systems' log ratios ± t · s · √(1 + 1/n), taken back.
+
+    Args:
+        centres: (systems,) the log ratio of each.
+    """
+    n, mean = len(centres), float(centres.mean())
+    if n < 2:
+        return Estimate(float(np.exp(mean)), 0.0, np.inf)
+    reach = t.ppf((1 + LEVEL) / 2, n - 1) * centres.std(ddof=1) * np.sqrt(1 + 1 / n)
+    with np.errstate(over="ignore"):  # of two systems little can be said: t is 12.7
+        return Estimate(*(float(np.exp(value)) for value in (mean, mean - reach, mean + reach)))
+
+
+def _resampled_means(logs: np.ndarray) -> np.ndarray:
+    """The mean over systems in every resample of seeds and systems: log ratios (seeds, systems) → (RESAMPLES,).
+
+    NaN where a resample holds no seed of some system that has an error.
+    """
     n_seeds, n_systems = logs.shape
     seeds = resampled_seeds(n_seeds)
     systems = resampled_seeds(n_systems, random_state=1)
     by_system = np.stack([_iqm_of_numbers(logs[seeds, k], axis=1) for k in range(n_systems)], axis=1)
-    return _iqm_of_numbers(np.take_along_axis(by_system, systems, axis=1), axis=1)
+    return np.take_along_axis(by_system, systems, axis=1).mean(axis=1)

@@ -178,7 +178,7 @@ class RatioChange:
 
 @dataclass(frozen=True)
 class AcrossRatio:
-    """How many times larger one group's error is than another's, centred over systems; intervals resample systems.
+    """How many times larger one group's error is than another's, in the mean over systems; intervals resample systems.
 
     Attributes:
         table: its name.
@@ -198,6 +198,31 @@ class AcrossRatio:
     def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
         top, bottom = _with_volumes(table, [self.numerator, self.denominator])
         return {"": across_systems(table, self.column, top, bottom).bootstrap}
+
+
+@dataclass(frozen=True)
+class NextSystem:
+    """How many times larger one group's error than another's may be in one more system drawn like these.
+
+    The interval is a prediction interval. It is no resampling of seeds, so two of them cannot be compared.
+
+    Attributes:
+        table: its name.
+        numerator, denominator: the two groups.
+        column: an error column.
+    """
+
+    table: str
+    numerator: Group
+    denominator: Group
+    column: str = ERROR
+
+    def estimates(self, table: pd.DataFrame) -> dict[str, Estimate]:
+        top, bottom = _with_volumes(table, [self.numerator, self.denominator])
+        return {"": across_systems(table, self.column, top, bottom).next_system}
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        return {"": NOTHING}
 
 
 @dataclass(frozen=True)

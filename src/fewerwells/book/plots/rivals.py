@@ -19,6 +19,7 @@ from fewerwells.book.plots.style import (
     WINNER_COLOURS,
     plain_logarithmic,
 )
+from fewerwells.study.across import AcrossSystems
 from fewerwells.study.protocol import CONTROLS, REMEDIES, RIVALS
 
 
@@ -94,21 +95,32 @@ def plot_winner_map(found: pd.DataFrame, harm: pd.DataFrame, ax: Axes) -> None:
         ax.spines[side].set_visible(False)
 
 
-def plot_systems(systems: pd.DataFrame, ax: Axes) -> None:
-    """One dot a system: the ratio of two errors, with its interval over seeds, ordered by size.
+def plot_systems(across: AcrossSystems, ax: Axes) -> None:
+    """One dot a system: the ratio of two errors, with its interval over seeds, ordered by size; below, what follows.
+
+    The two lowest rows hold the mean over systems with its 95 % interval, and where one more system may lie (95 %
+    prediction interval).
 
     Args:
-        systems: columns `system`, `ratio`, `low`, `high`.
+        across: `study.across.across_systems`.
         ax: where to draw.
     """
-    ordered = systems.sort_values("ratio", ignore_index=True)
+    ordered = across.systems.sort_values("ratio", ignore_index=True)
     y = np.arange(len(ordered))
     colours = [ARM_COLOURS["transfer"] if ratio < 1 else ARM_COLOURS["scratch"] for ratio in ordered["ratio"]]
     ax.hlines(y, ordered["low"], ordered["high"], color=colours, linewidth=3, alpha=0.5)
     ax.scatter(ordered["ratio"], y, color=colours, s=26, zorder=3)
     ax.axvline(1, color=PALETTE["truth"], linewidth=0.8)
-    ax.set_yticks(y, ordered["system"])
     _plain_log_x(ax)
+    left, right = ax.get_xlim()
+    mean, coming = across.centre, across.next_system
+    dark = PALETTE["truth"]
+    ax.hlines(-1.5, mean.low, mean.high, color=dark, linewidth=3)
+    ax.plot(mean.value, -1.5, "D", color=dark, markersize=5)
+    widest = 100 * right / left  # two systems say next to nothing of a third, and would shrink all others to a dot
+    shown = np.clip([coming.low, coming.high], left / widest, right * widest)
+    ax.hlines(-2.5, *shown, color=dark, linewidth=3, alpha=0.3)
+    ax.set_yticks([-2.5, -1.5, *y], ["one more system, 95 %", "mean of all", *ordered["system"]])
 
 
 def plot_against_oracle(ratios: pd.DataFrame, ax: Axes, *, limit: float = 10.0):
