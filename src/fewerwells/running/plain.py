@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import json
-import re
 
 import numpy as np
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import Node
+from ruamel.yaml.resolver import VersionedResolver
+
+# What ruamel.yaml raises for a text that is no YAML: beside its own errors, those of Python's int and float.
+UNREADABLE = (YAMLError, LookupError, ValueError, TypeError, RecursionError)
 
 
-class PlainLoader(yaml.SafeLoader):
-    """Safe YAML with the words of YAML 1.2: 1e-3 is a number, `no`, 1:30 and 2020-01-01 are text.
+class _PlainConstructor(SafeConstructor):
+    """None, truth values, numbers, text, lists and mappings; a set, a date or bytes are refused."""
 
-    What is none of null, truth value, number, text, list and mapping (a set, a date, bytes) is refused.
-    """
+    yaml_constructors = {  # noqa: RUF012 - a class attribute of ruamel.yaml
+        tag: SafeConstructor.yaml_constructors[tag]
+        for tag in (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map"))
+    }
 
-    yaml_implicit_resolvers: dict = {}  # noqa: RUF012 - a class attribute of PyYAML, emptied on purpose
-    yaml_constructors: dict = {}  # noqa: RUF012 - and filled below
-
-
-def _refuse_tag(loader: PlainLoader, node: yaml.Node):
-    problem = f"{node.tag.replace('tag:yaml.org,2002:', '!!')} is no plain value"
-    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    def refuse(self, node: Node):
+        tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+        raise ConstructorError(None, None, f"{tag} is no plain value", node.start_mark)
 
 
-for _tag in ("null", "bool", "int", "float", "str", "seq", "map"):
-    PlainLoader.add_constructor(
-        f"tag:yaml.org,2002:{_tag}", yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{_tag}"]
-    )
-PlainLoader.add_constructor(None, _refuse_tag)
+_PlainConstructor.add_constructor(None, _PlainConstructor.refuse)
 
 
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
-    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", list("-+.")),
-):
-    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+class _NoDates(VersionedResolver):
+    """YAML 1.2, where `no` and 1:30 are text already; 2020-01-01 is, too."""
+
+    def add_version_implicit_resolver(self, version, tag, regexp, first) -> None:
+        if not str(tag).endswith(":timestamp"):
+            super().add_version_implicit_resolver(version, tag, regexp, first)
+
+
+def plain_yaml() -> YAML:
+    """A reader of YAML 1.2 that makes plain values only and refuses a key that stands there twice."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor, reader.Resolver = _PlainConstructor, _NoDates
+    return reader
 
 
 def read_value(text: str):
@@ -48,8 +53,8 @@ def read_value(text: str):
         ValueError: it is no YAML.
     """
     try:
-        return yaml.load(text, PlainLoader)
-    except (yaml.YAMLError, LookupError, ValueError, TypeError, RecursionError) as error:
+        return plain_yaml().load(text)
+    except UNREADABLE as error:
         raise ValueError(f"{text!r} cannot be read") from error
 
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-import yaml
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from fewerwells.running.chapters import offered_parameters, unknown_name
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
-from fewerwells.running.plain import PlainLoader, plain_value, write_value
+from fewerwells.running.plain import UNREADABLE, plain_value, plain_yaml, write_value
 from fewerwells.running.reading_order import chapters, project_root
 
 MAX_POINTS = 100_000
@@ -163,41 +166,34 @@ def check_sweep(chapter: str, grid: dict[str, list], fixed: dict | None, root: P
     return SweepPlan(chapters(root)[chapter], fixed or {}, grid)
 
 
-def _lines(node: yaml.Node | None, place: Place = ()) -> Iterator[tuple[Place, int]]:
+def _lines(node: Node | None, place: Place = ()) -> Iterator[tuple[Place, int]]:
     """The line, from 1, of every place of a YAML document."""
     if node is None:
         return
     yield place, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, MappingNode):
         for key, value in node.value:
             yield from _lines(value, (*place, getattr(key, "value", None)))
             yield (*place, getattr(key, "value", None)), key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
+    elif isinstance(node, SequenceNode):
         for index, item in enumerate(node.value):
             yield from _lines(item, (*place, index))
-
-
-def _repeated_keys(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
-    if isinstance(node, yaml.MappingNode):
-        names = [getattr(key, "value", None) for key, _ in node.value]
-        for index, (key, value) in enumerate(node.value):
-            if names[index] in names[:index]:
-                yield key.start_mark.line + 1, f"{names[index]!r} stands there twice."
-            yield from _repeated_keys(value)
 
 
 def _parse(text: str) -> tuple[object, dict[Place, int], list[tuple[int, str]]]:
     """The content of a YAML text, the line of each of its places, and what is wrong with it as YAML."""
     try:
-        for event in yaml.parse(text, PlainLoader):
-            if isinstance(event, yaml.AliasEvent):
+        for event in plain_yaml().parse(text):
+            if isinstance(event, AliasEvent):
                 return None, {}, [(event.start_mark.line + 1, "aliases (*name) are not allowed; write the value out.")]
-        node = yaml.compose(text, PlainLoader)
-        return yaml.load(text, PlainLoader), dict(_lines(node)), list(_repeated_keys(node))
-    except yaml.MarkedYAMLError as error:
+        return plain_yaml().load(text), dict(_lines(plain_yaml().compose(text))), []
+    except DuplicateKeyError as error:
+        name = str(error.problem).removeprefix('found duplicate key "').split('" with value')[0]
+        return None, {}, [(error.problem_mark.line + 1, f"{name!r} stands there twice.")]
+    except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         return None, {}, [(mark.line + 1 if mark else 1, f"this is not YAML: {error.problem or error.context}.")]
-    except (yaml.YAMLError, LookupError, ValueError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         return None, {}, [(1, f"this is not YAML: {' '.join(str(error).split())}.")]
 
 

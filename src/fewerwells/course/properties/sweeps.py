@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-import yaml
 
 from fewerwells.course.properties import NotYet, checks, number
 from fewerwells.course.small_study import PROTOCOL, SEEDS, errors, train_arm
 from fewerwells.running.parameters import Experiment1, problems
-from fewerwells.running.plain import PlainLoader
+from fewerwells.running.plain import read_value
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.learners import Runtime
 from fewerwells.study.protocol import SIMPLE_MODEL, Cell, Protocol
@@ -102,8 +101,8 @@ def fair_sweep(answer) -> None:
     if not isinstance(answer, str):
         raise NotYet("The text of a sweep file is asked for, between three quotation marks.")
     try:
-        content = yaml.load(answer, PlainLoader)
-    except yaml.YAMLError:
+        content = read_value(answer)
+    except ValueError:
         raise NotYet("This is not YAML: look at the colons, the brackets and the spaces that begin a line.") from None
     if not isinstance(content, dict) or set(content) != {"chapter", "fixed", "grid"}:
         raise NotYet("A sweep file has three parts: chapter, fixed and grid. Compare with the one in the chapter.")
