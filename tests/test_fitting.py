@@ -12,7 +12,8 @@ from scipy.optimize import curve_fit, nnls
 from fewerwells.science import cores, fitting
 from fewerwells.science.circuits import CIRCUITS, Circuit, hill_family, reference_circuit, simple_activation
 from fewerwells.science.datasets import BIG, SMALL, Pairs, real_pairs, sobol_inputs, uniform_inputs
-from fewerwells.science.fitting import FORM_NAMES, FORMS, fit_many, lack_of_fit
+from fewerwells.science.fitting import FORM_NAMES, fit_many, lack_of_fit
+from fewerwells.science.forms import FORMS, REFERENCE_CONCENTRATION
 
 SIMPLE = reference_circuit("simple_activation")
 COMPLEX = reference_circuit("n_part_complex", 2.0)
@@ -72,7 +73,7 @@ def test_the_family_reaches_the_cycle_exactly():
 def test_weights_of_the_family_add_up_to_one_at_the_reference_concentration():
     found = fit_one("family", real_pairs(COMPLEX, 50, seed=1)).parameters
     theta = np.array([found["theta_1"], found["theta_2"]])
-    weights = (theta * fitting.REFERENCE_CONCENTRATION) ** found["n"]
+    weights = (theta * REFERENCE_CONCENTRATION) ** found["n"]
     assert found["b"] + weights.sum() == pytest.approx(1)
 
 

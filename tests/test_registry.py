@@ -27,7 +27,8 @@ from fewerwells.science.circuits import (
     register,
 )
 from fewerwells.science.datasets import BIG, real_pairs, sobol_inputs
-from fewerwells.science.fitting import circuit_form, fit_many
+from fewerwells.science.fitting import fit_many
+from fewerwells.science.forms import circuit_form
 from fewerwells.science.library import MECHANISMS, fit_mechanisms, mechanism_of
 from fewerwells.study.table import COLUMNS
 

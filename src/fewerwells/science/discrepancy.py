@@ -17,7 +17,8 @@ from functools import cached_property
 import numpy as np
 
 from fewerwells.science.datasets import Pairs
-from fewerwells.science.fitting import Form, Problem
+from fewerwells.science.fitting import Problem
+from fewerwells.science.forms import Form
 
 TURN = 0.05  # of the largest measured input: where the logarithm of an input turns linear, so that 0 is allowed
 RATIOS = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0)  # standard deviation of the discrepancy over that of the noise

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import norm
 
 from fewerwells.science.circuits import Circuit, relative_outputs
-from fewerwells.science.fitting import Coordinate, Form
+from fewerwells.science.forms import Coordinate, Form
 
 # The ranges that hold 95 % of what is plausible: K and n of gene circuits, resources and saturations from the ladders
 # of the study, leaks from the inverse dynamic ranges of characterised gates, the rest an order of magnitude either way.

@@ -18,7 +18,8 @@ from scipy.special import ndtri
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import Pairs, refuse_impossible
 from fewerwells.science.discrepancy import log_eta_prior
-from fewerwells.science.fitting import Problem, checked_inputs, coordinate_values
+from fewerwells.science.fitting import Problem
+from fewerwells.science.forms import checked_inputs, coordinate_values
 from fewerwells.science.mechanisms import Structure
 
 LIVE = 200  # live points

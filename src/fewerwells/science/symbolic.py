@@ -14,7 +14,7 @@ import numpy as np
 
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import Pairs, refuse_impossible
-from fewerwells.science.fitting import checked_inputs
+from fewerwells.science.forms import checked_inputs
 
 SYMBOLS = "add,sub,mul,div,exp,logabs,constant,variable"  # a power is the exponential of a multiple of a logarithm
 POPULATION = 200

@@ -29,7 +29,8 @@ from fewerwells.science.discrepancy import (
     linearise,
     log_prior,
 )
-from fewerwells.science.fitting import Problem, checked_inputs, coordinate_values, spread_starts
+from fewerwells.science.fitting import Problem, spread_starts
+from fewerwells.science.forms import checked_inputs, coordinate_values
 from fewerwells.science.mechanisms import Structure, enumerate_structures, log_prior_of
 
 SCREENED = 64  # starting points a structure

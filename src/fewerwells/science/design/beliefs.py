@@ -16,7 +16,8 @@ from sklearn.gaussian_process.kernels import Matern
 
 from fewerwells.science.circuits import Circuit, reference_circuit
 from fewerwells.science.datasets import BIG, Domain, Pairs, sobol_inputs
-from fewerwells.science.fitting import FORMS, Coordinate, Fit, Form, circuit_form, fit_many
+from fewerwells.science.fitting import Fit, fit_many
+from fewerwells.science.forms import FORMS, Coordinate, Form, circuit_form
 from fewerwells.science.gaussian_processes import GaussianProcess
 from fewerwells.science.library import MECHANISMS, Average
 

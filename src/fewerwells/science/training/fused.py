@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fewerwells.science.training import _layout, _order, _vector
+from fewerwells.science.training import _code, _kernels, _layout, _order, _vector
 from fewerwells.science.training._layout import VECTOR_BYTES, Plan
 from fewerwells.science.training._order import fill_order, jit
 
@@ -33,7 +33,7 @@ _POLL_SECONDS = 0.1
 
 # Numba's disk cache looks at the date of this file only. This text, which every kernel closes over, makes the cache
 # notice changes in the files that the kernels draw on.
-_SOURCES = b"".join(Path(module.__file__).read_bytes() for module in (_layout, _order, _vector))
+_SOURCES = b"".join(Path(module.__file__).read_bytes() for module in (_code, _kernels, _layout, _order, _vector))
 _FINGERPRINT = hashlib.sha256(_SOURCES).hexdigest()[:16]
 
 
