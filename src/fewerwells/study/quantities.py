@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Protocol
 
 import numpy as np
@@ -172,6 +172,43 @@ class RatioChange:
                 raise ValueError(f"{self.numerator} and {self.denominator} do not hold the same seeds.")
             ratios.append((rows[0] / rows[1]).rename(self.column).reset_index().assign(at=len(ratios)))
         return {"": log_ratio(pd.concat(ratios), self.column, {"at": 0}, {"at": 1})}
+
+    estimates = _estimates
+
+
+@dataclass(frozen=True)
+class RatioGrowth:
+    """How many times larger a ratio of two arms' errors is at each value of a column than at the value before.
+
+    Attributes:
+        table: its name.
+        numerator, denominator: the two arms.
+        along: the column, a number; its values are taken in increasing order.
+        column: an error column.
+        where: values of columns that both arms have.
+    """
+
+    table: str
+    numerator: Group
+    denominator: Group
+    along: str
+    column: str = ERROR
+    where: Group = field(default_factory=dict)
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        part = _rows(table, self.where)
+        both = [_rows(part, group) for group in (self.numerator, self.denominator)]
+        values = sorted(set(both[0][self.along]) | set(both[1][self.along]))
+        if len(values) < 2:
+            return {"": NOTHING}
+        ratios = [
+            log_ratio(part[part[self.along] == value], self.column, self.numerator, self.denominator)
+            for value in values
+        ]
+        return {
+            f"{self.along} = {value:g} over {before:g}": ratio - ratio_before
+            for (before, value), (ratio_before, ratio) in zip(pairwise(values), pairwise(ratios), strict=True)
+        }
 
     estimates = _estimates
 

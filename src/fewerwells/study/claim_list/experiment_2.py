@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewerwells.study.claim_list.readings import COMPARABLE, ORACLE, SCRATCH, TRANSFER, by_region
+from fewerwells.study.claim_list.readings import COMPARABLE, HIGHER, ORACLE, SCRATCH, TRANSFER, by_region
 from fewerwells.study.claims import Claim
-from fewerwells.study.quantities import ErrorRatio, Unevenness
+from fewerwells.study.quantities import ErrorRatio, RatioGrowth, Unevenness
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -44,5 +44,19 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         (-np.inf, 1.0),
         "04_experiment_2#fig-target-inside-outside",
+    ),
+    Claim(
+        "fades-with-distance",
+        "With every step away from the simulation pre-training is worth less.",
+        "[L(transfer) / L(scratch) at one n] / [the same at the n before] > 1 for every step of n",
+        by_region(
+            RatioGrowth("experiment_2", TRANSFER, SCRATCH, along="n", where={"circuit": "n_part_complex"}),
+            whole="supported",
+            inside="undecided",
+            outside="supported",
+        ),
+        HIGHER,
+        "04_experiment_2#fig-fading",
+        differs=False,  # inside, the last step of n is too small to be told from none
     ),
 )

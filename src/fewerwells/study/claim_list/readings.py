@@ -8,7 +8,7 @@ import numpy as np
 
 from fewerwells.study.claims import Reading
 from fewerwells.study.columns import Region, error_column
-from fewerwells.study.quantities import ErrorRatio, LargestEquivalence, NextSystem, RatioChange, Unevenness
+from fewerwells.study.quantities import ErrorRatio, LargestEquivalence, NextSystem, RatioChange, RatioGrowth, Unevenness
 
 COMPARABLE = 1.25  # an error at most this many times the other one counts as comparable
 MUCH = 2  # what is "much" higher is at least so many times as high
@@ -18,7 +18,7 @@ WHOLE = PLACES[Region.ALL]
 
 
 def by_region(
-    quantity: ErrorRatio | RatioChange | Unevenness | LargestEquivalence | NextSystem,
+    quantity: ErrorRatio | RatioChange | RatioGrowth | Unevenness | LargestEquivalence | NextSystem,
     whole: str | None = None,
     inside: str | None = None,
     outside: str | None = None,

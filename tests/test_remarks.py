@@ -1,0 +1,68 @@
+"""What the study remarks in passing: that transfer fades with distance, and that networks from scratch overfit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from fewerwells.book.plots.remarks import plot_fading, plot_own_and_new
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.study.overfitting import own_and_new_wells
+from fewerwells.study.protocol import Cell, Protocol
+from fewerwells.study.quantities import RatioGrowth
+from fewerwells.study.trials import run_cell
+
+CELL = Cell("scratch", reference_circuit("n_part_complex", 2.0), 5)
+SEEDS = (0, 1, 2)
+
+
+def test_a_ratio_that_grows_twofold_at_each_step_is_found_to():
+    rows = []
+    for n, ratio in ((1.0, 0.25), (1.5, 0.5), (3.0, 1.0)):
+        for seed in range(4):
+            rows += [{"arm": "transfer", "n": n, "seed": seed, "error": ratio * (1 + seed), "circuit": "a"}]
+            rows += [{"arm": "scratch", "n": n, "seed": seed, "error": 1.0 + seed, "circuit": "a"}]
+    other = [row | {"circuit": "b", "n": 9.0, "error": 100.0} for row in rows[:8]]
+    table = pd.DataFrame([*reversed(rows), *other])
+    growth = RatioGrowth(
+        "t", {"arm": "transfer"}, {"arm": "scratch"}, along="n", column="error", where={"circuit": "a"}
+    )
+    found = growth.estimates(table)
+    assert list(found) == ["n = 1.5 over 1", "n = 3 over 1.5"]
+    assert [one.value for one in found.values()] == pytest.approx([2.0, 2.0])
+
+
+def test_errors_are_those_on_the_very_wells_and_on_wells_that_no_volume_holds():
+    protocol = Protocol(epochs=3)
+    found = own_and_new_wells(CELL, [5, 8], protocol, SEEDS)
+    (own,) = found.query("N == 5 and wells == 'own' and seed == 1")["error"]
+    cell = replace(CELL, wells=5)
+    wells = cell.measured(protocol, [1])[0]
+    predicted = run_cell(cell, protocol, SEEDS).ensemble.predict(wells.x)[1]
+    assert own == pytest.approx(float(np.abs(predicted - wells.y).mean()))
+    assert len(found) == 2 * 2 * len(SEEDS)
+
+
+def test_whoever_has_hardly_learnt_is_as_wrong_on_either_and_whoever_trains_long_knows_few_wells_by_heart():
+    few, many = (own_and_new_wells(CELL, [8], Protocol(epochs=n), range(8)) for n in (1, 1500))
+    gap = {n: t.groupby("wells")["error"].mean() for n, t in (("few", few), ("many", many))}
+    assert gap["few"]["new"] / gap["few"]["own"] == pytest.approx(1, abs=0.35)
+    assert gap["many"]["new"] / gap["many"]["own"] > 2
+
+
+def test_figures_put_targets_at_their_distance_and_errors_at_their_volumes():
+    axes = Figure().subplots()
+    ratios = pd.DataFrame(
+        {"target": ["n = 2", "a cycle"], "distance": [4.0, 6.0], "region": "inside", "in_line": [True, False]}
+    ).assign(ratio=[0.5, 0.8], low=[0.4, 0.7], high=[0.6, 0.9])
+    plot_fading(ratios, axes)
+    assert {text.get_text().replace("\n", " "): text.xy[0] for text in axes.texts} == {"n = 2": 4.0, "a cycle": 6.0}
+    other = Figure().subplots()
+    errors = pd.DataFrame({"wells": ["own", "own", "new", "new"], "N": [10, 96] * 2, "error": [0.3, 0.6, 2.0, 1.0]})
+    plot_own_and_new(errors.assign(low=errors["error"], high=errors["error"]), other, noise=0.8)
+    new, own, level = other.lines
+    assert list(new.get_ydata()) == [2.0, 1.0]
+    assert list(own.get_ydata()) == [0.3, 0.6]
+    assert list(level.get_ydata()) == [0.8, 0.8]
