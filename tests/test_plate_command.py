@@ -10,13 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from fewerwells.cli import app
-from fewerwells.laboratory import PlateError
+from fewerwells.laboratory import PlateError, commands
 from fewerwells.laboratory.output import as_csv, drawn
 from fewerwells.laboratory.points import read_points
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.understanding import understand
 from fewerwells.laboratory.wells import Input
 from tests import plate_samples as samples
+
+WRITTEN = {"plate.svg", "wells.csv", "predictions.csv", "model.json", "answer.html", "answer.txt", "answer.ipynb"}
 
 
 def run(*arguments):
@@ -120,6 +122,25 @@ def test_the_command_needs_no_slow_library_to_say_help():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_executed_chapter_says_what_the_command_says_without_it(kept_in, monkeypatch):
+    """The command runs the chapter where the book is at hand; elsewhere it answers by itself, the same to the byte."""
+    lines = samples.tidy().splitlines()
+    (kept_in / "small.csv").write_text("\n".join([lines[0], *lines[1:97:5]]), encoding="utf-8")
+    with_book = run("small.csv", "--output", "with", "--within", "0..50000")
+    assert with_book.exit_code == 0, with_book.output
+    monkeypatch.setattr(commands, "_chapter", lambda: None)
+    without = run("small.csv", "--output", "without", "--within", "0..50000")
+    assert without.exit_code == 0, without.output
+    assert "There is no executed notebook" in without.stdout
+    assert {path.name for path in (kept_in / "with").iterdir()} == WRITTEN
+    for name in WRITTEN - {"answer.ipynb"}:
+        assert (kept_in / "with" / name).read_bytes() == (kept_in / "without" / name).read_bytes(), name
+    told = (kept_in / "with" / "answer.txt").read_text(encoding="utf-8")
+    assert told in with_book.stdout
+    assert told in without.stdout
+    assert "small.csv: " in (kept_in / "with" / "answer.ipynb").read_text(encoding="utf-8")
+
+
 @pytest.mark.timed
 def test_from_file_to_answer_in_a_minute_and_the_picture_at_once(kept_in):
     started = time.monotonic()
@@ -130,7 +151,7 @@ def test_from_file_to_answer_in_a_minute_and_the_picture_at_once(kept_in):
     assert result.exit_code == 0, result.output
     assert time.monotonic() - started < 60
     written = {path.name for path in (kept_in / "answer").iterdir()}
-    assert written == {"plate.svg", "wells.csv", "predictions.csv", "model.json", "answer.html"}
+    assert written == WRITTEN
     (kept_in / "points.csv").write_text("IPTG (µM)\n0.5\n3\n500\n", encoding="utf-8")
     done = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", "there.csv"])
     assert done.exit_code == 0, done.output

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from fewerwells.laboratory.options import Options
+import fewerwells
 from fewerwells.laboratory.reading import PlateError
 
-SEPARATOR_WORDS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+CHAPTER = "14_your_plate"
 
 
 def _refuse(error: Exception) -> typer.Exit:
@@ -55,49 +55,88 @@ def plate(
 
     Example: fewerwells plate reader.txt --layout layout.csv --read GFP --at 4h
     """
+    from fewerwells.laboratory.answered import require
+    from fewerwells.laboratory.options import ask
     from fewerwells.laboratory.output import write_understood
     from fewerwells.laboratory.showing import table
-    from fewerwells.laboratory.understanding import require_doses, understand
+    from fewerwells.laboratory.understanding import understand
 
+    said = {
+        "layout": str(layout.resolve()) if layout else "",
+        "reads": read or [],
+        "at": at or "",
+        "plate": plate_name or "",
+        "inputs": inputs or [],
+        "molar_masses": molar_mass or [],
+        "only": only or [],
+        "pool": pool or [],
+        "exclude": exclude,
+        "keep_controls": keep_controls,
+        "separator": separator or "",
+        "decimal": decimal or "",
+        "noise": noise,
+        "within": within or [],
+    }
     try:
-        _check_noise(noise)
-        ranges = tuple(_range(text) for text in within or ())
-        options = _options(
-            layout, read, at, plate_name, inputs, molar_mass, only, pool, exclude, keep_controls, separator, decimal
-        )
-        understood = understand(files, options)
+        question = ask(files, **said)
+        understood = understand(list(files), question.options)
         lines = table(understood)
         typer.echo("\n".join(lines))
         folder = write_understood(understood, output or Path(f"{files[0].stem}-answer"))
         typer.echo(f"The picture of the plate and the table of wells are in {folder}")
-        require_doses(understood)
-        if ranges and len(ranges) != len(understood.inputs):
-            raise PlateError(
-                f"--within is given {len(ranges)} times for {len(understood.inputs)} inputs; give one for each."
-            )
+        require(understood, question)
         if not look:
-            _learn(understood, noise, ranges, lines, folder)
+            _answer(files, said, understood, question, folder)
     except PlateError as error:
         raise _refuse(error) from None
     except OSError as error:
         raise _refuse(PlateError(f"{error.filename or 'a file'}: {error.strerror}.")) from None
 
 
-def _learn(understood, noise: float | None, ranges: tuple, lines: list[str], folder: Path) -> None:
-    from fewerwells.laboratory.answering import answer, curves_of
-    from fewerwells.laboratory.next_round import next_round
-    from fewerwells.laboratory.output import as_csv, write_answer
-    from fewerwells.laboratory.report import summary
-    from fewerwells.running.storage import write_whole
+def _answer(files: list[Path], said: dict, understood, question, folder: Path) -> None:
+    """Run the chapter on these files, or do what it does where the book is not at hand; then say what came out."""
+    from fewerwells.laboratory.answered import learn
+    from fewerwells.laboratory.output import write_answer
+    from fewerwells.laboratory.showing import table
 
-    learnt = answer(understood, noise)
-    curves = curves_of(understood, noise)
-    typer.echo("\n".join(["", *summary(learnt, curves)]))
-    write_answer(learnt, curves, lines, ranges, folder)
-    planned = next_round(understood, learnt.outputs[0].noise)
-    if planned is not None:
-        write_whole(folder / "next_wells.csv", as_csv(*planned))
-    typer.echo(f"\nThe answer is in {folder}: open {folder / 'answer.html'}")
+    chapter = _chapter()
+    if chapter is None:
+        write_answer(learn(understood, question), table(understood), folder)
+    else:
+        first, *more = (str(path.resolve()) for path in files)
+        paths = {"wells_file": first, "more_files": more, "output": str(folder.resolve())}
+        _run(chapter, folder / "answer.ipynb", said | paths)
+    typer.echo("\n" + (folder / "answer.txt").read_text(encoding="utf-8"))
+    if chapter is None:
+        typer.echo("There is no executed notebook: the book's folder is not here, and the chapter Your plate is in it.")
+    typer.echo(f"The answer is in {folder}: open {folder / 'answer.html'}")
+
+
+def _chapter() -> Path | None:
+    """The chapter's notebook, in the book around the working folder or around this package; None where there is none."""
+    from fewerwells.running.parameters import ParameterError
+    from fewerwells.running.reading_order import chapters, project_root
+
+    for start in (Path.cwd(), Path(fewerwells.__file__).parent):
+        try:
+            return chapters(project_root(start)).get(CHAPTER)
+        except ParameterError:
+            continue
+    return None
+
+
+def _run(chapter: Path, executed: Path, parameters: dict) -> None:
+    from papermill import PapermillExecutionError
+
+    from fewerwells.running.chapters import run_chapter
+    from fewerwells.running.parameters import ParameterError
+
+    try:
+        run_chapter(chapter, executed, parameters)
+    except ParameterError as error:
+        raise PlateError(str(error)) from None
+    except PapermillExecutionError as error:
+        raise PlateError(error.evalue if error.ename == "PlateError" else f"{error.ename}: {error.evalue}") from error
 
 
 def predict(
@@ -129,52 +168,3 @@ def predict(
     typer.echo(
         f"{len(x)} predictions are in {target}" + (f"; {beyond} lie beyond the measured doses." if beyond else ".")
     )
-
-
-def _check_noise(noise: float | None) -> None:
-    if noise is not None and not 0 < noise < float("inf"):
-        raise PlateError(f"--noise is {noise:g}; it must be positive.")
-
-
-def _range(text: str) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in text.split(".."))
-    except ValueError:
-        raise PlateError(f"--within is {text!r}; write FROM..TO, such as 0..20.") from None
-    if not 0 <= low < high < float("inf"):
-        raise PlateError(f"--within is {text!r}; it must run from 0 or more to something larger.")
-    return low, high
-
-
-def _options(
-    layout, read, at, plate_name, inputs, molar_mass, only, pool, exclude, keep_controls, separator, decimal
-) -> Options:
-    if decimal not in (None, ".", ","):
-        raise PlateError(f"--decimal is {decimal!r}; it is . or ,")
-    if separator is not None and separator not in (*SEPARATOR_WORDS, *SEPARATOR_WORDS.values()):
-        raise PlateError(f"--separator is {separator!r}; choose one of {', '.join(SEPARATOR_WORDS)}.")
-    return Options(
-        layout=layout,
-        reads=tuple(read or ()),
-        at=at,
-        plate=plate_name,
-        inputs=tuple(inputs or ()),
-        molar_masses=tuple(_mass(text) for text in molar_mass or ()),
-        only=tuple(only or ()),
-        pool=tuple(pool or ()),
-        exclude=tuple(text.strip() for text in exclude.split(",") if text.strip()),
-        keep_controls=keep_controls,
-        separator=SEPARATOR_WORDS.get(separator, separator),
-        decimal=decimal,
-    )
-
-
-def _mass(text: str) -> tuple[str, float]:
-    name, _, number = text.rpartition("=")
-    try:
-        mass = float(number)
-    except ValueError:
-        raise PlateError(f"--molar-mass is {text!r}; write a number of g/mol, or NAME=NUMBER.") from None
-    if not 0 < mass < 1e7:
-        raise PlateError(f"--molar-mass is {mass:g} g/mol; it must be positive.")
-    return name, mass

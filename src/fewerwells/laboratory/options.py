@@ -1,9 +1,14 @@
-"""What a user can say beside the files."""
+"""What a user asks: files, what settles what they leave open, and what is to be predicted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from fewerwells.laboratory.reading import PlateError
+
+SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
 
 
 @dataclass(frozen=True)
@@ -36,3 +41,87 @@ class Options:
     keep_controls: bool = False
     separator: str | None = None
     decimal: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of one experiment.
+
+    Attributes:
+        files: one a plate.
+        options: what settles what they leave open.
+        noise: standard deviation of one measurement in the outputs' unit, None: from replicates.
+        within: for each input from and to in its unit, where to predict; none: where it was measured.
+    """
+
+    files: tuple[Path, ...]
+    options: Options
+    noise: float | None = None
+    within: tuple[tuple[float, float], ...] = ()
+
+
+def ask(
+    files: Sequence[str | Path],
+    *,
+    layout: str | Path = "",
+    reads: Sequence[str] = (),
+    at: str = "",
+    plate: str = "",
+    inputs: Sequence[str] = (),
+    molar_masses: Sequence[str] = (),
+    only: Sequence[str] = (),
+    pool: Sequence[str] = (),
+    exclude: str = "",
+    keep_controls: bool = False,
+    separator: str = "",
+    decimal: str = "",
+    noise: float | None = None,
+    within: Sequence[str] = (),
+) -> Question:
+    """What the command and the chapter are told, checked; "" and empty lists leave things to the files.
+
+    Raises:
+        PlateError: a value that is not possible; the sentence names the command's option.
+    """
+    if noise is not None and not 0 < noise < float("inf"):
+        raise PlateError(f"--noise is {noise:g}; it must be positive.")
+    if decimal not in ("", ".", ","):
+        raise PlateError(f"--decimal is {decimal!r}; it is . or ,")
+    if separator and separator not in (*SEPARATORS, *SEPARATORS.values()):
+        raise PlateError(f"--separator is {separator!r}; choose one of {', '.join(SEPARATORS)}.")
+    options = Options(
+        layout=Path(layout) if layout else None,
+        reads=tuple(reads),
+        at=at or None,
+        plate=plate or None,
+        inputs=tuple(inputs),
+        molar_masses=tuple(_mass(text) for text in molar_masses),
+        only=tuple(only),
+        pool=tuple(pool),
+        exclude=tuple(text.strip() for text in exclude.split(",") if text.strip()),
+        keep_controls=keep_controls,
+        separator=SEPARATORS.get(separator, separator) or None,
+        decimal=decimal or None,
+    )
+    return Question(tuple(map(Path, files)), options, noise, tuple(map(_range, within)))
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(".."))
+    except ValueError:
+        raise PlateError(f"--within is {text!r}; write FROM..TO, such as 0..20.") from None
+    if not 0 <= low < high < float("inf"):
+        raise PlateError(f"--within is {text!r}; it must run from 0 or more to something larger.")
+    return low, high
+
+
+def _mass(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        mass = float(number)
+    except ValueError:
+        raise PlateError(f"--molar-mass is {text!r}; write a number of g/mol, or NAME=NUMBER.") from None
+    if not 0 < mass < 1e7:
+        raise PlateError(f"--molar-mass is {mass:g} g/mol; it must be positive.")
+    return name, mass

@@ -8,15 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from matplotlib import style
 from matplotlib.figure import Figure
 
+from fewerwells.laboratory.answered import Answered
 from fewerwells.laboratory.answering import GRID, PlateAnswer
 from fewerwells.laboratory.arms import smallest_doses
-from fewerwells.laboratory.curves import Curves
 from fewerwells.laboratory.figures import errors_over_wells, surface
 from fewerwells.laboratory.models import as_json
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.report import page
+from fewerwells.laboratory.report import page, summary
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.wells import Plate
 from fewerwells.running.storage import write_whole
@@ -127,20 +128,29 @@ def predictions_table(learnt: PlateAnswer, x: np.ndarray) -> tuple[list[str], li
     return [*header, "beyond the measured doses"], rows
 
 
-def write_answer(
-    learnt: PlateAnswer, curves: list[Curves | None], understood: list[str], within: tuple, folder: Path
-) -> None:
-    """Write predictions.csv, model.json and answer.html, each whole."""
+def write_answer(answered: Answered, understood: list[str], folder: Path) -> None:
+    """Write predictions.csv, model.json, next_wells.csv where a design is there, answer.txt and answer.html, each whole.
+
+    Args:
+        answered: what was learnt.
+        understood: the lines of `showing.table`.
+        folder: where to; it is made.
+    """
     prepare(folder)
-    grid = prediction_grid(learnt, within)
+    learnt, curves = answered.learnt, answered.curves
+    grid = prediction_grid(learnt, answered.within)
     write_whole(folder / "predictions.csv", as_csv(*predictions_table(learnt, grid)))
     write_whole(folder / "model.json", as_json(learnt))
-    figures = []
-    for index, (one, curve) in enumerate(zip(learnt.outputs, curves, strict=True)):
-        figures.append((drawn(picture(learnt.plate, index)), f"The plate: {one.output} in every well."))
-        caption = f"{one.output} as predicted over the doses, with 95 % intervals of the noise-free output."
-        figures.append((drawn(surface(learnt, grid, index)), caption))
-        if curve:
-            caption = f"Error of {one.output} on held-out doses over the number of wells learnt from."
-            figures.append((drawn(errors_over_wells(curve, one.output)), caption))
+    if answered.next_wells is not None:
+        write_whole(folder / "next_wells.csv", as_csv(*answered.next_wells))
+    write_whole(folder / "answer.txt", ("\n".join(summary(learnt, curves)) + "\n").encode())
+    with style.context("default"):  # a chapter has a style of its own
+        figures = []
+        for index, (one, curve) in enumerate(zip(learnt.outputs, curves, strict=True)):
+            figures.append((drawn(picture(learnt.plate, index)), f"The plate: {one.output} in every well."))
+            caption = f"{one.output} as predicted over the doses, with 95 % intervals of the noise-free output."
+            figures.append((drawn(surface(learnt, grid, index)), caption))
+            if curve:
+                caption = f"Error of {one.output} on held-out doses over the number of wells learnt from."
+                figures.append((drawn(errors_over_wells(curve, one.output)), caption))
     write_whole(folder / "answer.html", page(learnt, curves, understood, figures))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 from fewerwells.laboratory.answering import OutputAnswer, PlateAnswer
@@ -16,7 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 """
 
 
-def summary(learnt: PlateAnswer, curves: list[Curves | None]) -> list[str]:
+def summary(learnt: PlateAnswer, curves: Sequence[Curves | None]) -> list[str]:
     """The answer in a few lines for the terminal."""
     lines = list(learnt.findings)
     for one, curve in zip(learnt.outputs, curves, strict=True):
@@ -41,6 +42,8 @@ def sentences(one: OutputAnswer, curve: Curves | None) -> list[str]:
 def wells_sentences(curve: Curves) -> list[str]:
     """How many wells would have done, and what the simulation was worth."""
     most = curve.sizes[-1]
+    if len(curve.sizes) == 1:
+        return ["there are too few wells to say what fewer of them would have done."]
     if curve.enough:
         lines = [
             f"{curve.enough} of these wells would have done: with equations their error is within 10 % of that of {most}."
@@ -60,7 +63,7 @@ def wells_sentences(curve: Curves) -> list[str]:
 
 
 def page(
-    learnt: PlateAnswer, curves: list[Curves | None], understood: list[str], figures: list[tuple[bytes, str]]
+    learnt: PlateAnswer, curves: Sequence[Curves | None], understood: list[str], figures: list[tuple[bytes, str]]
 ) -> bytes:
     """The whole answer as one page.
 

@@ -148,7 +148,7 @@ class _Problem:
     def solve(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         design = np.column_stack(self.form.basis(self.s, self.parameters(position))) * self.root[:, None]
         gram = design.T @ design
-        gram[np.diag_indices_from(gram)] += 1e-10 * np.trace(gram) / len(gram)  # doses that leave a level open
+        gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram) / len(gram)  # doses that leave a level open
         levels = np.linalg.solve(gram, design.T @ self.target)
         return levels, design @ levels - self.target
 

@@ -18,6 +18,7 @@ from fewerwells.running.parameters.chapters import (
     WhoElse,
 )
 from fewerwells.running.parameters.checking import ParameterError, problems, read_parameters, validate
+from fewerwells.running.parameters.plates import YourPlate
 from fewerwells.running.parameters.profiles import PROFILES, ProfileParameters
 from fewerwells.running.parameters.tables import (
     CONTENDERS,
@@ -60,6 +61,7 @@ __all__ = [
     "Verdicts",
     "WhoElse",
     "WinnerMap",
+    "YourPlate",
     "problems",
     "read_parameters",
     "validate",

@@ -21,6 +21,7 @@ from fewerwells.running.parameters.fields import (
     SyntheticVolume,
     Volume,
 )
+from fewerwells.running.parameters.plates import YourPlate
 from fewerwells.running.parameters.profiles import ProfileParameters
 from fewerwells.running.parameters.tables import (
     PUBLISHED,
@@ -180,4 +181,5 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "10_engine": Engine,
     "11_train_it_yourself": TrainItYourself,
     "13_which_wells": Experiment3,
+    "14_your_plate": YourPlate,
 }
