@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from fewerwells.book import report
-from fewerwells.cli import _parse
+from fewerwells.running.commands import _parse
 from fewerwells.running.parameters import Experiment1, Experiment2, validate
 
 
