@@ -42,6 +42,12 @@ def test_the_text_is_the_formula():
     np.testing.assert_array_equal(Formulas(("1.5", "X2"), 9.0).predict(x), [[1.5, 1], [1.5, 0], [1.5, 3]])
 
 
+@pytest.mark.parametrize("text", ["__import__('os').getcwd()", "X3", "X1 ** X2", "exp(X1, X2)", "'a'", "[X1]"])
+def test_what_is_no_formula_is_refused_and_never_run(text):
+    with pytest.raises(ValueError, match="is no part of a formula in X1 and X2"):
+        Formulas((text, "1.0"), 9.0).predict(X)
+
+
 def test_bad_input_is_refused_in_a_sentence(monkeypatch):
     with pytest.raises(ValueError, match="2 seeds for 1 data sets"):
         breed_formulas([WELLS], [1, 2])

@@ -292,16 +292,25 @@ def enumerate_structures() -> tuple[Structure, ...]:
 
 
 def structure_of(circuit: Circuit) -> Structure:
-    """The plainest entry of which a circuit is a member: what someone fits who knows its equation."""
+    """The plainest entry of which a circuit is a member: what someone fits who knows its equation.
+
+    Raises:
+        ValueError: none is known, as for a circuit that was registered from elsewhere.
+    """
     cycle = Structure(exponents="one", empty=False, one_eta=True)
-    return {
+    entries = {
         "simple_activation": Structure(exponents="one"),
         "n_part_complex": Structure(),
         "phosphorylation_cycle": cycle,
         "input_depletion": Structure(exponents="one" if circuit.n == 1 else "two", inputs="depleted"),
         "goldbeter_koshland": replace(cycle, saturated=True),
         "mixed_complex": Structure(leak=True, mixed="dead"),
-    }[circuit.name]
+    }
+    if circuit.name not in entries:
+        raise ValueError(
+            f"no enumerated mechanism is known to hold {circuit.label}; there is one for {', '.join(entries)}."
+        )
+    return entries[circuit.name]
 
 
 def log_prior_of(structures: Sequence[Structure]) -> np.ndarray:

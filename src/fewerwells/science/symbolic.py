@@ -6,7 +6,9 @@ of each run the tree with the least description length is taken, so that the wel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +27,25 @@ CONSTANTS_FITTED = 10  # steps of least squares for each new tree
 LARGEST_OUTPUT = 10.0  # times the largest measured one: a formula with a pole may not predict beyond
 PARALLEL_FROM = 2  # data sets
 
+_OF_ONE = {"exp": np.exp, "log": np.log, "abs": np.abs, ast.USub: np.negative}
+_OF_TWO = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+
+
+def _value(node: ast.expr, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What a part of a formula is at some inputs; nothing but arithmetic is ever carried out."""
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return np.float64(value)
+        case ast.Name(id=name) if name in inputs:
+            return inputs[name]
+        case ast.UnaryOp(op=op, operand=part) if type(op) in _OF_ONE:
+            return _OF_ONE[type(op)](_value(part, inputs))
+        case ast.BinOp(op=op, left=left, right=right) if type(op) in _OF_TWO:
+            return _OF_TWO[type(op)](_value(left, inputs), _value(right, inputs))
+        case ast.Call(func=ast.Name(id=name), args=[part], keywords=[]) if name in _OF_ONE:
+            return _OF_ONE[name](_value(part, inputs))
+    raise ValueError(f"{ast.unparse(node)!r} is no part of a formula in {' and '.join(inputs)}.")
+
 
 @dataclass(frozen=True)
 class Formulas:
@@ -39,11 +60,16 @@ class Formulas:
     limit: float
 
     def predict(self, x) -> np.ndarray:
-        """Outputs, shape (M, 2), nM, for inputs (M, 2), nM; a formula without a value there says the limit."""
+        """Outputs, shape (M, 2), nM, for inputs (M, 2), nM; a formula without a value there says the limit.
+
+        Raises:
+            ValueError: the text is no formula.
+        """
         x = checked_inputs(x)
-        names = {"X1": x[:, 0], "X2": x[:, 1], "exp": np.exp, "log": np.log, "abs": np.abs, "__builtins__": {}}
-        with np.errstate(all="ignore"):  # the text is what Operon wrote
-            found = np.stack([np.broadcast_to(eval(text, names), len(x)) for text in self.text], axis=1)
+        inputs = {"X1": x[:, 0], "X2": x[:, 1]}
+        trees = [ast.parse(text, mode="eval").body for text in self.text]
+        with np.errstate(all="ignore"):  # a formula may have a pole
+            found = np.stack([np.broadcast_to(_value(tree, inputs), len(x)) for tree in trees], axis=1)
         return np.nan_to_num(found, nan=self.limit, posinf=self.limit, neginf=-self.limit).clip(-self.limit, self.limit)
 
 

@@ -6,8 +6,9 @@ without them stay what they are.
 
 from __future__ import annotations
 
+from fewerwells.science.circuits import Circuit
 from fewerwells.science.learners.formulas import SymbolicRegression
-from fewerwells.science.learners.in_context import ReadInContext, weights_without
+from fewerwells.science.learners.in_context import WEIGHTS_WITHOUT, ReadInContext, weights_without
 from fewerwells.science.learners.mechanisms import STUDY_FAMILY, NestedSampling, WideLibrary
 from fewerwells.science.learners.start import MetaLearned
 from fewerwells.science.mechanisms import structure_of, structures_without
@@ -15,43 +16,79 @@ from fewerwells.science.meta_start import Start
 from fewerwells.study.protocol import ARMS, Arm, Setting, add_arm
 
 
+def _truth(setting: Setting) -> Circuit:
+    """The true circuit, for arms that are told it or must do without it.
+
+    Raises:
+        ValueError: nobody knows it, or no mechanism is known to hold it.
+    """
+    if setting.truth is None:
+        raise ValueError("nobody knows the mechanism of a measured system, so no arm can be told it or do without it.")
+    structure_of(setting.truth)
+    return setting.truth
+
+
 def _without_truth(setting: Setting) -> WideLibrary:
-    return WideLibrary(structures_without(setting.truth))
+    return WideLibrary(structures_without(_truth(setting)))
 
 
 def _truth_known(setting: Setting) -> NestedSampling:
-    return NestedSampling(structure_of(setting.truth), setting.protocol.noise)
+    return NestedSampling(structure_of(_truth(setting)), setting.protocol.noise)
 
 
 def _meta_learned(setting: Setting, without: tuple[str, ...] = ()) -> MetaLearned:
     """Fine-tuned as the study's transfer is, from a start that no target had a part in choosing."""
     protocol = setting.protocol
-    start = Start(without=without)
+    start = Start(rounds=max(1, protocol.epochs // 2), without=without)  # 1000 at the study's 2000 epochs
     return MetaLearned(
         (protocol.fine_tuning(),), protocol.sizes, protocol.input_range, protocol.output_scale, start=start
     )
 
 
+def _symbolic(setting: Setting) -> SymbolicRegression:
+    return SymbolicRegression(max(1, round(0.03 * setting.protocol.epochs)))  # 60 at the study's 2000 epochs
+
+
 def _never_seen(setting: Setting) -> ReadInContext:
-    return ReadInContext(weights_without(setting.truth))
+    return ReadInContext(weights_without(_truth(setting)))
 
 
+NEVER_SEEN = "in-context network, truth left out"
 MANY_CIRCUITS: dict[str, Arm] = {
     "wide library": Arm("What do all mechanisms predict that can be enumerated?", lambda _: WideLibrary()),
     "wide library, truth left out": Arm("… without the right one, and all that contain it?", _without_truth),
     "joint discrepancy": Arm(
         "… for someone who knows the family and that it is not all?", lambda _: WideLibrary(STUDY_FAMILY)
     ),
-    "symbolic regression": Arm("What does genetic programming read from the wells?", lambda _: SymbolicRegression()),
+    "symbolic regression": Arm("What does genetic programming read from the wells?", _symbolic),
     "meta-learned start": Arm("Is one start for all circuits better than one circuit?", _meta_learned),
     "meta-learned start, truth left out": Arm(
         "… for all but the right one, and all that contain it?",
-        lambda setting: _meta_learned(setting, (setting.truth.name,)),
+        lambda setting: _meta_learned(setting, (_truth(setting).name,)),
     ),
     "what the wells know": Arm("What could anyone know who has the equation, from these wells?", _truth_known),
     "in-context network": Arm("What does a network read from them that has seen many?", lambda _: ReadInContext()),
-    "in-context network, truth left out": Arm("… and never one like this?", _never_seen),
+    NEVER_SEEN: Arm("… and never one like this?", _never_seen),
 }
+
+# What *A thousand circuits* compares, by what a plate costs: about a tenth of a second, a few seconds, ten and more.
+READERS = ("in-context network", NEVER_SEEN)
+CHEAP = (
+    *("oracle", "transfer", "scratch", "Gaussian process, log inputs", "fit, library", "fit, library without truth"),
+    *READERS,
+    *("meta-learned start", "meta-learned start, truth left out"),
+)
+LIBRARIES = ("wide library", "wide library, truth left out", "joint discrepancy")
+DEAR = ("symbolic regression", "what the wells know")
+OVER_WELLS = (
+    *("transfer", "scratch", "Gaussian process, log inputs", "fit, library", "fit, library without truth"),
+    *READERS,
+)
+
+
+def can_run(arm: str, target: Circuit) -> bool:
+    """Whether an arm can be run on a target: not every circuit has a network that has never seen it."""
+    return arm != NEVER_SEEN or target.name in WEIGHTS_WITHOUT
 
 
 def add_many_circuits() -> None:

@@ -2,8 +2,8 @@
 
 A chapter's parameters cell holds plain values; its next cell calls `read_parameters(globals(), Model)`, which refuses
 unknown names, wrong types and impossible values in one sentence before anything trains. `fields` are the values,
-`profiles` the sizes, `training` what networks share, `tables` the designs, `chapters` what each notebook offers, and
-`checking` the sentences.
+`profiles` the sizes, `training` what networks share, `tables` and `many_circuits` the designs, `chapters` what each
+notebook offers, and `checking` the sentences.
 """
 
 from fewerwells.running.parameters.chapters import (
@@ -18,6 +18,7 @@ from fewerwells.running.parameters.chapters import (
     WhoElse,
 )
 from fewerwells.running.parameters.checking import ParameterError, problems, read_parameters, validate
+from fewerwells.running.parameters.many_circuits import ManyCircuits
 from fewerwells.running.parameters.plates import YourPlate
 from fewerwells.running.parameters.profiles import PROFILES, ProfileParameters
 from fewerwells.running.parameters.tables import (
@@ -49,6 +50,7 @@ __all__ = [
     "Experiment3",
     "Findings",
     "Introduction",
+    "ManyCircuits",
     "NetworkParameters",
     "ParameterError",
     "Problem",

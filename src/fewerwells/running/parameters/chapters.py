@@ -21,6 +21,7 @@ from fewerwells.running.parameters.fields import (
     SyntheticVolume,
     Volume,
 )
+from fewerwells.running.parameters.many_circuits import ManyCircuits
 from fewerwells.running.parameters.plates import YourPlate
 from fewerwells.running.parameters.profiles import ProfileParameters
 from fewerwells.running.parameters.tables import (
@@ -180,6 +181,7 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "09_sweeps": Sweeps,
     "10_engine": Engine,
     "11_train_it_yourself": TrainItYourself,
+    "12_a_thousand_circuits": ManyCircuits,
     "13_which_wells": Experiment3,
     "14_your_plate": YourPlate,
 }

@@ -42,6 +42,10 @@ PROFILES: dict[str, dict] = {
         "chosen_volumes": [16],
         "design_seeds": 2,
         "outside": [0, 8],
+        "circuits": ["goldbeter_koshland"],
+        "curve_volumes": [24, 96],
+        "few_seeds": 2,
+        "dear_seeds": 1,
     },
     "lecture": {
         "n_seeds": 4,
@@ -75,6 +79,10 @@ PROFILES: dict[str, dict] = {
         "chosen_volumes": [24],
         "design_seeds": 2,
         "outside": [0, 8, 32],
+        "circuits": ["n_part_complex", "goldbeter_koshland"],
+        "curve_volumes": [24, 96],
+        "few_seeds": 2,
+        "dear_seeds": 1,
     },
     "paper": {
         "n_seeds": 50,
@@ -115,6 +123,16 @@ PROFILES: dict[str, dict] = {
         "chosen_volumes": [12, 24],
         "design_seeds": 10,
         "outside": [0, 4, 8, 16, 32, 64],
+        "circuits": [
+            "n_part_complex",
+            "phosphorylation_cycle",
+            "input_depletion",
+            "goldbeter_koshland",
+            "mixed_complex",
+        ],
+        "curve_volumes": [12, 24, 48, 96, 200],
+        "few_seeds": 16,
+        "dear_seeds": 6,
     },
 }
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fewerwells.science.in_context.reader import InContextNetwork
 
 # Shipped weights by circuit, trained on plates of no mechanism that contains it.
-_WITHOUT = {
+WEIGHTS_WITHOUT = {
     "input_depletion": "without_outside",
     "goldbeter_koshland": "without_outside",
     "mixed_complex": "without_outside",
@@ -30,11 +30,11 @@ def weights_without(circuit: Circuit) -> str:
     Raises:
         ValueError: there are none, as for simple activation, which nearly every mechanism contains, or not yet.
     """
-    if circuit.name not in _WITHOUT:
+    if circuit.name not in WEIGHTS_WITHOUT:
         raise ValueError(
-            f"no network comes without {circuit.label}; there is one without each of {', '.join(_WITHOUT)}."
+            f"no network comes without {circuit.label}; there is one without each of {', '.join(WEIGHTS_WITHOUT)}."
         )
-    return _WITHOUT[circuit.name]
+    return WEIGHTS_WITHOUT[circuit.name]
 
 
 @dataclass(frozen=True)
