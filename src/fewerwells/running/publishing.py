@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,9 @@ def rerun(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
     tables = []
     for name, model in PUBLISHED.items():
         say(f"{name}: computing …")
+        started = time.perf_counter()
         tables.append(run(model()))
+        say(f"{name}: done in {time.perf_counter() - started:.0f} s")
     fresh = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash", ignore_index=True)
     found = compare(fresh, published)
     return verdict(found), found.status == AGREES
