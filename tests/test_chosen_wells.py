@@ -1,5 +1,7 @@
 """Wells chosen in an experiment: rounds, noise, identities; what is read off their table, and its ceiling."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,9 +16,18 @@ from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.designs import DESIGNS
 from fewerwells.study import chosen, wells_saved
 from fewerwells.study.chosen import Moved, Rounds
+from fewerwells.study.columns import ERROR
 from fewerwells.study.protocol import ARMS, Cell, Protocol
-from fewerwells.study.well_arms import DOMAINS, WELL_ARMS, WellArm, add_well_arms
-from fewerwells.study.wells_saved import against, by_design, ceiling, chosen_against_random, saving_in_words
+from fewerwells.study.well_arms import DOMAINS, WAYS, WELL_ARMS, WellArm, add_well_arms
+from fewerwells.study.wells_saved import (
+    against,
+    by_design,
+    ceiling,
+    chosen_against_random,
+    of_targets,
+    saving_in_words,
+    wells_needed,
+)
 
 TARGET = reference_circuit("n_part_complex")
 SEEDS = (3, 4)
@@ -201,7 +212,7 @@ def test_impossible_parameters_are_refused(values, named):
 
 def test_every_comparison_of_the_chapter_is_in_its_designs():
     """The published design: all pairs that the chapter compares are there, on the same seeds."""
-    main, rest = Experiment3().designs
+    main, rest, *drawn = Experiment3().designs
     assert len(main.seeds) == 50
     assert set(rest.seeds) <= set(main.seeds)
     cells = {(cell.arm, cell.target.label, cell.wells) for cell in main.cells}
@@ -210,6 +221,57 @@ def test_every_comparison_of_the_chapter_is_in_its_designs():
             for design, n in (("library", 24), ("random", 24), ("random", 48)):
                 assert (WellArm("library", design, domain).name, target.label, n) in cells
     assert len(set(main.cells) & set(rest.cells)) == 0
+    everything = {(cell.arm, cell.target.label, cell.wells) for cell in (*main.cells, *rest.cells)}
+    for learner, design in (("scratch", "random"), *WAYS.values()):
+        name = WellArm(learner, design, "0–10 nM").name
+        volumes = {n for arm, target, n in everything if arm == name and target == "n = 2"}
+        assert len(volumes & {8, 16, 24, 48}) == 4, name
+    assert len(drawn) == 12
+    assert all({cell.wells for cell in design.cells} == {24, 48} for design in drawn)
+
+
+def learning_curves(wells_of_way):
+    """Rows in which scratch has the error 100/N, and every way that of scratch with `wells_of_way[way]` times its wells."""
+    rows = []
+    for way, (learner, design) in {"scratch": ("scratch", "random"), **WAYS}.items():
+        worth = wells_of_way.get(way, 1.0)
+        rows += [
+            {"arm": WellArm(learner, design, "0–10 nM").name, "N": n, "seed": seed, "target": "one"}
+            | {ERROR: 100 / (worth * n) * (1 + 0.01 * seed)}
+            for n in (8, 16, 24, 48, 96, 192)
+            for seed in range(6)
+        ]
+    return pd.DataFrame(rows)
+
+
+def test_wells_needed_are_read_off_each_way_s_own_curve_and_end_where_it_ends():
+    start, _, _, prior, designer, _ = WAYS
+    found = wells_needed(learning_curves({start: 2.0, prior: 24.0, designer: 0.25})).set_index("way")
+    assert found.loc[start, "wells"] == pytest.approx(48)
+    assert found.loc[start, "low"] <= 48.01
+    assert found.loc[start, "high"] >= 47.99
+    assert found.loc[prior, "wells"] == 0  # fewer than its fewest
+    assert found.loc[prior, "fewest"] == pytest.approx(8)
+    assert found.loc[designer, "wells"] == np.inf  # more than its most
+    assert found.loc[designer, "most"] == pytest.approx(192)
+
+
+def test_two_systems_of_one_label_are_told_apart():
+    one = reference_circuit("n_part_complex", 2)
+    other = replace(one, theta=(0.3, 0.4))
+    rows = [
+        {
+            "target": c.label,
+            "theta_1": c.theta[0],
+            "theta_2": c.theta[1],
+            "eta_1": c.eta[0],
+            "eta_2": c.eta[1],
+            "row": i,
+        }
+        for i, c in enumerate((one, other))
+    ]
+    assert of_targets(pd.DataFrame(rows), [one])["row"].tolist() == [0]
+    assert of_targets(pd.DataFrame(rows), [one, other])["row"].tolist() == [0, 1]
 
 
 def test_figures_show_what_they_are_given():

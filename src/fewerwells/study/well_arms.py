@@ -9,6 +9,7 @@ from fewerwells.science.datasets import BIG, SMALL, Domain
 from fewerwells.science.design.designs import DESIGNS
 from fewerwells.science.learners import Learner
 from fewerwells.study.chosen import Moved, Rounds
+from fewerwells.study.many_circuits import MANY_CIRCUITS
 from fewerwells.study.protocol import ARMS, Arm, Setting, Wells, add_arm
 
 LEARNERS: dict[str, Callable[[Setting], Learner]] = {
@@ -17,6 +18,7 @@ LEARNERS: dict[str, Callable[[Setting], Learner]] = {
     "Gaussian process": ARMS["Gaussian process"].learner,
     "scratch": ARMS["scratch"].learner,
     "transfer": ARMS["transfer"].learner,
+    "in-context network": MANY_CIRCUITS["in-context network"].learner,
 }
 DOMAINS = {"0–10 nM": SMALL, "0–20 nM": BIG}
 # What Experiment 3 compares on its first seeds: designs for the library, and other learners with their designs.
@@ -27,6 +29,8 @@ OTHER_DESIGNS = (
     "D-optimal, simple model",
     "I-optimal, simple model",
     "library, mechanisms",
+    "library, rounds of 12",
+    "library, one round",
 )
 OTHER_LEARNERS = (
     ("library without truth", "Sobol"),
@@ -37,6 +41,17 @@ OTHER_LEARNERS = (
     ("Gaussian process", "Gaussian process"),
 )
 NETWORKS = ("scratch", "transfer")
+# Each way to use a simulation, by what it is used as: who learns, and who chose the wells; all inside 0–10 nM.
+WAYS = {
+    "a start: one circuit, pre-trained": ("transfer", "random"),
+    "equations: a library, fitted": ("library", "random"),
+    "equations, the right one missing": ("library without truth", "random"),
+    "a prior: a network that read many": ("in-context network", "random"),
+    "a designer: wells the library chose": ("library", "library"),
+    "together: chosen wells, that network": ("in-context network", "library"),
+}
+MOST_CHOSEN = 48  # wells that a design chooses: six rounds
+ROUNDS = {"library, rounds of 12": 12, "library, one round": MOST_CHOSEN}  # wells in a round; 8 by default
 OUTSIDE = (0, 4, 8, 16, 32, 64)  # of a plate's wells
 
 
@@ -66,15 +81,16 @@ class WellArm:
             return None
         if self.design.endswith("outside"):
             return Moved(int(self.design.split()[0]))
-        return Rounds(
-            DESIGNS[self.design],
-            without_truth=self.learner == "library without truth" and self.design.startswith("library"),
-        )
+        without = self.learner == "library without truth" and self.design.startswith("library")
+        if self.design in ROUNDS:
+            return Rounds(DESIGNS["library"], ROUNDS[self.design], without_truth=without)
+        return Rounds(DESIGNS[self.design], without_truth=without)
 
 
 def _all() -> list[WellArm]:
     asked = [("library", design) for design in ("random", "library", *OTHER_DESIGNS)]
     asked += [*OTHER_LEARNERS, *((network, design) for network in NETWORKS for design in ("random", "library"))]
+    asked += [way for way in WAYS.values() if way not in asked]
     arms = [WellArm(learner, design, domain) for learner, design in asked for domain in DOMAINS]
     moved = [WellArm(learner, f"{m} outside", "0–20 nM") for learner in NETWORKS for m in OUTSIDE]
     return arms + moved

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,8 @@ from fewerwells.science.fitting import fit_many
 from fewerwells.science.library import mechanism_of
 from fewerwells.science.statistics import non_inferiority, paired_ratio
 from fewerwells.study.quantities import ERROR
-from fewerwells.study.well_arms import DOMAINS, WELL_ARMS, WellArm
+from fewerwells.study.volumes import PLATE
+from fewerwells.study.well_arms import DOMAINS, WAYS, WELL_ARMS, WellArm
 
 KNOWN_WELLS = 256  # noise-free ones, from which an equation finds its parameters exactly
 
@@ -80,6 +83,51 @@ def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: 
             continue
         ratio = paired_ratio(part[part["seed"].isin(held[0] & held[1])], ERROR, *pair)
         rows.append({"target": target, "error": ratio.value, "low": ratio.low, "high": ratio.high})
+    return pd.DataFrame(rows)
+
+
+def of_targets(table: pd.DataFrame, targets: Sequence[Circuit]) -> pd.DataFrame:
+    """The rows of some circuits, told by their labels and their θ and η: two systems may share a label."""
+    keep = np.zeros(len(table), bool)
+    for target in targets:
+        own = table["target"] == target.label
+        for name in ("theta", "eta"):
+            own &= np.isclose(table[[f"{name}_1", f"{name}_2"]], getattr(target, name)).all(axis=1)
+        keep |= own
+    return table[keep]
+
+
+def wells_needed(table: pd.DataFrame, column: str = ERROR, n: int = PLATE) -> pd.DataFrame:
+    """How many wells each way of using a simulation takes to be as good as a network from scratch with n wells.
+
+    All wells lie inside 0–10 nM. The curve of each way is read where it reaches the error of scratch; nothing is
+    extrapolated (see `data_equivalence`, with scratch as the arm that is judged).
+
+    Args:
+        table: of Experiment 3, all targets with the same ways.
+        column: an error column.
+        n: wells from scratch; a volume of its curve.
+
+    Returns:
+        One row a target and way: `target`, `way`, `wells` with `low` and `high` (95 %, for all ways of a target at
+        once where the curves allow), 0 for "fewer than `fewest`" and infinite for "more than `most`", the ends of the
+        way's own curve.
+    """
+    inside, rows = next(iter(DOMAINS)), []
+    scratch = WellArm("scratch", "random", inside).name
+    for target in table["target"].unique():
+        part = table[table["target"] == target]
+        for way, (learner, design) in WAYS.items():
+            arm = WellArm(learner, design, inside).name
+            both = part[part["arm"].isin([scratch, arm])]
+            seeds = [set(both.loc[both["arm"] == name, "seed"]) for name in (scratch, arm)]
+            both = both[both["seed"].isin(seeds[0] & seeds[1])]
+            worth = data_equivalence(both, column, scratch, arm).set_index("N").loc[n]
+            rows.append(
+                {"target": target, "way": way}
+                | {name: worth[of] * n for name, of in (("wells", "k"), ("low", "band_low"), ("high", "band_high"))}
+                | {"fewest": worth["limit_low"] * n, "most": worth["limit_high"] * n}
+            )
     return pd.DataFrame(rows)
 
 

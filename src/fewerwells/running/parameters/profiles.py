@@ -42,6 +42,7 @@ PROFILES: dict[str, dict] = {
         "chosen_volumes": [16],
         "design_seeds": 2,
         "outside": [0, 8],
+        "way_volumes": [8, 16],
         "circuits": ["goldbeter_koshland"],
         "curve_volumes": [24, 96],
         "few_seeds": 2,
@@ -79,6 +80,7 @@ PROFILES: dict[str, dict] = {
         "chosen_volumes": [24],
         "design_seeds": 2,
         "outside": [0, 8, 32],
+        "way_volumes": [8, 24, 96],
         "circuits": ["n_part_complex", "goldbeter_koshland"],
         "curve_volumes": [24, 96],
         "few_seeds": 2,
@@ -123,6 +125,7 @@ PROFILES: dict[str, dict] = {
         "chosen_volumes": [12, 24],
         "design_seeds": 10,
         "outside": [0, 4, 8, 16, 32, 64],
+        "way_volumes": [8, 16, 24, 48, 96, 192],
         "circuits": [
             "n_part_complex",
             "phosphorylation_cycle",

@@ -37,7 +37,17 @@ from fewerwells.science.random_systems import random_system
 from fewerwells.study.baselines import BASELINES, add_baselines
 from fewerwells.study.chosen import PLATE
 from fewerwells.study.protocol import CONTROLS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
-from fewerwells.study.well_arms import DOMAINS, NETWORKS, OTHER_DESIGNS, OTHER_LEARNERS, OUTSIDE, WellArm, add_well_arms
+from fewerwells.study.well_arms import (
+    DOMAINS,
+    MOST_CHOSEN,
+    NETWORKS,
+    OTHER_DESIGNS,
+    OTHER_LEARNERS,
+    OUTSIDE,
+    WAYS,
+    WellArm,
+    add_well_arms,
+)
 
 # Who may win the map of winners: no oracle, nobody who is told the true form, and of the networks only cheap ones.
 CONTENDERS = (
@@ -241,6 +251,9 @@ class Experiment3(SeededParameters):
     chosen_volumes: Increasing[Volume] = None
     design_seeds: NumberOfSeeds = None
     outside: Increasing[Literal[OUTSIDE]] = None
+    way_volumes: Increasing[Volume] = None
+    n_systems: NumberOfSystems = None
+    system_seeds: NumberOfSeeds = None
 
     @property
     def targets(self) -> list[Circuit]:
@@ -276,7 +289,7 @@ class Experiment3(SeededParameters):
 
     @property
     def designs(self) -> list[Design]:
-        """Two: the library on random and on its own wells, over all seeds; every other design and learner over a few."""
+        """The library on random and on its own wells over all seeds; all else over a few; then systems drawn at random."""
         add_well_arms()
         targets, at, everywhere = self.targets, [self.chosen], "0–20 nM"
         main = self._cells("library", "random", self.random_volumes, targets)
@@ -287,7 +300,44 @@ class Experiment3(SeededParameters):
             rest += [Cell(WellArm(learner, f"{m} outside", everywhere).name, targets[0], PLATE) for m in self.outside]
             rest += self._cells(learner, "random", at, targets[:1]) + self._cells(learner, "library", at, targets[:1])
         rest.append(Cell("transfer", targets[0], self.oracle_volume))  # what more wells than anybody fills would give
-        return [self._design(main), Design(self.protocol, self.seeds[: self.design_seeds], tuple(rest))]
+        rest += self._ways()
+        few = Design(
+            self.protocol,
+            self.seeds[: self.design_seeds],
+            tuple(dict.fromkeys(cell for cell in rest if cell not in main)),
+        )
+        return [self._design(main), few, *self._systems()]
+
+    def _ways(self) -> list[Cell]:
+        """Scratch and every way to use a simulation over the number of wells, all inside 0–10 nM."""
+        inside = next(iter(DOMAINS))
+        return [
+            Cell(WellArm(learner, design, inside).name, target, n)
+            for target in self.targets
+            for learner, design in (("scratch", "random"), *WAYS.values())
+            for n in self.way_volumes
+            if design == "random" or n <= MOST_CHOSEN
+        ]
+
+    @property
+    def drawn(self) -> list[Circuit]:
+        """The systems drawn at random."""
+        return [random_system(number).target for number in range(self.n_systems)]
+
+    def _systems(self) -> list[Design]:
+        """The main comparison on each system drawn at random."""
+        seeds, random = self.consecutive_seeds(self.system_seeds), [self.chosen, 2 * self.chosen]
+        return [
+            Design(
+                self.protocol,
+                seeds,
+                tuple(
+                    self._cells("library", "random", random, [target])
+                    + self._cells("library", "library", [self.chosen], [target])
+                ),
+            )
+            for target in self.drawn
+        ]
 
 
 class Sweeps(ProfileParameters):
