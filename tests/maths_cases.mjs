@@ -1,6 +1,7 @@
 // Reads cases as JSON from standard input, one object a case, and answers each with what src/fewerwells/book/widgets/maths.js gives.
 import { readFileSync } from "node:fs";
 import * as maths from "../src/fewerwells/book/widgets/maths.js";
+import * as plate from "../src/fewerwells/book/widgets/plate_maths.js";
 
 const answer = {
   circuit: ({ x, circuit }) => maths.circuitOutputs(x, circuit),
@@ -20,6 +21,23 @@ const answer = {
     const training = maths.makeTraining(sizes, parameters, { x, y }, scale, BigInt(key));
     for (let epoch = 0; epoch < epochs; epoch++) training.runEpoch();
     return training.network.parameters;
+  },
+  table: ({ text }) => {
+    try {
+      const table = plate.parseTable(text);
+      return { ...table, ...plate.guessRoles(table) };
+    } catch (error) {
+      return error.message;
+    }
+  },
+  process: ({ points, means, variances, parameters, asked }) => {
+    const process = plate.makeProcess(points, means, variances, parameters);
+    return { evidence: process.evidence, answers: asked.map((point) => process.predict(point)) };
+  },
+  plate: ({ x, y, asked }) => {
+    const groups = plate.groupWells(x, y);
+    const process = plate.fitProcess(groups);
+    return { sd: groups.sd, counts: groups.counts, answers: asked.map((point) => process.predict(point)) };
   },
   seconds: ({ sizes, parameters, x, y, scale, epochs }) => {
     const started = performance.now();

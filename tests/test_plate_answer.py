@@ -64,10 +64,21 @@ def test_levels_are_the_weighted_least_squares_solution():
     rng = np.random.default_rng(1)
     s, y, weight = PAIRS / 8, rng.random(36), rng.random(36) + 0.1
     problem = surfaces._Problem(surfaces.TWO_INPUTS["competing"], s, y, weight)
-    position = np.log([0.3, 1.5, 0.2, 2.0])
-    design = np.column_stack(surfaces.TWO_INPUTS["competing"].basis(s, problem.parameters(position)))
+    given = {"K1": 0.3, "n1": 1.5, "K2": 0.2, "n2": 2.0}
+    design = np.column_stack(surfaces.TWO_INPUTS["competing"].basis(s, given))
     expected, *_ = np.linalg.lstsq(design * np.sqrt(weight)[:, None], y * np.sqrt(weight))
-    np.testing.assert_allclose(problem.solve(position)[0], expected, rtol=1e-5)
+    positions = np.log([[1.0, 1.0, 1.0, 1.0], list(given.values())])
+    np.testing.assert_allclose(problem.solve(positions)[0][1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["competing", "cooperating", "ratio"])
+def test_slopes_are_those_of_the_residuals(name):
+    rng = np.random.default_rng(2)
+    problem = surfaces._Problem(surfaces.TWO_INPUTS[name], PAIRS / 8, rng.random(36), np.ones(36))
+    position = np.log(np.full(len(problem.low), 0.7))
+    step = 1e-4 * rng.standard_normal(len(position))
+    change = problem.residuals(position + step) - problem.residuals(position - step)
+    np.testing.assert_allclose(2 * problem.jacobian(position) @ step, change, atol=1e-8)
 
 
 def test_whole_replicate_groups_are_held_out():

@@ -320,3 +320,41 @@ def test_a_number_beyond_all_bounds_is_a_mark():
 def test_moments(text, moment):
     assert seconds(text) == moment
     assert moment is None or seconds(as_clock(moment)) == pytest.approx(moment)
+
+
+class TestSerialDilutions:
+    """Doses in short, against the doses written out well by well."""
+
+    def understood(self, tmp_path, *dilutions):
+        (tmp_path / "gen5.txt").write_text(samples.gen5(), encoding="utf-8")
+        return understand([tmp_path / "gen5.txt"], Options(reads=("GFP:485,528",), dilutions=dilutions))
+
+    def test_steps_down_from_the_highest_dose_and_zero_where_it_is_said(self, tmp_path):
+        plate = self.understood(tmp_path, "IPTG=64uM/2 down H-B zero A")
+        assert [(one.name, one.unit) for one in plate.inputs] == [("IPTG", "nM")]
+        assert {well.name: well.x[0] for well in plate.used} == {
+            well: 0.0 if well[0] == "A" else 1000.0 * 2 ** ("BCDEFGH".index(well[0])) for well in samples.WELLS
+        }
+
+    def test_two_of_them_cross_and_what_is_left_out_has_no_dose(self, tmp_path):
+        plate = self.understood(tmp_path, "IPTG=1 mM/10 down A-C", "aTc=100nM/3 across 1-12")
+        assert len(plate.used) == 36
+        assert {well.state for well in plate.wells if well.name[0] == "D"} == {"no dose"}
+        found = {well.name: well.x for well in plate.used}
+        assert found["B3"] == pytest.approx((1e5, 100 / 9))
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            ("IPTG", "write NAME=DOSE UNIT/FACTOR"),
+            ("IPTG=1mM/2 sideways 1-12", "write NAME=DOSE UNIT/FACTOR"),
+            ("IPTG=1bananas/2 across 1-12", "no unit 'bananas'"),
+            ("IPTG=1mM/1 across 1-12", "factor larger than 1"),
+            ("IPTG=1mM/2 across 1-49", "49 is none of columns 1 to 48"),
+            ("IPTG=1mM/2 down 1-8", "1 is none of rows A to AF"),
+            ("IPTG=1mM/2 across 1-12 zero 12", "part of the dilution and zero"),
+        ],
+    )
+    def test_what_is_written_otherwise_is_refused(self, tmp_path, text, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            self.understood(tmp_path, text)

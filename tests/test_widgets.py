@@ -231,3 +231,65 @@ class TestFigures:
             assert (group["arm"], group["N"]) == (row["arm"], row["N"])
             assert group["inside"]["error"] == pytest.approx(row["error"], rel=1e-3)
             assert len(group["inside"]["seeds"]) == 6
+
+
+@needs_node
+class TestPlateOnPage:
+    """A pasted table is taken apart, and the process in the page is the one that the command uses."""
+
+    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    def test_a_table_is_taken_apart_whatever_stands_between_its_cells(self, separator):
+        decimal = "." if separator == "," else ","
+        rows = [["well", "IPTG (µM)", "GFP"], ["A1", "0", "3.5"], ["A02", "2.5", "7"]]
+        text = "\r\n".join(separator.join(cell.replace(".", decimal) for cell in row) for row in rows)
+        (found,) = javascript([{"what": "table", "text": "\ufeff" + text}])
+        assert found["names"] == rows[0]
+        assert [row[1:] for row in found["numbers"]] == [[0, 3.5], [2.5, 7]]
+        assert (found["well"], found["doses"], found["outputs"]) == (0, [1], [2])
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            ("", "A header and one line"),
+            ("a b\n1 2", "no tab, semicolon or comma"),
+            ("a,b\n1,2\n1,2,3", "Line 3 has 3 cells, and the header 2"),
+            ("a,b\n" + "1,2\n" * 2000, "at most 1536 wells"),
+        ],
+    )
+    def test_what_is_no_table_is_refused_in_a_sentence(self, text, sentence):
+        (found,) = javascript([{"what": "table", "text": text}])
+        assert sentence in found
+
+    def test_the_process_is_that_of_scikit_learn(self):
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+        rng = np.random.default_rng(3)
+        points, asked = rng.uniform(0, 8, (25, 2)), rng.uniform(-1, 10, (30, 2))
+        means, variances = rng.normal(size=25), rng.uniform(0.01, 0.3, 25)
+        case = {"what": "process", "points": points.tolist(), "means": means.tolist(), "variances": variances.tolist()}
+        case |= {"parameters": {"amplitude": 1.3, "lengths": [2.0, 3.5], "level": 0.2}, "asked": asked.tolist()}
+        (found,) = javascript([case])
+        kernel = ConstantKernel(1.3**2, "fixed") * Matern([2.0, 3.5], "fixed", nu=2.5)
+        expected = GaussianProcessRegressor(kernel, alpha=variances, optimizer=None).fit(points, means - 0.2)
+        mean, sd = expected.predict(asked, return_std=True)
+        np.testing.assert_allclose(found["answers"], np.stack([mean + 0.2, sd], axis=1), atol=1e-6)
+        constant = len(points) / 2 * np.log(2 * np.pi)
+        assert found["evidence"] == pytest.approx(expected.log_marginal_likelihood_value_ + constant, abs=1e-6)
+
+    def test_intervals_hold_the_truth_of_a_plate_with_replicates(self):
+        rng = np.random.default_rng(4)
+        doses = np.array([0, 0.5, 1, 2, 4, 8, 16, 32, 64.0])
+        x = np.repeat(doses, 4)
+
+        def truth(dose):
+            return 40 * dose**2 / (36 + dose**2)
+
+        asked = np.geomspace(0.5, 64, 40)
+        case = {"what": "plate", "x": x[:, None].tolist(), "y": (truth(x) + rng.normal(size=36)).tolist()}
+        (found,) = javascript([case | {"asked": asked[:, None].tolist()}])
+        assert found["counts"] == [4] * 9
+        assert found["sd"] == pytest.approx(1, abs=0.4)
+        mean, sd = np.array(found["answers"]).T
+        assert np.mean(np.abs(mean - truth(asked)) < 1.96 * sd) > 0.8
+        assert np.sqrt(np.mean((mean - truth(asked)) ** 2)) < 2

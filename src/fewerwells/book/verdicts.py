@@ -12,7 +12,7 @@ from fewerwells.book import report
 from fewerwells.science.equivalence import data_equivalence
 from fewerwells.science.statistics import geometric_summary, paired_ratio
 from fewerwells.study.claim_list import CLAIMS
-from fewerwells.study.claims import VERDICTS, ClaimError, Finding, Judgement
+from fewerwells.study.claims import VERDICTS, Claim, ClaimError, Finding, Judgement
 from fewerwells.study.columns import ERROR, Region, error_column
 from fewerwells.study.volumes import PLATE, one_plate
 
@@ -37,13 +37,17 @@ def turned_sentences(judged: Sequence[Judgement]) -> list[str]:
     ]
 
 
-def check_stated(judged: Sequence[Judgement]) -> None:
+def check_stated(judged: Sequence[Judgement], claims: Sequence[Claim] = CLAIMS) -> None:
     """Refuse results under which the book's prose would be false.
+
+    Args:
+        judged: what came out.
+        claims: what the prose claims.
 
     Raises:
         ClaimError: a claim was not judged, or its verdict is not the stated one; the message names every sentence.
     """
-    missing = {claim.name for claim in CLAIMS} - {judgement.claim.name for judgement in judged}
+    missing = {claim.name for claim in claims} - {judgement.claim.name for judgement in judged}
     sentences = [f"{name} was not judged." for name in sorted(missing)] + turned_sentences(judged)
     if sentences:
         raise ClaimError("\n".join(["the prose does not follow from these results any more:", *sentences]))

@@ -23,6 +23,9 @@ def plate(
     layout: Annotated[
         Path | None, typer.Option(help="What was in the wells: wellmap TOML, CSV or XLSX as a plate or a list.")
     ] = None,
+    dilution: Annotated[
+        list[str] | None, typer.Option(help="Doses in short: 'IPTG=1000uM/2 across 1-11 zero 12', or down A-G zero H.")
+    ] = None,
     read: Annotated[list[str] | None, typer.Option(help="A read's name; twice for two outputs.")] = None,
     at: Annotated[str | None, typer.Option(help="Of a series: 0:10:00, 600nm, or a window 0:10:00..0:30:00.")] = None,
     plate_name: Annotated[str | None, typer.Option("--plate", help='One of several plates, or "all".')] = None,
@@ -63,6 +66,7 @@ def plate(
 
     said = {
         "layout": str(layout.resolve()) if layout else "",
+        "dilutions": dilution or [],
         "reads": read or [],
         "at": at or "",
         "plate": plate_name or "",

@@ -17,6 +17,7 @@ class Options:
 
     Attributes:
         layout: a file that says what was in the wells.
+        dilutions: doses along rows or columns, see `reading.dilutions`.
         reads: names of the reads to use.
         at: a moment, a wavelength or a window FROM..TO.
         plate: a plate's name, or "all".
@@ -30,6 +31,7 @@ class Options:
     """
 
     layout: Path | None = None
+    dilutions: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     at: str | None = None
     plate: str | None = None
@@ -64,6 +66,7 @@ def ask(
     files: Sequence[str | Path],
     *,
     layout: str | Path = "",
+    dilutions: Sequence[str] = (),
     reads: Sequence[str] = (),
     at: str = "",
     plate: str = "",
@@ -91,6 +94,7 @@ def ask(
         raise PlateError(f"--separator is {separator!r}; choose one of {', '.join(SEPARATORS)}.")
     options = Options(
         layout=Path(layout) if layout else None,
+        dilutions=tuple(dilutions),
         reads=tuple(reads),
         at=at or None,
         plate=plate or None,

@@ -21,10 +21,12 @@ HILL = (0.3, 8.0)  # bounds of a Hill coefficient
 COOPERATION = (1e-3, 1e3)
 STARTS = 32
 LOCAL_SEARCHES = 2
+CLOSE = 1e-6  # relative: a search that gains less is over; flat valleys would go on for long
 NEGLIGIBLE = 0.02  # weight below which a form is not refitted in the bootstrap
 
 
-def _hill(s: np.ndarray, k: float, n: float) -> np.ndarray:
+def hill(s: np.ndarray, k: float, n: float) -> np.ndarray:
+    """(s/k)ⁿ / (1 + (s/k)ⁿ), any shape."""
     powered = (s / k) ** n
     return powered / (1 + powered)
 
@@ -38,7 +40,7 @@ def _ones(s: np.ndarray) -> np.ndarray:
 
 
 def _rise_and_fall(s, p):
-    up, down = _hill(s[:, 0], p["K1"], p["n1"]), _hill(s[:, 0], p["K1 (fall)"], 2.0)
+    up, down = hill(s[:, 0], p["K1"], p["n1"]), hill(s[:, 0], p["K1 (fall)"], 2.0)
     return [_ones(s), up, up * down]
 
 
@@ -62,17 +64,21 @@ def _ratio(s, p):
 
 @dataclass(frozen=True)
 class Form:
-    """A form: its searched parameters, fixed ones, and its basis from doses (N, d) and parameters to columns (N,)."""
+    """A form: its searched parameters, fixed ones, and its basis from doses (N, d) and parameters to columns (N,).
+
+    `bounds` are those of parameters that the library does not know, from and to by name.
+    """
 
     searched: tuple[str, ...]
     basis: Callable[[np.ndarray, dict], list[np.ndarray]]
     fixed: tuple[tuple[str, float], ...] = ()
+    bounds: tuple[tuple[str, tuple[float, float]], ...] = ()
 
 
 def _one(place: int, with_n: bool) -> Form:
     k, n = f"K{place + 1}", f"n{place + 1}"
     fixed = () if with_n else ((n, 1.0),)
-    return Form((k, n) if with_n else (k,), lambda s, p: [_ones(s), _hill(s[:, place], p[k], p[n])], fixed)
+    return Form((k, n) if with_n else (k,), lambda s, p: [_ones(s), hill(s[:, place], p[k], p[n])], fixed)
 
 
 ONE_INPUT: dict[str, Form] = {
@@ -122,11 +128,17 @@ class Fit:
 
     def predict(self, s: np.ndarray) -> np.ndarray:
         """Outputs (M,) at doses (M, d) as shares of the largest ones."""
-        form = forms_for(s.shape[1])[self.form]
-        return np.column_stack(form.basis(s, self.parameters)) @ np.array(self.levels)
+        return self.of(forms_for(s.shape[1])[self.form], s)
+
+    def of(self, form: Form, s: np.ndarray) -> np.ndarray:
+        """The same for a form that is not in the library."""
+        columns = form.basis(s, self.parameters)
+        return np.column_stack([np.broadcast_to(column, len(s)) for column in columns]) @ np.array(self.levels)
 
 
-def _bounds(name: str, s: np.ndarray) -> tuple[float, float]:
+def _bounds(form: Form, name: str, s: np.ndarray) -> tuple[float, float]:
+    if own := dict(form.bounds).get(name):
+        return own
     if name[0] == "n":
         return HILL
     if name == "c":
@@ -136,58 +148,77 @@ def _bounds(name: str, s: np.ndarray) -> tuple[float, float]:
 
 
 class _Problem:
-    """Weighted least squares over log p with the levels projected out."""
+    """Weighted least squares over log p with the levels projected out, at several positions at once."""
 
     def __init__(self, form: Form, s: np.ndarray, y: np.ndarray, weight: np.ndarray):
         self.form, self.s, self.root = form, s, np.sqrt(weight)
         self.target = self.root * y
+        self.low, self.high = np.log([_bounds(form, name, s) for name in form.searched]).reshape(-1, 2).T
 
-    def parameters(self, position: np.ndarray) -> dict[str, float]:
-        return dict(zip(self.form.searched, np.exp(position), strict=True)) | dict(self.form.fixed)
-
-    def solve(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        design = np.column_stack(self.form.basis(self.s, self.parameters(position))) * self.root[:, None]
-        gram = design.T @ design
-        gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram) / len(gram)  # doses that leave a level open
-        levels = np.linalg.solve(gram, design.T @ self.target)
-        return levels, design @ levels - self.target
+    def solve(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The best levels (B, L) and what they leave over (B, N) at positions (B, k)."""
+        searched = dict(zip(self.form.searched, np.exp(positions).T[:, :, None], strict=True))
+        columns = self.form.basis(self.s, searched | dict(self.form.fixed))
+        shape = len(positions), len(self.s)
+        design = np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1) * self.root[:, None]
+        transposed = design.swapaxes(-1, -2)
+        gram = transposed @ design
+        ridge = 1e-10 * np.trace(gram, axis1=-2, axis2=-1)[:, None, None] / len(columns)  # doses may leave a level open
+        levels = np.linalg.solve(gram + ridge * np.eye(len(columns)), transposed @ self.target[:, None])
+        return levels[..., 0], (design @ levels)[..., 0] - self.target
 
     def residuals(self, position: np.ndarray) -> np.ndarray:
-        return self.solve(position)[1]
+        return self.solve(position[None])[1][0]
+
+    def jacobian(self, position: np.ndarray) -> np.ndarray:
+        """Slopes of the residuals (N, k), by central differences inside the bounds."""
+        step = 1e-5 * np.eye(len(position))
+        ahead, behind = np.minimum(position + step, self.high), np.maximum(position - step, self.low)
+        left_over = self.solve(np.concatenate([ahead, behind]))[1]
+        return ((left_over[: len(ahead)] - left_over[len(ahead) :]) / np.diag(ahead - behind)[:, None]).T
 
 
 def fit_form(name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray, start: Fit | None = None) -> Fit:
-    """The best parameters of one form, from a fixed set of starts or from an earlier fit.
+    """The best parameters of one form of the library, by its name; arguments as for `fit`."""
+    return fit(forms_for(s.shape[1])[name], name, s, y, weight, start)
+
+
+def fit(form: Form, name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray, start: Fit | None = None) -> Fit:
+    """The best parameters of a form, from a fixed set of starts or from an earlier fit.
 
     Args:
-        name: a key of `forms_for`.
+        form: which.
+        name: how it is called.
         s: doses as shares of the largest ones, shape (N, d).
         y: one output, shape (N,).
         weight: of each well, shape (N,).
         start: where to search from, in a bootstrap.
     """
-    form = forms_for(s.shape[1])[name]
     problem = _Problem(form, s, y, weight)
+    low, high = problem.low, problem.high
     if not form.searched:
-        levels, rest = problem.solve(np.zeros(0))
-        return Fit(name, {}, tuple(levels.tolist()), float(rest @ rest), len(levels), ())
-    low, high = np.log([_bounds(parameter, s) for parameter in form.searched]).T
-    if start is None:
-        points = low + (high - low) * qmc.Sobol(len(low), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
-        squares = [float(rest @ rest) for rest in map(problem.residuals, points)]
-        starts = points[np.argsort(squares, kind="stable")[:LOCAL_SEARCHES]]
+        position = np.zeros(0)
     else:
-        starts = [np.log([start.parameters[parameter] for parameter in form.searched])]
-    most = 100 if start is None else 15
-    found = [
-        least_squares(problem.residuals, np.clip(point, low + 1e-6, high - 1e-6), bounds=(low, high), max_nfev=most)
-        for point in starts
-    ]
-    best = min(found, key=lambda outcome: outcome.cost)
-    levels, rest = problem.solve(best.x)
-    close = np.minimum(best.x - low, high - best.x) < 1e-2
+        if start is None:
+            share = qmc.Sobol(len(low), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
+            points = low + (high - low) * share
+            squares = np.square(problem.solve(points)[1]).sum(axis=-1)
+            starts = points[np.argsort(squares, kind="stable")[:LOCAL_SEARCHES]]
+        else:
+            starts = [np.log([start.parameters[parameter] for parameter in form.searched])]
+        most = 100 if start is None else 15
+        inside = [np.clip(point, low + 1e-6, high - 1e-6) for point in starts]
+        found = [
+            least_squares(
+                problem.residuals, point, problem.jacobian, bounds=(low, high), max_nfev=most, ftol=CLOSE, xtol=CLOSE
+            )
+            for point in inside
+        ]
+        position = min(found, key=lambda outcome: outcome.cost).x
+    levels, rest = (part[0] for part in problem.solve(position[None]))
+    close = np.minimum(position - low, high - position) < 1e-2
     at_bound = tuple(parameter for parameter, is_close in zip(form.searched, close, strict=True) if is_close)
-    parameters = {key: float(number) for key, number in problem.parameters(best.x).items()}
+    parameters = dict(zip(form.searched, np.exp(position).tolist(), strict=True)) | dict(form.fixed)
     return Fit(name, parameters, tuple(levels.tolist()), float(rest @ rest), len(levels) + len(form.searched), at_bound)
 
 
@@ -229,7 +260,7 @@ def weigh(fits: list[Fit], n: int) -> Weighed:
 
 
 def fit_library(s: np.ndarray, y: np.ndarray, weight: np.ndarray, names: tuple[str, ...] = ()) -> Weighed:
-    """All forms, or the named ones, fitted and weighed; arguments as for `fit_form`."""
+    """All forms, or the named ones, fitted and weighed; arguments as for `fit`."""
     return weigh([fit_form(name, s, y, weight) for name in names or forms_for(s.shape[1])], len(y))
 
 

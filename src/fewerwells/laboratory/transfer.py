@@ -10,7 +10,9 @@ from scipy.stats import qmc
 
 from fewerwells.laboratory.arms import Answer, Arm, Equations, Process, Wells, log_doses, smallest_doses
 from fewerwells.laboratory.surfaces import SIMPLE, fit_form
-from fewerwells.science.networks import Ensemble
+from fewerwells.science.datasets import Pairs
+from fewerwells.science.networks import Ensemble, initialise
+from fewerwells.science.training import Schedule, train
 
 NETWORKS = 3  # whose mean is a prediction
 PRETRAINING = (2000, 300)  # simulated pairs, epochs
@@ -41,39 +43,62 @@ def grid_of(s: np.ndarray, n: int) -> np.ndarray:
     return smallest * (2 ** (share * np.log2(1 + 1 / smallest)) - 1)
 
 
+def _pairs(s: np.ndarray, y: np.ndarray, smallest: np.ndarray) -> Pairs:
+    return Pairs(_two_wide(log_doses(s, smallest) / np.log2(1 + 1 / smallest)), np.column_stack([y, y]))
+
+
+def _fresh(n: int) -> Ensemble:
+    """New networks for n sets of wells, `NETWORKS` for each."""
+    seeds = [seed for _ in range(n) for seed in range(NETWORKS)]
+    return replace(initialise(SIZES, seeds, output_scale=1.0), input_range=(0.0, 1.0))
+
+
+def pretrained(places: list[np.ndarray], simulations: list[Callable], smallest: list[np.ndarray]) -> Ensemble:
+    """`NETWORKS` networks for each simulation, trained on it.
+
+    Args:
+        places: doses (N, d) whose range each simulation has to fill.
+        simulations: from doses (M, d) to outputs (M,).
+        smallest: of each input the dose at which logarithms begin, (d,).
+    """
+    n, passes = PRETRAINING
+    drawn = []
+    for s, simulate, least in zip(places, simulations, smallest, strict=True):
+        filled = grid_of(s, 2048)[:n]
+        drawn += [_pairs(filled, simulate(filled), least)] * NETWORKS
+    return train(
+        _fresh(len(places)), drawn, Schedule(passes), keys=[k % NETWORKS + 1 for k in range(len(drawn))]
+    ).ensemble
+
+
+def tuned(start: Ensemble | None, many: list[Wells], smallest: list[np.ndarray]) -> list[NetworkAnswer]:
+    """Networks trained on several sets of equally many wells, side by side.
+
+    Args:
+        start: `NETWORKS` networks for each set; None: they start from nothing.
+        many: the sets.
+        smallest: of each input the dose at which logarithms begin, (d,), for each set.
+    """
+    measured = [_pairs(w.s, w.y, least) for w, least in zip(many, smallest, strict=True) for _ in range(NETWORKS)]
+    schedule = Schedule(FROM_SCRATCH if start is None else FINE_TUNING)
+    begun = _fresh(len(many)) if start is None else start
+    ensemble = train(begun, measured, schedule, keys=list(range(len(measured)))).ensemble
+    return [
+        NetworkAnswer(ensemble[np.arange(k * NETWORKS, (k + 1) * NETWORKS)], least) for k, least in enumerate(smallest)
+    ]
+
+
 def train_networks(many: list[Wells], simulations: list[Callable] | None) -> list[NetworkAnswer]:
-    """Networks for several sets of equally many wells, side by side.
+    """Networks for several sets of equally many wells.
 
     Args:
         many: the sets.
         simulations: for each set what its networks are pre-trained on, from doses (M, d) to outputs (M,); None: they
             start from nothing.
     """
-    from fewerwells.science.datasets import Pairs
-    from fewerwells.science.networks import initialise
-    from fewerwells.science.training import Schedule, train
-
-    smallest = [smallest_doses(wells.s) for wells in many]
-
-    def pairs(s, y, least) -> Pairs:
-        return Pairs(_two_wide(log_doses(s, least) / np.log2(1 + 1 / least)), np.column_stack([y, y]))
-
-    seeds = [seed for _ in many for seed in range(NETWORKS)]
-    ensemble = replace(initialise(SIZES, seeds, output_scale=1.0), input_range=(0.0, 1.0))
-    measured = [pairs(w.s, w.y, least) for w, least in zip(many, smallest, strict=True) for _ in range(NETWORKS)]
-    epochs = FROM_SCRATCH
-    if simulations is not None:
-        n, passes = PRETRAINING
-        drawn = []
-        for wells, least, simulate in zip(many, smallest, simulations, strict=True):
-            s = grid_of(wells.s, 2048)[:n]
-            drawn += [pairs(s, simulate(s), least)] * NETWORKS
-        ensemble = train(ensemble, drawn, Schedule(passes), keys=[seed + 1 for seed in range(len(seeds))]).ensemble
-        epochs = FINE_TUNING
-    ensemble = train(ensemble, measured, Schedule(epochs), keys=list(range(len(seeds)))).ensemble
-    return [
-        NetworkAnswer(ensemble[np.arange(k * NETWORKS, (k + 1) * NETWORKS)], least) for k, least in enumerate(smallest)
-    ]
+    places = [wells.s for wells in many]
+    smallest = [smallest_doses(s) for s in places]
+    return tuned(None if simulations is None else pretrained(places, simulations, smallest), many, smallest)
 
 
 def simple_model(wells: Wells) -> Callable[[np.ndarray], np.ndarray]:

@@ -14,6 +14,7 @@ from fewerwells.laboratory.reading import PlateError
 from fewerwells.laboratory.reading.cells import Value, well_name, well_place
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.contents import Contents, read_contents
+from fewerwells.laboratory.reading.dilutions import serial_dilution
 from fewerwells.laboratory.reading.headers import is_bookkeeping, take_apart
 from fewerwells.laboratory.reading.layouts import doses_in_labels, read_layout
 from fewerwells.laboratory.reading.selecting import Signal, choose
@@ -46,6 +47,7 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
         layout = read_layout(options.layout, options.separator, options.decimal)
         remarks += layout.remarks
         columns += list(layout.columns)
+    columns += [serial_dilution(text) for text in options.dilutions]
     columns = doses_in_labels(columns)
     signals = _signals(columns, options, remarks, contents[0].name)
     asked = {column.name for column in columns if column.name in {signal.name for signal in signals}}
@@ -70,7 +72,7 @@ def require_doses(plate: Plate) -> None:
     if not plate.inputs:
         raise PlateError(
             "no doses are known, so nothing can be predicted. Give --layout FILE (a CSV of well and concentrations is "
-            "enough), or name a column with --input NAME."
+            "enough) or --dilution, or name a column with --input NAME."
         )
     if not FEWEST <= len(plate.used) <= MOST:
         raise PlateError(

@@ -49,7 +49,8 @@ def _read(state: tuple) -> pd.DataFrame:
             record = json.loads(path.with_suffix(".json").read_text("utf-8"))
         except (DamagedTable, OSError, ValueError):
             continue
-        tables.append(table.assign(code=table["arm"].map(record.get("code", {}))))
+        if "parameter_hash" in table:  # a table of measured wells has rows of another kind
+            tables.append(table.assign(code=table["arm"].map(record.get("code", {}))))
     if not tables:
         return pd.DataFrame(index=pd.Index([], name="parameter_hash"))
     rows = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash")

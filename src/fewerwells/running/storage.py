@@ -81,8 +81,13 @@ def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
     twice = int(table.duplicated("parameter_hash").sum())
     if twice:
         raise ValueError(f"{twice} rows of the table stand there twice.")
+    write_rows(table, path, **notes)
+
+
+def write_rows(table: pd.DataFrame, path: Path, digits: int = 7, **notes) -> None:
+    """Write any table as CSV, numbers with so many digits, and its record beside it, as `write_table` does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+    data = table.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n").encode()
     record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **notes, **provenance()}
     write_whole(path, data)
     write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())

@@ -102,6 +102,14 @@ class Measured(System):
         chosen = random_stream(seed, "held-out groups").permutation(self._groups)[: self.held_out]
         return np.concatenate([chosen, self._always_tested])
 
+    def _offered(self, seed: int) -> np.ndarray:
+        """Which wells are not held out for this seed, (N,)."""
+        return ~np.isin(self._group, self._tested(seed))
+
+    def offered(self, seed: int) -> int:
+        """How many wells can be learnt from for this seed."""
+        return int(self._offered(seed).sum())
+
     def wells(self, n: int, seed: int, *, domain: Domain | None = None) -> Pairs:
         """See `System`; the first n in an order drawn by the seed, of those that are not held out for it.
 
@@ -109,7 +117,7 @@ class Measured(System):
             ValueError: fewer than one well, or more than there are.
         """
         order = random_stream(seed, "measured wells").permutation(len(self.x))
-        offered = ~np.isin(self._group, self._tested(seed))
+        offered = self._offered(seed)
         offered &= True if domain is None else domain.contains(self.x)
         order = order[offered[order]]
         if not 1 <= n <= len(order):

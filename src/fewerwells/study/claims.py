@@ -248,4 +248,13 @@ def judge(tables: Mapping[str, pd.DataFrame], claims: Sequence[Claim]) -> tuple[
         InconsistentTables: the tables contradict themselves or one another.
     """
     check_tables(tables)
+    return judge_rows(tables, claims)
+
+
+def judge_rows(tables: Mapping[str, pd.DataFrame], claims: Sequence[Claim]) -> tuple[Judgement, ...]:
+    """The same from any tables with an arm, an error and a seed in each row; nothing is checked across them.
+
+    Raises:
+        ClaimError: as `judge`.
+    """
     return tuple(_judge(claim, tables) for claim in claims)

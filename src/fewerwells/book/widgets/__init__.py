@@ -21,7 +21,7 @@ from fewerwells.book.widgets._bundle import module, styles
 from fewerwells.book.widgets.summary import summarise
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_ETA, REFERENCE_THETA, Circuit, reference_circuit
 
-__all__ = ["CircuitExplorer", "ResultsExplorer", "TrainItYourself"]
+__all__ = ["CircuitExplorer", "PlateOnPage", "ResultsExplorer", "TrainItYourself"]
 
 _NOT_ALIVE = "This figure is alive where JavaScript runs. A still version stands below."
 
@@ -159,3 +159,18 @@ class ResultsExplorer(_Figure):
         target = experiment_1["target"].iloc[0]
         data = {"palette": PALETTE, "extra": "" if profile == "paper" else f" -p profile={profile}"}
         return cls(data=data | summarise(experiment_1, experiment_2), target=target)
+
+
+class PlateOnPage(_Figure):
+    """A pasted or dropped table: the plate, and a first prediction with its interval, without leaving the page."""
+
+    script = "your_plate"
+    _esm = module(script)
+
+    def __init__(self, example: str, **values):
+        """Show a table to begin with.
+
+        Args:
+            example: its text, a header and one line a well.
+        """
+        super().__init__(data={"palette": PALETTE, "surface": _surface_colours(), "example": example}, **values)

@@ -54,7 +54,9 @@ def read_contents(path: Path, separator: str | None = None, decimal: str | None 
     if not columns:
         raise PlateError(
             f"nothing in {path.name} is a plate: neither rows A, B, … under columns 1, 2, …, nor a table with a column "
-            "of wells, nor a header above numbers. Export the plate with its results, or see the chapter Your plate."
+            "of wells, nor a header above numbers. Export the plate with its results. Exports of "
+            "more instruments are turned into tables by allotropy, which needs pandas below 3 and so an environment of its "
+            "own; give its table here."
         )
     said = [remark for sheet in sheets for remark in sheet.remarks]
     return Contents(path.name, tuple(columns), tuple(said + remarks))

@@ -19,7 +19,7 @@ from fewerwells.running.parameters.chapters import (
 )
 from fewerwells.running.parameters.checking import ParameterError, problems, read_parameters, validate
 from fewerwells.running.parameters.many_circuits import ManyCircuits
-from fewerwells.running.parameters.plates import YourPlate
+from fewerwells.running.parameters.plates import MeasuredWells, YourPlate
 from fewerwells.running.parameters.profiles import PROFILES, ProfileParameters
 from fewerwells.running.parameters.tables import (
     CONTENDERS,
@@ -51,6 +51,7 @@ __all__ = [
     "Findings",
     "Introduction",
     "ManyCircuits",
+    "MeasuredWells",
     "NetworkParameters",
     "ParameterError",
     "Problem",

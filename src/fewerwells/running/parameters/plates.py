@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fewerwells.running.parameters.fields import Distinct
+from fewerwells.running.parameters.fields import Distinct, Increasing, TableFile
 from fewerwells.running.parameters.profiles import ProfileParameters
 
 
@@ -16,6 +16,7 @@ class YourPlate(ProfileParameters):
     wells_file: str = ""
     more_files: Distinct[str] = Field(default=[])
     layout: str = ""
+    dilutions: Distinct[str] = Field(default=[])
     reads: Distinct[str] = Field(default=[])
     at: str = ""
     plate: str = ""
@@ -35,3 +36,12 @@ class YourPlate(ProfileParameters):
     def question(self) -> dict:
         """What is asked of the files, by the names that `laboratory.options.ask` gives it."""
         return self.model_dump(exclude={"profile", "wells_file", "more_files", "output"})
+
+
+class MeasuredWells(ProfileParameters):
+    """Measured wells: whether the published table is read or the measurements are fetched and it is computed."""
+
+    recompute: bool = False
+    n_subsamples: Annotated[int, Field(ge=4, le=50)] = 50
+    sizes: Increasing[Annotated[int, Field(ge=8, le=48)]] = Field(default=[12, 24, 48])
+    table_file: TableFile = ""

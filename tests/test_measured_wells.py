@@ -1,0 +1,175 @@
+"""Published measurements: found by checksum or refused in a sentence; errors on held-out means; the published table.
+
+`FEWERWELLS_DATA` names the folder with the measurements, which are not in this repository; without it what needs them is
+skipped.
+"""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewerwells.laboratory import measured_files as files
+from fewerwells.laboratory.measured_errors import ARMS, FLOOR, KEY, errors_of, long_rows
+from fewerwells.laboratory.measured_sets import (
+    BLISS,
+    HORMONE_MODELS,
+    LOWER_HALF,
+    PUBLISHED,
+    REPRESSION,
+    SETS,
+    MeasuredSet,
+    as_shares,
+)
+from fewerwells.laboratory.surfaces import fit
+from fewerwells.science.circuits import reference_circuit
+
+DATA = os.environ.get(files.DATA, "")
+at_hand = pytest.mark.skipif(not DATA, reason=f"{files.DATA} names no folder with measurements")
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """Neither a copy at hand nor a network, and a cache of its own."""
+    pooch = pytest.importorskip("pooch", reason="pooch is not installed: pip install -e '.[measured]'")
+    monkeypatch.setenv(files.DATA, str(tmp_path))
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache")
+
+    def fails(url, output_file, pooch, check_only=False):
+        raise OSError("no network")
+
+    monkeypatch.setattr(pooch.core, "choose_downloader", lambda *arguments, **options: fails)
+    return tmp_path
+
+
+class TestFiles:
+    def test_what_is_not_at_hand_and_cannot_be_fetched_is_refused_with_what_to_do(self, offline):
+        with pytest.raises(files.NoMeasurements, match=rf"data/flow_master\.csv of RPGroup.*set {files.DATA}"):
+            files.FLOW.fetch()
+
+    def test_a_file_at_hand_counts_only_with_its_checksum(self, offline):
+        (offline / "deep").mkdir()
+        (offline / "deep" / "DATA_synTF.mat").write_bytes(b"another one")
+        with pytest.raises(files.NoMeasurements):
+            files.SURFACES.fetch()
+
+    def test_comment_lines_and_line_ends_do_not_count_in_a_checksum_of_rows(self, tmp_path):
+        for name, text in (("a", "x,y\n1,2\n"), ("b", "# about\r\nx,y\r\n1,2\r\n\r\n")):
+            (tmp_path / name).write_bytes(text.encode())
+        one, other = (files.checksum_of(tmp_path / name, "rows") for name in "ab")
+        assert one == other
+        (tmp_path / "b").write_text("x,y\n1,3\n", encoding="utf-8")
+        assert files.checksum_of(tmp_path / "b", "rows") != one
+
+    def test_every_file_is_named_by_a_commit_and_a_checksum(self):
+        for one in (files.FLOW, files.SURFACES, files.PAIRS, *files.STRAINS.values()):
+            assert len(one.repository.commit) == 40
+            assert one.repository.url(one.path).startswith("https://raw.githubusercontent.com/")
+            kind, _, digest = one.checksum.partition(":")
+            assert len(digest) == {"sha256": 64, "rows": 64, "md5": 32}[kind]
+
+    def test_a_table_of_r_is_read_like_its_export(self, tmp_path, monkeypatch):
+        rdata = pytest.importorskip("rdata", reason="rdata is not installed: pip install -e '.[measured]'")
+        table = pd.DataFrame({"experiment": ["1", "2"], "effect": [3.5, 4.5], "d1": [0.0, 1.0], "d2": [2.0, 0.5]})
+        rdata.write_rda(tmp_path / "t.RData", {"directAntivirals": table})
+        monkeypatch.setattr(files.DataFile, "fetch", lambda self: tmp_path / "t.RData")
+        found = files.antivirals(2)
+        assert found.to_numpy().tolist() == [[1.0, 0.5, 4.5]]
+
+    @at_hand
+    def test_the_measurements_are_what_their_notes_say(self):
+        """Numbers of wells and doses as the sources describe them."""
+        induction = files.induction("O2")
+        assert induction["repressors"].nunique() == 6
+        assert induction["IPTG"].max() == 5000
+        assert len(induction) == 6 * 129
+        surface = files.surface("GEM")
+        assert (len(surface), surface["hormone"].nunique(), surface["factor"].nunique()) == (120, 24, 5)
+        assert (surface["sd"] > 0).all()
+        for name in files.STRAINS:
+            strain = files.strain(name)
+            assert len(strain) == 96
+            assert strain["induced"].between(0, 1).all()
+        pair = files.antivirals(2)
+        assert len(pair) == 320
+        assert (pair.groupby(["dose_1", "dose_2"]).size().iloc[1:] == 4).all()
+
+
+class TestModels:
+    """Published equations: written down right, and found again by a fit to what they give."""
+
+    def test_repression_follows_the_published_model(self):
+        """Razo-Mejia et al. 2018, equation 5, written out for one condition."""
+        copies, iptg = 260.0, 50.0
+        active = (1 + iptg / 139.0) ** 2 / ((1 + iptg / 139.0) ** 2 + np.exp(-4.5) * (1 + iptg / 0.53) ** 2)
+        expected = 1 / (1 + active * copies / 4.6e6 * np.exp(13.9))
+        s = np.array([[copies / 1740.0, iptg / 5000.0]])
+        assert REPRESSION["allosteric"].basis(s, PUBLISHED)[0][0] == pytest.approx(expected)
+
+    def test_without_depletion_the_expanded_model_binds_as_one_site_does(self):
+        """Far more hormone than factor: bound = factor · H / (H + K)."""
+        s = np.array([[0.3, 0.5], [0.8, 1.0]])
+        p = {"amount": 1e-6, "K_X": 0.2, "basal": 1e-12, "K": 0.4, "n1": 1.0}
+        bound = s[:, 1] * s[:, 0] / (s[:, 0] + 0.2)
+        assert HORMONE_MODELS["expanded Hill"].basis(s, p)[1] == pytest.approx(bound / (bound + 0.4), rel=1e-4)
+
+    @pytest.mark.parametrize(
+        ("form", "truth"),
+        [
+            (REPRESSION["allosteric"], PUBLISHED),
+            (HORMONE_MODELS["simple Hill"], {"K": 0.05, "n1": 1.5}),
+            (BLISS["Bliss independence"], {"K1": 0.1, "n1": 1.5, "K2": 0.3, "n2": 2.0}),
+        ],
+    )
+    def test_a_fit_finds_the_equation_again(self, form, truth):
+        rng = np.random.default_rng(0)
+        s = np.concatenate([np.zeros((1, 2)), 10 ** rng.uniform(-4, 0, (80, 2))])
+        columns = [np.broadcast_to(column, len(s)) for column in form.basis(s, truth)]
+        y = np.sum(columns, axis=0)
+        found = fit(form, "the form", s, y, np.ones(len(y)))
+        assert found.of(form, s) == pytest.approx(y, abs=2e-3 * np.ptp(y))
+
+
+def made_up() -> pd.DataFrame:
+    """A measured system of known truth: 6 × 6 doses, three replicates."""
+    doses = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 8.0])
+    x = np.array([(a, b) for _ in range(3) for a in doses for b in doses])
+    y = reference_circuit("n_part_complex")(x)[:, 0] + np.random.default_rng(0).standard_normal(len(x))
+    return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": y})
+
+
+class TestErrors:
+    def test_shares_run_to_the_end_of_the_domain_and_lose_no_well(self):
+        table = as_shares(made_up())
+        assert table["input_1"].max() == table["input_2"].max() == 20
+        assert sorted(table["output"]) == sorted(made_up()["y"])
+
+    def test_a_row_a_subsample_with_every_learner_on_the_same_wells(self):
+        own = MeasuredSet("made up", "", made_up, made_up, "itself", BLISS, lambda s: np.zeros(len(s)), files.LACI)
+        table = errors_of(own, [0, 1], (12,), lambda line: None)
+        assert [tuple(row) for row in table[list(KEY)].to_numpy()] == [
+            ("made up", split, wells, n, seed)
+            for split, wells, n in (("all doses", "12", 12), ("all doses", "all", 81), ("high doses", "48", 48))
+            for seed in (0, 1)
+        ]
+        assert set(ARMS) <= set(table.columns)
+        whole = table[table["wells"] == "all"]
+        assert (whole["equations"] < whole["as published"] / 5).all(), "nothing is worse than predicting nought"
+        assert np.allclose(table[FLOOR], 1 / np.sqrt(3), rtol=0.4)
+        rows = long_rows(table)
+        assert rows["has_model"].all()
+        assert len(rows) == len(table) * (len(ARMS) + 1)
+
+    def test_high_doses_are_never_learnt_from(self):
+        own = MeasuredSet("made up", "", made_up, made_up, "itself", {}, None, files.LACI)
+        system = own.system(LOWER_HALF)
+        wells = system.wells(system.offered(0), 0)
+        assert wells.x.max() <= 10
+        assert system.test_sets(0)["held_out"].regions["outside"].sum() == 36 - 25
+
+
+def test_sets_differ_and_each_has_a_neighbour():
+    assert len({one.name for one in SETS}) == len(SETS)
+    assert len({one.repository for one in SETS}) == 4
+    assert all(one.words and one.neighbour_words for one in SETS)
