@@ -275,12 +275,18 @@ def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path, monkeypatch):
     assert nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs[0].data["text/plain"] == "2"
 
 
-def test_published_results_are_read_where_own_ones_are_kept_elsewhere(tmp_path, own_results):
-    """FEWERWELLS_RESULTS names a folder without the benchmark that git keeps."""
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_engine_runs_where_the_published_measurement_is_and_where_it_is_not(inside, tmp_path, own_results):
+    """FEWERWELLS_RESULTS names a folder without the benchmark that git keeps; outside the book there is none."""
     assert os.environ["FEWERWELLS_RESULTS"] == str(own_results)
-    words = [str(NOTEBOOKS["10_engine"]), str(tmp_path / "out.ipynb"), "-p", "profile", "smoke", "--no-progress-bar"]
-    finished = subprocess.run([sys.executable, "-m", "papermill", *words], cwd=ROOT, capture_output=True, text=True)
+    output = tmp_path / "out.ipynb"
+    words = [str(NOTEBOOKS["10_engine"]), str(output), "-p", "profile", "smoke", "--no-progress-bar"]
+    place = ROOT if inside else tmp_path
+    finished = subprocess.run([sys.executable, "-m", "papermill", *words], cwd=place, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
+    shown = str([cell.get("outputs") for cell in nbformat.read(output, as_version=4).cells])
+    assert ("The measurement lies in the book" in shown) is not inside
+    assert ("Measured on" in shown) is inside
 
 
 def test_plain_papermill_refuses_what_the_chapter_does_not_read(tmp_path):

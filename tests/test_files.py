@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fewerwells import cli
-from fewerwells.running import publishing, sweep_tables
+from fewerwells.running import experiments, publishing, sweep_tables
 from fewerwells.running.chapters import execute
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.storage import read_rows, results_folder, write_whole
+from fewerwells.science.networks import initialise
 
 CHAPTER = "10_engine"
 
@@ -48,6 +49,23 @@ class TestFullDisk:
         with pytest.raises(OSError, match="No space left") as refused:
             write_whole(tmp_path / "rows.csv", b"1")
         assert refused.value.filename == str(tmp_path / "rows.csv")
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs a limit on the size of files")
+    def test_so_is_that_of_a_network_and_nothing_of_it_stays(self, tmp_path):
+        """safetensors says how the disk refused, but not which file, and leaves what it has written."""
+        import resource
+
+        networks = initialise((2, 200, 2), [0], output_scale=1.0)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            with pytest.raises(OSError, match="File too large") as refused:
+                experiments._keep(networks, tmp_path / "seed-00000.safetensors", 1.0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert refused.value.filename == str(tmp_path / "seed-00000.safetensors")
+        assert refused.value.errno == errno.EFBIG
         assert list(tmp_path.iterdir()) == []
 
     def test_book_says_so_in_a_sentence(self, book):

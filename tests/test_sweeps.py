@@ -5,15 +5,17 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import distributed
 import nbformat
 import pandas as pd
 import pytest
@@ -21,10 +23,11 @@ from distributed.scheduler import KilledWorker
 from typer.testing import CliRunner
 
 from fewerwells import cli
-from fewerwells.running import points, sweeps
+from fewerwells.running import points, sweep_workers, sweeps
 from fewerwells.running.leases import _try_to_lease, leased_cores
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import make_points, read_record, run_point, states, survey
+from fewerwells.running.progress import _Bar
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_rows
 from fewerwells.running.sweep_files import check_sweep
@@ -92,6 +95,48 @@ def quick_book(tmp_path, monkeypatch, own_results):
 
 GRID = {"noise": [1.0, 3.0]}
 SMOKE = {"profile": "smoke"}
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    address: str
+    process: subprocess.Popen
+
+
+@contextmanager
+def scheduler_by_hand(folder: Path):
+    """A Dask scheduler, and a function that starts a worker of it: with `nthreads`, and with more in its environment."""
+    file = folder / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    started: list[subprocess.Popen] = []
+
+    def start(what: str, *words: str, **environment: str) -> subprocess.Popen:
+        words = [
+            sys.executable,
+            "-m",
+            f"distributed.cli.dask_{what}",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(file),
+            *words,
+        ]
+        started.append(subprocess.Popen(words, env=os.environ | environment, **quiet))
+        return started[-1]
+
+    def start_worker(nthreads: int = 1, **environment: str) -> subprocess.Popen:
+        words = ("--nthreads", str(nthreads), "--no-nanny", "--local-directory", str(folder))
+        return start("worker", *words, **environment)
+
+    try:
+        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        while not file.exists():
+            assert scheduler.poll() is None
+            time.sleep(0.1)
+        yield Scheduler(json.loads(file.read_text())["address"], scheduler), start_worker
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def write_sweep(folder: Path, grid: dict = GRID, fixed: dict = SMOKE) -> Path:
@@ -230,6 +275,26 @@ class TestStoredPoints:
         assert own_results.read_text().startswith("a file")
 
 
+class TestOutput:
+    def test_the_executed_notebook_goes_where_it_is_wanted_and_replaces_only_an_earlier_one(self, quick_book, tmp_path):
+        wanted = tmp_path / "deep" / "mine.ipynb"
+        for noise in ("1", "2"):
+            assert invoke("run", CHAPTER, str(wanted), "-p", f"noise={noise}").exit_code == 0
+            assert f"noise = {noise}" in wanted.read_text()
+
+    @pytest.mark.parametrize("name", ["thesis.txt", "own.ipynb", "notebooks/03_experiment_1.ipynb", "notebooks"])
+    def test_what_no_run_has_written_is_not_overwritten(self, name, quick_book, own_results):
+        (quick_book / "thesis.txt").write_text("three years")
+        nbformat.write(nbformat.v4.new_notebook(), quick_book / "own.ipynb")
+        path = quick_book / name
+        before = path.read_bytes() if path.is_file() else None
+        result = invoke("run", CHAPTER, name, "-p", "noise=2")
+        assert result.exit_code == 2
+        assert f"{name} is not a notebook that this command has written" in result.output
+        assert (path.read_bytes() if path.is_file() else None) == before
+        assert not (own_results / "tried").exists(), "it was refused after the run"
+
+
 class TestCores:
     @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
     def test_a_lease_waits_for_a_free_core_and_ends_with_its_holder(self):
@@ -322,39 +387,58 @@ class TestEngine:
                 others = [o for o in seen if o is not one and set(o["cores"]) & set(one["cores"])]
                 assert all(abs(o["from"] - one["from"]) > 0.3 for o in others)
         elsewhere("by hand")
-        file = str(tmp_path / "scheduler.json")
-        dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--local-directory"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-        commands = [[*dask, "--scheduler-file", file], *[[*worker, str(tmp_path), "--scheduler-file", file]] * 2]
-        started = [subprocess.Popen([*words, "--no-dashboard"], **quiet) for words in commands]
-        try:
-            while not Path(file).exists():
-                assert started[0].poll() is None
-                time.sleep(0.1)
-            by_hand = sweeps.sweep(CHAPTER, grid, SMOKE, scheduler=json.loads(Path(file).read_text())["address"])
-        finally:
-            for process in started:
-                process.terminate()
-            for process in started:
-                process.wait(30)
+        with scheduler_by_hand(tmp_path) as (scheduler, start_worker):
+            start_worker()
+            start_worker()
+            by_hand = sweeps.sweep(CHAPTER, grid, SMOKE, scheduler=scheduler.address)
         assert untimed(by_hand) == here
 
-    def test_a_scheduler_that_goes_away_is_told_with_what_is_left(self, quick_book, own_results, tmp_path):
-        file = tmp_path / "scheduler.json"
-        dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-        scheduler = subprocess.Popen([*dask, "--scheduler-file", str(file), "--no-dashboard"], **quiet)
-        try:
-            while not file.exists():
-                assert scheduler.poll() is None
-                time.sleep(0.1)
-            threading.Timer(3.0, scheduler.kill).start()  # no worker has come by then
+    def test_a_scheduler_without_workers_is_told_and_one_that_goes_away_with_what_is_left(
+        self, quick_book, own_results, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(sweeps, "NOBODY_SECONDS", 1.0)
+        told = []
+        with scheduler_by_hand(tmp_path) as (scheduler, _):
+
+            def say(bar, text):
+                told.append(text)
+                scheduler.process.kill()
+
+            monkeypatch.setattr(_Bar, "say", say)
             with pytest.raises(sweeps.SchedulerLost, match="2 of 2 points are not done"):
-                sweeps.sweep(CHAPTER, {"noise": [1.0, 2.0]}, SMOKE, scheduler=json.loads(file.read_text())["address"])
-        finally:
-            scheduler.kill()
-            scheduler.wait(30)
+                sweeps.sweep(CHAPTER, {"noise": [1.0, 2.0]}, SMOKE, scheduler=scheduler.address)
+        assert len(told) == 1
+        assert told[0].startswith("No worker is at")
+        assert f"dask worker {scheduler.address} --nthreads 1" in told[0]
+
+    def test_workers_with_another_book_leave_and_fail_no_point(
+        self, quick_book, own_results, tmp_path, monkeypatch, capfd
+    ):
+        """Three come, one with changed code, one with no package and one with two threads; then one that can work."""
+        monkeypatch.setattr(sweeps, "REFUSALS", 3)
+        write_stand_in(quick_book / "notebooks" / f"{CHAPTER}.ipynb", STAND_IN + "\nimport fewerwells.science.units\n")
+        changed, none = tmp_path / "changed", tmp_path / "none"
+        shutil.copytree(ROOT / "src", changed)
+        with open(changed / "fewerwells" / "science" / "units.py", "a", encoding="utf-8") as file:
+            file.write("ANOTHER_VERSION = True\n")
+        (none / "fewerwells").mkdir(parents=True)
+        (none / "fewerwells" / "__init__.py").touch()
+        with scheduler_by_hand(tmp_path) as (scheduler, start_worker):
+            start_worker(PYTHONPATH=str(changed))
+            start_worker(PYTHONPATH=str(none))
+            start_worker(nthreads=2)
+            with pytest.raises(sweeps.WorkersRefused, match="3 workers came and left again, and no point was done"):
+                sweeps.sweep(CHAPTER, GRID, SMOKE, scheduler=scheduler.address)
+            assert not (own_results / "tried").exists()
+            told = capfd.readouterr().err
+            assert told.count("leaves: it has another version of the book; install the same one everywhere.") == 1
+            assert told.count("leaves: it cannot read the book") == 1
+            assert told.count("leaves: it runs several tasks at once; start it with --nthreads 1.") == 1
+            start_worker(nthreads=2)
+            start_worker()
+            table = sweeps.sweep(CHAPTER, GRID, SMOKE, scheduler=scheduler.address)
+        assert list(table["noise"].unique()) == GRID["noise"]
+        assert len(list((own_results / "tried").iterdir())) == len(GRID["noise"])
 
     def test_a_worker_that_writes_elsewhere_is_told(self, quick_book, own_results, monkeypatch):
         monkeypatch.setattr(sweeps, "SHARED_FOLDER_SECONDS", 0.5)
@@ -384,10 +468,40 @@ class TestEngine:
             sweeps.sweep_each(CHAPTER, {"good": GRID, "bad": {"noise": [-1.0, 2.0]}}, SMOKE)
         assert not (own_results / "tried").exists()
 
-    def test_a_scheduler_that_is_not_there_is_told(self, quick_book, own_results):
-        result = invoke("sweep", str(write_sweep(quick_book)), "--scheduler", "nonsense://x")
+    @pytest.mark.parametrize(
+        ("address", "sentence"),
+        [
+            ("nonsense://x", "no scheduler answers at 'nonsense://x' (unknown address scheme"),
+            ("127.0.0.1", "no scheduler answers at '127.0.0.1' (missing port number"),
+            (
+                "tls://127.0.0.1:8786",
+                "'tls://127.0.0.1:8786' speaks TLS, and Dask's configuration names no certificates",
+            ),
+        ],
+    )
+    def test_a_scheduler_that_cannot_be_reached_is_told(self, address, sentence, quick_book, own_results):
+        result = invoke("sweep", str(write_sweep(quick_book)), "--scheduler", address)
         assert result.exit_code == 2
-        assert "no scheduler answers at 'nonsense://x'" in result.output
+        assert sentence in result.output
+
+    @pytest.mark.parametrize(("package", "version"), [("distributed", "2022.12.1"), ("python", "3.9.2")])
+    def test_a_scheduler_with_other_versions_is_told_as_what_it_is(
+        self, package, version, quick_book, own_results, monkeypatch
+    ):
+        """What an old one answers to the question of its versions; a client ends in a TypeError there."""
+        theirs = {"host": {"python": "3.11.2"}, "packages": {"distributed": distributed.__version__}}
+        theirs["host" if package == "python" else "packages"][package] = version
+
+        async def versions(address):
+            return theirs
+
+        monkeypatch.setattr(sweep_workers, "_versions", versions)
+        monkeypatch.setattr(sweep_workers.platform, "python_version", lambda: "3.11.7")
+        result = invoke("sweep", str(write_sweep(quick_book)), "--scheduler", "tcp://127.0.0.1:8786")
+        assert result.exit_code == 2
+        assert "the scheduler at 'tcp://127.0.0.1:8786' has Python" in result.output
+        assert version in result.output
+        assert "from one and the same installation" in result.output
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes through /proc")

@@ -80,22 +80,23 @@ def run(
     from papermill.exceptions import PapermillExecutionError
 
     from fewerwells.running.chapters import check_parameters
-    from fewerwells.running.points import NOTEBOOK, ROWS, make_points, run_point
+    from fewerwells.running.points import ROWS, check_output, make_points, run_point, write_output
     from fewerwells.running.reading_order import chapter_path, project_root
-    from fewerwells.running.storage import read_table, write_table, write_whole
+    from fewerwells.running.storage import read_table, write_table
     from fewerwells.running.sweeps import StorageError, check_storage
 
     try:
         parameters = _parse(parameter or [])
         path = chapter_path(project_root(), chapter)
         check_parameters(path, parameters)
+        if output is not None:
+            check_output(output)
         table_file = parameters.pop("table_file", "")
         (point,) = make_points(path, [parameters])
         check_storage()
         seconds = run_point(point, show_progress=True)
         if output is not None:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(output, (point.folder / NOTEBOOK).read_bytes())
+            write_output(point, output)
         if table_file:
             write_table(read_table(point.folder / ROWS), Path(table_file))
     except ParameterError as error:
@@ -129,7 +130,7 @@ def sweep(
     """
     from fewerwells.running.sweep_files import read_sweep
     from fewerwells.running.sweep_tables import run_sweep_file
-    from fewerwells.running.sweeps import SchedulerLost, StorageError, SweepFailed, check_workers
+    from fewerwells.running.sweeps import SchedulerLost, StorageError, SweepFailed, WorkersRefused, check_workers
 
     try:
         plan = read_sweep(file)
@@ -143,7 +144,7 @@ def sweep(
         for failure in error.failures:
             typer.echo(f"{failure}\n", err=True)
         raise fail(str(error)) from None
-    except (SchedulerLost, StorageError) as error:
+    except (SchedulerLost, StorageError, WorkersRefused) as error:
         raise fail(str(error)) from None
     typer.echo(f"The rows are in {_short(table)}")
 

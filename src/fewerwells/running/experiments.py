@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from filelock import FileLock
+from safetensors import SafetensorError
 
 from fewerwells.running.identity import cell_key, pretraining_key, row_hashes
 from fewerwells.running.parameters import Sweeps, TrainingParameters
@@ -50,6 +53,21 @@ def _load_pretrained(path: Path) -> tuple[Ensemble, float] | None:
         return None
 
 
+def _keep(network: Ensemble, path: Path, seconds: float) -> None:
+    """Store a pre-trained network.
+
+    Raises:
+        OSError: it cannot be written, with the name of the file, which safetensors leaves out.
+    """
+    try:
+        network.save(path, seconds=repr(seconds))
+    except SafetensorError as error:
+        for part in path.parent.glob(f"{path.name}.*.part"):
+            part.unlink(missing_ok=True)
+        number = int(found[1]) if (found := re.search(r"os error (\d+)", str(error))) else errno.EIO
+        raise OSError(number, os.strerror(number), str(path)) from None
+
+
 def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime) -> tuple[Ensemble, np.ndarray]:
     """The pre-trained network of each seed, trained now or read from an earlier run, and the seconds each took.
 
@@ -69,7 +87,7 @@ def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime
                 training = pretraining.pretrain([seed for _, seed in missing], runtime)
                 seconds = training.seconds / len(missing)
                 for index, (path, _) in enumerate(missing):
-                    training.ensemble[[index]].save(path, seconds=repr(seconds))
+                    _keep(training.ensemble[[index]], path, seconds)
     loaded = [_load_pretrained(path) for path in paths]
     parameters = np.concatenate([ensemble.parameters for ensemble, _ in loaded])
     return loaded[0][0].with_parameters(parameters), np.array([seconds for _, seconds in loaded])

@@ -26,13 +26,14 @@ from fewerwells.running.chapters import book_of, chapter_code, offered_parameter
 from fewerwells.running.experiments import runs_folder
 from fewerwells.running.identity import digest
 from fewerwells.running.leases import leased_cores
-from fewerwells.running.parameters import CHAPTER_PARAMETERS, validate
+from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, validate
 from fewerwells.running.plain import write_value
 from fewerwells.running.reads import unchanged
 from fewerwells.running.storage import DamagedTable, read_table, source_digest, write_whole
 from fewerwells.science.cores import usable_cores
 
 NOTEBOOK, ROWS, RECORD = "notebook.ipynb", "rows.csv", "provenance.json"
+_COPY = "fewerwells"  # in the metadata of a notebook, says that it is a copy of a point's
 
 
 def sweeps_folder() -> Path:
@@ -208,6 +209,33 @@ def _without_table_file(path: Path) -> None:
         if "injected-parameters" in cell.metadata.get("tags", []):
             lines = [line for line in cell.source.splitlines() if not line.startswith("table_file = ")]
             cell.source = "\n".join(lines)
+    write_whole(path, nbformat.writes(notebook).encode())
+
+
+def check_output(path: Path) -> None:
+    """Refuse a place for a copy of an executed notebook where lies what no `write_output` has put there.
+
+    Raises:
+        ParameterError: it does.
+    """
+    if not path.exists():
+        return
+    try:
+        ours = _COPY in nbformat.read(path, as_version=4).metadata
+    except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError):
+        ours = False
+    if not ours:
+        raise ParameterError(
+            f"{path} is not a notebook that this command has written, and is not overwritten; choose another name, or "
+            "remove it first."
+        )
+
+
+def write_output(point: Point, path: Path) -> None:
+    """Put a copy of a stored point's notebook where a user wants it, marked as such."""
+    notebook = nbformat.read(point.folder / NOTEBOOK, as_version=4)
+    notebook.metadata[_COPY] = {"chapter": point.chapter.stem, "key": point.key}
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, nbformat.writes(notebook).encode())
 
 

@@ -31,8 +31,8 @@ def _terminal() -> TextIO | None:
 
 
 class _Bar:
-    def __init__(self, bar: tqdm):
-        self._bar = bar
+    def __init__(self, bar: tqdm, screen: TextIO):
+        self._bar, self._screen = bar, screen
 
     def advance(self, steps: int) -> None:
         self._bar.update(steps)
@@ -40,12 +40,15 @@ class _Bar:
     def describe(self, text: str) -> None:
         self._bar.set_description_str(text)
 
+    def say(self, text: str) -> None:
+        self._bar.write(text, file=self._screen)
+
 
 @contextmanager
 def progress_bar(total: int, unit: str = " steps") -> Iterator[_Bar]:
-    """A bar over `total` sample-steps, with `advance(steps)` and `describe(text)`.
+    """A bar over `total` sample-steps, with `advance(steps)`, `describe(text)` and `say(line)`, above it.
 
-    Shown in a terminal and in a notebook, silent elsewhere. In a notebook the bar clears the cell's output when it
+    Shown in a terminal and in a notebook, silent elsewhere, but for what it says. In a notebook the bar clears the cell's output when it
     closes, so a stored notebook holds no frames of it.
     """
     notebook, terminal = _in_notebook(), _terminal()
@@ -57,7 +60,7 @@ def progress_bar(total: int, unit: str = " steps") -> Iterator[_Bar]:
     )
     try:
         with bar:
-            yield _Bar(bar)
+            yield _Bar(bar, screen)
     finally:
         if terminal:
             terminal.close()

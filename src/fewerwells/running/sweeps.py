@@ -12,8 +12,6 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -23,14 +21,17 @@ import pandas as pd
 from fewerwells.running.leases import CAN_LIMIT_THREADS
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import write_value
-from fewerwells.running.points import ROWS, Point, is_done, make_points, run_point, sweeps_folder
-from fewerwells.running.progress import TERMINAL, progress_bar
+from fewerwells.running.points import ROWS, Point, is_done, make_points, sweeps_folder
+from fewerwells.running.progress import progress_bar
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table, results_folder, write_whole
 from fewerwells.running.sweep_files import SweepPlan, check_sweep
+from fewerwells.running.sweep_workers import REFUSED, connected, hand_out
 from fewerwells.science.cores import usable_cores
 
 MAX_WORKERS = 8  # by default; each worker's kernel holds some 300 MB
+NOBODY_SECONDS = 20.0  # without a worker, before that is said
+REFUSALS = 10  # workers that leave one after another, before a cluster is not asked for more of them
 SHARED_FOLDER_SECONDS = 60.0  # a slow shared file system may show a worker's files so much later
 
 
@@ -40,6 +41,10 @@ class StorageError(RuntimeError):
 
 class SchedulerLost(RuntimeError):
     """The scheduler of a sweep went away before all points were done."""
+
+
+class WorkersRefused(RuntimeError):
+    """Worker after worker left, since its book is another one."""
 
 
 @dataclass(frozen=True)
@@ -67,50 +72,6 @@ class SweepFailed(RuntimeError):
         super().__init__(
             f"{len(failures)} of {n_points} points failed; the others are stored. To repeat them:\n{commands}"
         )
-
-
-def _run_remote(point: Point, threads: int, results: str) -> float:
-    """What a worker does: check that it sees the same book and the same results folder, then run the point."""
-    from distributed import get_worker
-
-    if get_worker().state.nthreads != 1:  # the kernel's environment and cores belong to the worker's one thread
-        raise RuntimeError("this worker runs several tasks at once; start it with --nthreads 1.")
-    os.environ["FEWERWELLS_RESULTS"] = results  # for the kernel
-    os.environ.pop(TERMINAL, None)  # the sweep draws one bar; points side by side would draw over it
-    if make_points(point.chapter, [point.parameters])[0].key != point.key:
-        raise RuntimeError("this worker has another version of the book; install the same one everywhere.")
-    return run_point(point, threads)
-
-
-@contextmanager
-def _cluster(n_points: int, workers: int | None, scheduler: str | None) -> Iterator:
-    """A Dask client, of a cluster of its own on this machine or of the scheduler named."""
-    from distributed import Client, LocalCluster
-
-    for name in ("distributed", "distributed.client", "distributed.gc"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is told as a failed point
-    with ExitStack() as stack:
-        if scheduler is not None:
-            try:
-                client = Client(scheduler, timeout="10s", set_as_default=False)
-            except (OSError, ValueError, TypeError) as error:
-                reason = " ".join(str(error).split()) or type(error).__name__
-                raise ParameterError(f"no scheduler answers at {scheduler!r} ({reason}).") from None
-            yield stack.enter_context(client)
-            return
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="fewerwells-", ignore_cleanup_errors=True))
-        cluster = LocalCluster(
-            n_workers=min(workers, n_points),
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",  # nobody else can hand it work
-            dashboard_address="127.0.0.1:0",  # any free port, so that two sweeps do not meet
-            memory_limit=0,  # the work is done by kernels, which a worker's limit does not see
-            local_directory=scratch,
-            silence_logs=logging.CRITICAL,
-        )
-        stack.enter_context(cluster)
-        yield stack.enter_context(Client(cluster, set_as_default=False))
 
 
 def check_workers(workers: int | None, threads: int | None, scheduler: str | None = None) -> tuple[int, int]:
@@ -176,6 +137,7 @@ def run_points(
         ParameterError: more workers than cores, or no such scheduler.
         StorageError: the results folder cannot be written, or what a worker has stored does not come to be seen in it.
         SchedulerLost: the scheduler went away; what was done is stored.
+        WorkersRefused: every worker that came had another book.
     """
     from distributed import as_completed
 
@@ -187,33 +149,78 @@ def run_points(
         if not missing:
             return failures
         check_storage()
-        with _cluster(len(missing), workers, scheduler) as client:
-            futures = client.map(
-                _run_remote,
-                missing,
-                threads=threads,
-                results=str(results_folder()),
-                pure=False,
-                retries=1,
-                batch_size=None,
-            )
-            point_of = dict(zip([future.key for future in futures], missing, strict=True))
-            if scheduler is not None and not client.scheduler_info()["workers"]:
-                bar.describe("waiting for a first worker")
-            for future in as_completed(futures, loop=client.loop):
-                if future.status == "error":
-                    failures.append(_failure(point_of[future.key], future.exception(), future.traceback()))
-                elif future.status == "finished":
-                    _wait_for(point_of[future.key])
-                else:  # cancelled or lost: nobody will run it any more
-                    left = sum(not is_done(point) for point in missing)
-                    raise SchedulerLost(
-                        f"the scheduler went away; {left} of {len(points)} points are not done. Start the scheduler and "
-                        "the sweep again: what is stored is not run twice."
-                    )
-                bar.describe(f"{len(failures)} failed" if failures else "points")
-                bar.advance(1)
+        with connected(len(missing), workers, scheduler) as client:
+            watch = _Watch(client, bar, scheduler)
+            point_of = hand_out(client, missing, threads, str(results_folder()))
+            done = as_completed(list(point_of), loop=client.loop)
+            while not done.is_empty():
+                for future in (batch := done.next_batch(block=False)):
+                    if future.status == "error":
+                        failures.append(_failure(point_of[future], future.exception(), future.traceback()))
+                    elif future.status == "finished":
+                        _wait_for(point_of[future])
+                    else:  # cancelled or lost: nobody will run it any more
+                        left = sum(not is_done(point) for point in missing)
+                        raise SchedulerLost(
+                            f"the scheduler went away; {left} of {len(points)} points are not done. Start the "
+                            "scheduler and the sweep again: what is stored is not run twice."
+                        )
+                    bar.describe(f"{len(failures)} failed" if failures else "points")
+                    bar.advance(1)
+                watch.look(len(batch))
+                if not batch:
+                    time.sleep(0.1)
     return failures
+
+
+class _Watch:
+    """Says what a scheduler's workers do beside their points: that some refuse, or that none is there."""
+
+    def __init__(self, client, bar, scheduler: str | None):
+        self._client, self._bar, self._scheduler = client, bar, scheduler
+        self._refusals: list[dict] = []
+        self._told = self._in_vain = 0
+        self._next_look = 0.0
+        self._nobody_since: float | None = None
+        self._said = False
+        client.subscribe_topic(REFUSED, lambda event: self._refusals.append(event[1]))
+
+    def look(self, n_done: int) -> None:
+        """Once in every round, with the number of points done in it.
+
+        Raises:
+            WorkersRefused: many left, no point was done meanwhile, and nobody is at work.
+        """
+        self._in_vain = 0 if n_done else self._in_vain
+        now = time.monotonic()
+        if self._scheduler is None or now < self._next_look:
+            return
+        self._next_look = now + 1.0
+        # a worker may give several points back before it is gone
+        new = list({one["worker"]: one for one in self._refusals[self._told :]}.values())
+        self._told, self._in_vain = len(self._refusals), self._in_vain + len(new)
+        for one in new:
+            self._bar.say(f"The worker at {one['worker']} leaves: {one['reason']}.")
+        try:
+            there = bool(self._client.scheduler_info()["workers"])
+        except OSError:  # the scheduler has gone, which the points will tell
+            return
+        if there:
+            self._nobody_since, self._said = None, False
+            return
+        if self._in_vain >= REFUSALS:
+            raise WorkersRefused(
+                f"{self._in_vain} workers came and left again, and no point was done meanwhile; the last one: "
+                f"{self._refusals[-1]['reason']}."
+            )
+        self._bar.describe("waiting for a worker")
+        self._nobody_since = self._nobody_since or now
+        if now - self._nobody_since >= NOBODY_SECONDS and not self._said:
+            self._said = True
+            self._bar.say(
+                f"No worker is at {self._scheduler}; the sweep waits for one. Start it with `dask worker "
+                f"{self._scheduler} --nthreads 1`, or see in your cluster's queue and logs why its jobs do not come."
+            )
 
 
 def _wait_for(point: Point) -> None:
