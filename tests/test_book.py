@@ -82,9 +82,9 @@ FAULTS = {  # what a page holds → what is said of it
     "![](_static/logo.svg)": "it has none",  # no alt text
     "![plate](_static/logo.svg)": "it has only 'plate'",  # one word
     "([Nobody 1999](references.md#nobody1999))": 'could not find bibtex key "nobody1999"',
-    "So it is {claim}`never-said`.": "target not found: never-said",
-    "So it is ([tested](../notebooks/06_verdicts.ipynb#claim-never-said)).": "target not found: never-said",
-    "So it is {claim}`cut-75-scratch`.": "target not found: cut-75-scratch",  # this book has no page Verdicts
+    "So {claim}`it is <never-said>`.": "target not found: never-said",
+    "So [it is](../notebooks/06_verdicts.ipynb#claim-never-said).": "target not found: never-said",
+    "So {claim}`it is <cut-75-scratch>`.": "target not found: cut-75-scratch",  # this book has no page Verdicts
 }
 
 
@@ -125,12 +125,12 @@ def test_results_that_a_page_links_to_travel_with_it(small_book):
         build(small_book)
 
 
-def test_a_sentence_leads_to_its_claim_and_shows_the_verdict(small_book):
+def test_words_lead_to_their_claim_and_tell_the_verdict(small_book):
     toc = (small_book / "_toc.yml").read_text()
     (small_book / "_toc.yml").write_text(toc + "      - file: notebooks/06_verdicts\n")
     write_chapter(small_book, "'verdicts'", "notebooks/06_verdicts.ipynb")
     (small_book / "book" / "page.md").write_text(
-        "# A page\n\nFewer wells will do ([tested](../notebooks/06_verdicts.ipynb#claim-cut-75-scratch)).\n"
+        "# A page\n\nSometimes [fewer wells will do](../notebooks/06_verdicts.ipynb#claim-cut-75-scratch).\n"
     )
     write_chapter(
         small_book,
@@ -140,10 +140,35 @@ def test_a_sentence_leads_to_its_claim_and_shows_the_verdict(small_book):
     page, _ = build(small_book)
     text = (page.parent / "book" / "page.html").read_text()
     claim = next(claim for claim in CLAIMS if claim.name == "cut-75-scratch")
-    link = re.search(r'<a class="[^"]*claim-verdict[^"]*" href="([^"]+)" title="([^"]+)">(.*?)</a>', text)
+    link = re.search(r'<a class="claim[^"]*" href="([^"]+)" title="([^"]+)">(.*?)</a>', text)
     assert link[1] == "../notebooks/06_verdicts.html#claim-cut-75-scratch"
     assert link[2] == f"Tested: {claim.words} It depends on where one looks."
-    assert re.sub("<[^>]+>", "", link[3]) == "study: it depends"
+    assert re.sub("<[^>]+>", "", link[3]) == "fewer wells will do"
     chapter = (page.parent / "book" / "intro.html").read_text()
     assert 'href="../notebooks/06_verdicts.html#claim-x"' in chapter
     assert 'href="../other.ipynb"' in chapter, "what is no page of the book is left alone"
+
+
+def test_what_sets_a_chapter_up_is_one_line_and_papermills_cell_is_nowhere(small_book):
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title"),
+        nbformat.v4.new_markdown_cell("## Parameters\n\nChange a value."),
+        nbformat.v4.new_code_cell('profile = "paper"  # size', metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("read_parameters = dict\nsettings = read_parameters(seeds=7)"),
+        nbformat.v4.new_code_cell(
+            "use_style = int\nuse_style()\nprint(settings['seeds'] * 6, 'seeds')", metadata={"tags": ["hide-input"]}
+        ),
+        nbformat.v4.new_code_cell("print('a result')"),
+    ]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path = small_book / "book" / "intro.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+    page, _ = build(small_book)
+    text = (page.parent / "book" / "intro.html").read_text()
+    (fold,) = re.findall(r'<details class="setup".*?</details>', text, re.DOTALL)
+    assert all(words in fold for words in ("Change a value", "paper", "settings", "use_style"))
+    assert "42 seeds" not in fold
+    assert "42 seeds" in text
+    assert "a result" in text.split("</details>", 1)[1]
+    assert "injected" not in text
+    assert not re.search(r"<h2>[^<]*Parameters", text)

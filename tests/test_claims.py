@@ -206,7 +206,7 @@ def test_entries_can_be_linked_to_and_say_what_came_out(judged):
     text = "\n\n".join(entry(judgement) for judgement in judged)
     for judgement in judged:
         assert text.count(f'id="claim-{judgement.claim.name}"') == 1
-        assert overview(judged).data.count(f"](#claim-{judgement.claim.name})") == 1
+        assert overview("All", judged).data.count(f"](#claim-{judgement.claim.name})") == 1
         assert judgement.claim.words in in_words(judged).data
     assert "- over 0–20 nM: 7.07 [6.02, 8.45] (n = 4), **contradicted**" in text
     assert "All 6 estimates inside 0–10 nM" in text

@@ -202,7 +202,7 @@ good = st.sampled_from([1.0, 2, "smoke", "l1", "auto", [10, 20]])
 
 
 @given(
-    st.sampled_from(["03_experiment_1", "04_experiment_2", "05_findings", "x"]),
+    st.sampled_from(["03_experiment_1", "04_experiment_2", "06_verdicts", "x"]),
     st.dictionaries(names, st.one_of(plain, st.lists(st.one_of(plain, good), max_size=3)), max_size=3),
     st.dictionaries(names, st.one_of(plain, good), max_size=2),
 )
@@ -253,7 +253,7 @@ BAD_COMMANDS = [
     ("run 03_experiment_1 -p n_seeds=!!bool\\ maybe", "cannot be read"),
     ("run 03_experiment_1 -p table_file=mine.json", "table_file is 'mine.json'; its name must end in .csv."),
     ("run 03_experiment_1 -p table_file=.", "table_file is '.'; its name must end in .csv."),
-    ("run 05_findings -p table_file=x.csv", "there is no parameter table_file"),
+    ("run 06_verdicts -p table_file=x.csv", "there is no parameter table_file"),
     ("run ''", "there is no chapter ''"),
     ("run tests/03_experiment_1.ipynb", "there is no chapter 'tests/03_experiment_1.ipynb'"),
     ("run 02_problem -p volumes=[10]", "there is no parameter volumes"),

@@ -1,9 +1,9 @@
-"""Sphinx extension: the role {claim}`name` ties a sentence of prose to the test that bears it out.
+"""Sphinx extension: the role {claim}`words <name>` ties words of prose to the test that bears them out.
 
-It links to the claim's entry on the page Verdicts and shows whose sentence was tested and the verdict that the prose
-was written for ("study: contradicted"); that page refuses to be built from published results which say otherwise. A claim that does not exist is a dangling reference,
-which stops the build. Links to chapters in the output of cells are led to their pages, so that the same output
-works in JupyterLab and on the page.
+It makes the words a link to the claim's entry on the page Verdicts; pointed at, it says which sentence was tested and the
+verdict that the prose was written for. That page refuses to be built from published results which say otherwise. A claim that
+does not exist is a dangling reference, which stops the build. Links to chapters in the output of cells are led to their pages,
+so that the same output works in JupyterLab and on the page.
 """
 
 import posixpath
@@ -13,7 +13,6 @@ from docutils import nodes
 from sphinx.roles import XRefRole
 
 from fewerwells.study.claim_list import CLAIMS
-from fewerwells.study.claims import VERDICTS
 
 PAGE = "notebooks/06_verdicts"
 CHAPTER_LINK = re.compile(r'href="(?P<path>[\w./-]+)\.ipynb(?P<anchor>#[\w-]+)?"')
@@ -24,16 +23,8 @@ def _outcome(verdict: str) -> str:
     return verdict if verdict.startswith("depends") else f"is {verdict}"
 
 
-def _short(claim) -> str:
-    """A verdict in a word or two: "it depends" only where readings differ, else what some of them found."""
-    if claim.stated in VERDICTS:
-        return claim.stated
-    found = {reading.stated for reading in claim.readings.values()} - {"undecided"}
-    return "it depends" if claim.differs else f"{found.pop()} in part"
-
-
 def resolve_claim(app, env, node, contnode):
-    """Turn a reference to a claim into a link with its verdict; None where there is no such claim or page."""
+    """Turn words that name a claim into a link with its verdict; None where there is no such claim or page."""
     name = node.get("reftarget")
     if (
         node.get("reftype") != "claim"
@@ -49,11 +40,9 @@ def resolve_claim(app, env, node, contnode):
         refuri=f"{address}#claim-{name}",
         internal=True,
         reftitle=f"Tested: {claim.words} It {_outcome(claim.stated)}.",
-        classes=["claim-verdict"],
+        classes=["claim"],
     )
-    whose = "study" if claim.of_study else "tested"
-    short = _short(claim)
-    link += nodes.inline("", f"{whose}: {short}")
+    link += contnode
     return link
 
 
@@ -77,7 +66,7 @@ def setup(app) -> dict:
     # Sphinx keeps pages whose text is unchanged; with another verdict in it every page is read again
     stated = {claim.name: [claim.words, claim.stated] for claim in CLAIMS}
     app.add_config_value("stated_verdicts", stated, "env")
-    app.add_role("claim", XRefRole(warn_dangling=True))
+    app.add_role("claim", XRefRole(warn_dangling=True, innernodeclass=nodes.inline))
     app.connect("missing-reference", resolve_claim)
     app.connect("html-page-context", link_chapters)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

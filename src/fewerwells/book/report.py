@@ -131,7 +131,7 @@ def outcomes(results: pd.DataFrame) -> Markdown:
         each.append(line)
     if len(each) <= 3:
         return Markdown("\n".join([f"{told}\n", *each]))
-    folded = _fold("Which ones", "\n".join(each))
+    folded = fold("Which ones", "\n".join(each))
     return Markdown(f"{told}\n\n{folded.data}")
 
 
@@ -142,7 +142,7 @@ def direction(ratio: Estimate) -> str:
     return "smaller" if ratio.high < 1 else "not clearly different"
 
 
-def _fold(title: str, *blocks: str) -> Markdown:
+def fold(title: str, *blocks: str) -> Markdown:
     """Markdown that is folded away until the reader opens it."""
     return Markdown("\n\n".join([f"<details class='remake'><summary>{title}</summary>", *blocks, "</details>"]))
 
@@ -159,7 +159,7 @@ def remake(chapter: str, settings: BaseModel, rows: str) -> Markdown:
     words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
     command = " ".join(["fewerwells run", chapter, *words])
     where = "The command says where it keeps them. Published" if changed else "Its rows"
-    return _fold("Remake this figure", f"```sh\n{command}\n```", f"{where}: {_rows_at(rows, not changed)}")
+    return fold("Remake this figure", f"```sh\n{command}\n```", f"{where}: {_rows_at(rows, not changed)}")
 
 
 def _rows_at(rows: str, sampled: bool) -> str:
@@ -195,7 +195,7 @@ def remake_sweep(name: str, settings: Sweeps) -> Markdown:
         name: of its file under `sweeps/`.
         settings: the chapter's checked parameters.
     """
-    return _fold(
+    return fold(
         f"Remake this figure ({name.replace('_', ' ')})",
         f"```sh\nfewerwells sweep sweeps/{name}.yml\n```",
         f"Its rows: {_rows_at('../results/sweeps.csv', not _changed(settings))}",

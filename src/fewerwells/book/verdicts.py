@@ -10,11 +10,12 @@ from IPython.display import Markdown
 
 from fewerwells.book import report
 from fewerwells.science.equivalence import data_equivalence
-from fewerwells.science.statistics import geometric_summary, paired_ratio
+from fewerwells.science.statistics import paired_ratio
+from fewerwells.study.at_best import judged_twice
 from fewerwells.study.claim_list import CLAIMS
 from fewerwells.study.claims import VERDICTS, Claim, ClaimError, Finding, Judgement
-from fewerwells.study.columns import ERROR, Region, error_column
-from fewerwells.study.volumes import PLATE, one_plate
+from fewerwells.study.columns import Region, error_column
+from fewerwells.study.volumes import one_plate
 
 
 def found(finding: Finding) -> str:
@@ -53,9 +54,9 @@ def check_stated(judged: Sequence[Judgement], claims: Sequence[Claim] = CLAIMS) 
         raise ClaimError("\n".join(["the prose does not follow from these results any more:", *sentences]))
 
 
-def overview(judged: Sequence[Judgement]) -> Markdown:
-    """All claims in a table; each sentence links to its entry on the same page."""
-    return report.table(
+def overview(title: str, judged: Sequence[Judgement]) -> Markdown:
+    """All claims in a table, folded below its title; each sentence links to its entry on the same page."""
+    table = report.table(
         [
             {
                 "the sentence": f"[{judgement.claim.words}](#claim-{judgement.claim.name})",
@@ -65,6 +66,25 @@ def overview(judged: Sequence[Judgement]) -> Markdown:
             }
             for judgement in judged
         ]
+    )
+    return report.fold(title, table.data)
+
+
+def wrong_by_chance(judged: Sequence[Judgement]) -> str:
+    """How many decided readings one expects to be wrong by the luck of the seeds, at most, in Markdown.
+
+    A 95 % interval misses the truth on one side in one of forty studies. Where the truth lies on the border of the
+    range that would make a sentence true, that is how often the reading is decided wrongly; elsewhere it is less often.
+    """
+    readings = [finding.verdict for judgement in judged for finding in judgement.findings.values()]
+    decided = sum(verdict != "undecided" for verdict in readings)
+    return (
+        f"The {len(judged)} sentences of this page are read in {len(readings)} ways, and {decided} of these readings are "
+        f"decided. Each is decided by one end of a 95 % interval, which lies on the wrong side of the truth in one study "
+        f"of forty. So **at most {report.number(decided / 40)} of the {decided}** are expected to be wrong by the luck "
+        f"of the seeds: that many if every truth lay exactly on its border, fewer the farther it is away. They would not "
+        f"be wrong one by one: readings of one table share its seeds. What no such count holds is whether another system, "
+        f"or another recipe of training, would say the same."
     )
 
 
@@ -113,26 +133,54 @@ def entry(judgement: Judgement) -> str:
     return "\n\n".join([f'<div class="claim" id="claim-{claim.name}">', *head, listed, *folds, "</div>"])
 
 
+def at_best(baselines: pd.DataFrame | None) -> Markdown:
+    """Whether pre-training helps, as the study trains and with each arm at its best, and which of these verdicts turn.
+
+    Args:
+        baselines: the published table of fair baselines; None while there is none.
+    """
+    if baselines is None:
+        return Markdown(
+            "The table of these trainings is not published yet, so nothing is said here of what they change."
+        )
+    found = judged_twice(baselines)
+    rows = [
+        {
+            "target": one.target,
+            "judged": str(one.region),
+            "as trained": f"{report.with_interval(one.as_trained)}: {one.outcomes[0]}",
+            "at best": f"{report.with_interval(one.at_best)}: {one.outcomes[1]}",
+        }
+        for one in found
+    ]
+    turned = [one for one in found if one.turned]
+    told = "; ".join(
+        f"*{one.target}*, {one.region}: {one.outcomes[0]} as trained, {one.outcomes[1]} at best" for one in turned
+    )
+    sentence = f"Of {len(found)} verdicts {len(turned)} turn" + (f": {told}." if turned else ".")
+    return Markdown(f"{report.table(rows).data}\n\n**{sentence}**")
+
+
 def _volumes(experiment_1: pd.DataFrame) -> np.ndarray:
     """The volumes of Experiment 1's learning curves."""
     return np.unique(experiment_1.loc[experiment_1["arm"] == "scratch", "N"])
 
 
-def answer(experiment_1: pd.DataFrame) -> str:
-    """The book's answer in a few sentences of Markdown, every number from the table."""
+def in_wells(experiment_1: pd.DataFrame) -> str:
+    """The book's answer in wells: what one plate with pre-training does the work of, inside and beyond, in Markdown.
+
+    Every number comes from the table: the data equivalence at the volume nearest to a plate, times that volume.
+    """
     plate = one_plate(_volumes(experiment_1))
-    wells = f"{plate:,} wells" + (", one plate," if plate == PLATE else "")
-    summary = geometric_summary(experiment_1, ERROR, ["arm", "N"]).set_index(["arm", "N"])
-    transfer, scratch = (report.with_interval(summary.loc[(arm, plate)], "nM") for arm in ("transfer", "scratch"))
-    texts = []
-    for region in (Region.ALL, Region.INSIDE):
-        equivalence = data_equivalence(experiment_1[experiment_1["arm"] != "oracle"], error_column(region))
-        texts.append(report.equivalence_text(equivalence.set_index("N").loc[plate]))
+    curves = experiment_1[experiment_1["arm"] != "oracle"]
+    worth = {}
+    for region in (Region.INSIDE, Region.OUTSIDE):
+        row = data_equivalence(curves, error_column(region)).set_index("N").loc[plate]
+        worth[region] = report.equivalence_text(row * plate)
     return (
-        f"With {wells} a network that was pre-trained on the simulation is wrong by **{transfer}** on average over "
-        f"0–20 nM, a network from scratch by **{scratch}**. Judged over that whole range, each of these wells is worth "
-        f"**{texts[0]}** wells without pre-training; judged only where the wells were measured, 0–10 nM, "
-        f"**{texts[1]}**. Square brackets hold 95 % intervals over paired seeds."
+        f"**Where the wells are measured, at 0–10 nM, {plate:,} wells with pre-training do the work of "
+        f"{worth[Region.INSIDE]} wells without it. Beyond, up to 20 nM, where no well was filled, they do the work of "
+        f"{worth[Region.OUTSIDE]}.** Square brackets hold 95 % intervals."
     )
 
 

@@ -39,20 +39,14 @@ from fewerwells.running.parameters.training import NetworkParameters, TrainingPa
 from fewerwells.science.circuits import Circuit, reference_circuit
 
 
-class Biology(ProfileParameters):
-    """Chapter 1: the parameters of the circuits to draw, and how many random draws check the algebra."""
+class CircuitParameters(ProfileParameters):
+    """The parameters of the circuits that a chapter draws."""
 
-    hill_coefficients: Increasing[HillCoefficient] = Field(default=[1.0, 2.0, 4.0], max_length=6)
     theta_1: Positive = 0.2
     theta_2: Positive = 0.4
     eta_1: Positive = 40.0
     eta_2: Positive = 30.0
     y_tot: Positive = 40.0
-    resource: Positive = 5.0
-    saturation: Positive = 0.1
-    leak: float = Field(default=0.1, ge=0, le=1)
-    mixing: float = Field(default=1.0, ge=0, le=1e6)
-    n_checks: int = Field(default=40, ge=1, le=1000)
 
     @property
     def theta(self) -> tuple[float, float]:
@@ -63,6 +57,22 @@ class Biology(ProfileParameters):
     def eta(self) -> tuple[float, float]:
         """Largest outputs (η₁, η₂), nM."""
         return (self.eta_1, self.eta_2)
+
+
+class Biology(CircuitParameters):
+    """Chapter 1: which curves to draw, and how many random draws check the algebra."""
+
+    hill_coefficients: Increasing[HillCoefficient] = Field(default=[1.0, 2.0, 4.0], max_length=6)
+    n_checks: int = Field(default=40, ge=1, le=1000)
+
+
+class OutsideFamily(CircuitParameters):
+    """The circuits outside the family: how far outside."""
+
+    resource: Positive = 5.0
+    saturation: Positive = 0.1
+    leak: float = Field(default=0.1, ge=0, le=1)
+    mixing: float = Field(default=1.0, ge=0, le=1e6)
 
 
 class Problem(NetworkParameters):
@@ -96,14 +106,6 @@ class Introduction(BothExperiments):
     """The landing page: on how many seeds its figures stand."""
 
     n_seeds: NumberOfSeeds = None
-
-
-class Findings(BothExperiments):
-    """The findings of both experiments."""
-
-    n_seeds: NumberOfSeeds = None
-    noise: Noise = 1.0
-    engine: EngineName = "auto"
 
 
 class WhoElse(ProfileParameters):
@@ -140,9 +142,12 @@ class WhoElse(ProfileParameters):
         return with_settings_of(self, RandomSystems, system_seeds=self.system_seeds, n_systems=self.n_systems)
 
 
-class Verdicts(Findings):
+class Verdicts(BothExperiments):
     """The verdicts: every published table but the map of winners, and how many simulated studies test the intervals."""
 
+    n_seeds: NumberOfSeeds = None
+    noise: Noise = 1.0
+    engine: EngineName = "auto"
     coverage_repeats: int = Field(default=None, ge=1, le=100_000)
 
     @property
@@ -174,14 +179,14 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "02_problem": Problem,
     "03_experiment_1": Experiment1,
     "04_experiment_2": Experiment2,
-    "05_findings": Findings,
+    "06_verdicts": Verdicts,
     "07_who_else": WhoElse,
     "08_why_it_works": Controls,
-    "06_verdicts": Verdicts,
     "09_sweeps": Sweeps,
     "10_engine": Engine,
     "11_train_it_yourself": TrainItYourself,
     "12_a_thousand_circuits": ManyCircuits,
     "13_which_wells": Experiment3,
     "14_your_plate": YourPlate,
+    "16_outside_the_family": OutsideFamily,
 }

@@ -41,6 +41,15 @@ CLAIMS: tuple[Claim, ...] = (
         inside="supported",
     ),
     _against(
+        "steps-hurt",
+        "As many optimiser steps as transfer takes make training from scratch worse, not better.",
+        "step-matched scratch",
+        "scratch",
+        HIGHER,
+        whole="supported",
+        inside="supported",
+    ),
+    _against(
         "spread-the-wells",
         "Spreading the same number of wells over the whole range is worth more than pre-training.",
         "big-domain scratch",
@@ -93,6 +102,14 @@ CLAIMS: tuple[Claim, ...] = (
         HIGHER,
         whole="supported",
         inside="supported",
+    ),
+    _against(
+        "shuffled-is-worse-than-swapped",
+        "Outside, pre-training on shuffled labels ends up worse than on the circuit with its inputs exchanged.",
+        "shuffled labels",
+        "swapped inputs",
+        HIGHER,
+        outside="supported",
     ),
     _against(
         "wells-are-needed",

@@ -1,0 +1,69 @@
+"""Is pre-training ahead of scratch when both are trained as the study does, and when each is trained with care?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fewerwells.science.statistics import Estimate, paired_ratio
+from fewerwells.study.columns import Region, error_column
+
+AS_TRAINED = ("transfer", "scratch")
+AT_BEST = ("transfer, at its best", "scratch, at its best")  # chosen on held-out wells, see `baselines`
+
+
+@dataclass(frozen=True)
+class Twice:
+    """Transfer's error over scratch's on one target, judged in one region with two ways of training.
+
+    Attributes:
+        target: its label.
+        region: where.
+        as_trained, at_best: the two ratios with their 95 % intervals over paired seeds.
+    """
+
+    target: str
+    region: Region
+    as_trained: Estimate
+    at_best: Estimate
+
+    @property
+    def outcomes(self) -> tuple[str, str]:
+        """What each ratio says of pre-training: "helps", "does harm" or "undecided"."""
+        return outcome(self.as_trained), outcome(self.at_best)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the two say different things."""
+        return len(set(self.outcomes)) == 2
+
+
+def outcome(ratio: Estimate) -> str:
+    """What a ratio of transfer's error to scratch's says of pre-training."""
+    if ratio.high < 1:
+        return "helps"
+    return "does harm" if ratio.low > 1 else "undecided"
+
+
+def judged_twice(table: pd.DataFrame) -> list[Twice]:
+    """Every target of a table of baselines, inside the wells' domain and outside it.
+
+    Args:
+        table: rows of `AS_TRAINED` and `AT_BEST`, once a seed on each target.
+
+    Raises:
+        ValueError: an arm is missing on a target, or its seeds are not the others'.
+    """
+    return [
+        Twice(
+            str(target),
+            region,
+            *(
+                paired_ratio(part, error_column(region), {"arm": transfer}, {"arm": scratch})
+                for transfer, scratch in (AS_TRAINED, AT_BEST)
+            ),
+        )
+        for target, part in table.groupby("target", sort=False)
+        for region in (Region.INSIDE, Region.OUTSIDE)
+    ]

@@ -1,0 +1,54 @@
+"""As trained and at best: each pair of arms is compared with its own partner, and a verdict that turns is named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fewerwells.book.verdicts import at_best
+from fewerwells.science.statistics import Estimate
+from fewerwells.study.at_best import AS_TRAINED, AT_BEST, judged_twice, outcome
+from fewerwells.study.baselines import BASELINES
+from fewerwells.study.columns import INSIDE_ERROR, OUTSIDE_ERROR
+
+
+def baselines(inside: dict, outside: dict, n_seeds: int = 6) -> pd.DataFrame:
+    """Errors of four arms on two targets, where each seed's luck is shared by all arms."""
+    rng, rows = np.random.default_rng(0), []
+    for target in ("a", "b"):
+        for seed in range(n_seeds):
+            luck = np.exp(rng.normal())
+            rows += [
+                {"arm": arm, "target": target, "seed": seed}
+                | {INSIDE_ERROR: luck * inside[arm], OUTSIDE_ERROR: luck * outside[arm]}
+                for arm in inside
+            ]
+    return pd.DataFrame(rows)
+
+
+def errors(trained: float, best: float) -> dict:
+    return {AS_TRAINED[0]: trained, AS_TRAINED[1]: 1.0, AT_BEST[0]: 0.3 * best, AT_BEST[1]: 0.3}
+
+
+def test_each_way_of_training_is_compared_with_its_own_partner():
+    found = judged_twice(baselines(errors(0.5, 1.5), errors(0.4, 0.6)))
+    assert [(one.target, one.region) for one in found] == [
+        (target, region) for target in ("a", "b") for region in ("inside", "outside")
+    ]
+    assert [one.as_trained.value for one in found] == pytest.approx([0.5, 0.4] * 2)
+    assert [one.at_best.value for one in found] == pytest.approx([1.5, 0.6] * 2)
+    assert [one.turned for one in found] == [True, False] * 2
+
+
+def test_the_page_names_what_turns():
+    text = at_best(baselines(errors(0.5, 1.5), errors(0.4, 0.6))).data
+    assert "Of 4 verdicts 2 turn: *a*, inside: helps as trained, does harm at best; *b*, inside" in text
+    assert "not published yet" in at_best(None).data
+
+
+def test_an_interval_that_holds_one_decides_nothing():
+    assert outcome(Estimate(0.9, 0.8, 1.1)) == "undecided"
+    assert outcome(Estimate(np.nan, np.nan, np.nan)) == "undecided"
+
+
+def test_the_arms_at_their_best_are_those_of_the_baselines():
+    assert set(AT_BEST) <= set(BASELINES)
