@@ -65,6 +65,7 @@ MpiDefault=none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobContainerType=job_container/tmpfs
+PrologFlags=Contain
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 StateSaveLocation={folder}/state
@@ -75,7 +76,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 PlugStackConfig={folder}/plugstack.conf
 ReturnToService=2
-NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cores} State=UNKNOWN
+NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} State=UNKNOWN
 PartitionName=normal Nodes=one Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -110,7 +111,12 @@ def slurm(folder: Path) -> Iterator[None]:
     (folder / "plugstack.conf").touch()
     (folder / "job_container.conf").write_text(f"AutoBasePath=true\nBasePath={folder}/own\n")
     text = SLURM_CONF.format(
-        folder=folder, host=socket.gethostname(), cores=os.cpu_count(), controller=free_port(), node=free_port()
+        folder=folder,
+        host=socket.gethostname(),
+        cores=os.cpu_count(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        controller=free_port(),
+        node=free_port(),
     )
     (folder / "slurm.conf").write_text(text)
     os.environ["SLURM_CONF"] = str(folder / "slurm.conf")
@@ -128,7 +134,12 @@ def slurm(folder: Path) -> Iterator[None]:
             stack.callback(end, process)
             if words[0] == "munged":
                 wait_for("munge's socket", (folder / "munge.socket").exists, 20)
-        wait_for("the node", lambda: "idle" in said("sinfo", "-h", "-o", "%t"), 60)
+        try:
+            wait_for("the node", lambda: "idle" in said("sinfo", "-h", "-o", "%t"), 60)
+        except TimeoutError:
+            for log in sorted([*folder.glob("*.out"), *folder.glob("*.log")]):
+                print(f"{log.name}:", *log.read_text().splitlines()[-10:], sep="\n  ")
+            raise
         yield
         said("scancel", "--user", "root")
         wait_for("the queue to empty", lambda: not jobs(), 60)
@@ -148,11 +159,15 @@ def jobs(state: str = "") -> list[str]:
     return said("squeue", "-h", "-o", "%i", *(["-t", state] if state else [])).split()
 
 
+def page() -> str:
+    """The book's page from its part on SLURM on."""
+    text = (ROOT / "book" / "rerun.md").read_text("utf-8")
+    return text[text.index("### On a SLURM cluster") :]
+
+
 def recipe(what: str) -> str:
-    """A block of code of the page's part on SLURM: the first of a language."""
-    page = (ROOT / "book" / "rerun.md").read_text("utf-8")
-    part = page[page.index("### On a SLURM cluster") :]
-    return re.search(rf"```{what}\n(.*?)```", part, re.DOTALL).group(1)
+    """The first block of code of a language on the page."""
+    return re.search(rf"```{what}\n(.*?)```", page(), re.DOTALL).group(1)
 
 
 def cluster_script(book: Path, tls: bool) -> str:
@@ -166,10 +181,8 @@ def cluster_script(book: Path, tls: bool) -> str:
         "maximum=50": f"maximum={os.cpu_count()}",
     }
     if tls:
-        page = (ROOT / "book" / "rerun.md").read_text("utf-8")
-        more = re.search(r'    protocol="tls://",\n.*?\n```', page, re.DOTALL).group(0).removesuffix("```")
-        text = "from distributed.security import Security\n" + text
-        changes['    queue="normal",'] = more + '    queue="normal",'
+        text = re.search(r"```python\n(from distributed.security .*?)```", page(), re.DOTALL).group(1) + text
+        changes['log_directory="_build/slurm",'] = 'log_directory="_build/slurm", **speak_tls,'
     for old, new in changes.items():
         assert text.count(old) == 1, f"the recipe has changed: {old}"
         text = text.replace(old, new)
@@ -374,6 +387,7 @@ def main(n_points: int = 24) -> int:
     # not in /tmp, of which each job has one of its own
     with tempfile.TemporaryDirectory(prefix="fewerwells-slurm-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        folder.chmod(0o755)  # munge wants to be seen by all
         (folder / "slurm").mkdir()
         print(said("slurmctld", "-V").strip(), flush=True)
         with slurm(folder / "slurm"):
@@ -387,7 +401,9 @@ def main(n_points: int = 24) -> int:
                         print(f"{what}: {came}", flush=True)
                 except (AssertionError, TimeoutError, subprocess.SubprocessError) as error:
                     wrong += 1
-                    print(f"WRONG: {type(error).__name__}: {error}", flush=True)
+                    print(f"WRONG: {type(error).__name__}: {error}", said("squeue"), sep="\n", flush=True)
+                    for path in sorted(folder.glob("*/*.out")) + sorted(folder.glob("*/book/_build/slurm/*.out")):
+                        print(f"{path.relative_to(folder)}:", *path.read_text().splitlines()[-15:], sep="\n  ")
     return 1 if wrong else 0
 
 
