@@ -1,7 +1,8 @@
-// Reads cases as JSON from standard input, one object a case, and answers each with what src/fewerwells/book/widgets/maths.js gives.
+// Reads cases as JSON from standard input, one object a case, and answers each with what maths.js and reader.js in src/fewerwells/book/widgets give.
 import { readFileSync } from "node:fs";
 import * as maths from "../src/fewerwells/book/widgets/maths.js";
 import * as plate from "../src/fewerwells/book/widgets/plate_maths.js";
+import * as plates from "../src/fewerwells/book/widgets/reader.js";
 
 const answer = {
   circuit: ({ x, circuit }) => maths.circuitOutputs(x, circuit),
@@ -38,6 +39,14 @@ const answer = {
     const groups = plate.groupWells(x, y);
     const process = plate.fitProcess(groups);
     return { sd: groups.sd, counts: groups.counts, answers: asked.map((point) => process.predict(point)) };
+  },
+  halves: ({ weights }) => plates.halves(weights),
+  read: ({ network, x, y, queries }) => plates.readPlate(plates.makeReader(network), { x, y }, queries),
+  reading_seconds: ({ network, x, y, queries }) => {
+    const reader = plates.makeReader(network);
+    const started = performance.now();
+    plates.readPlate(reader, { x, y }, queries);
+    return (performance.now() - started) / 1000;
   },
   seconds: ({ sizes, parameters, x, y, scale, epochs }) => {
     const started = performance.now();

@@ -15,7 +15,7 @@ from fewerwells.course.small_study import SEEDS
 from fewerwells.course.source import exercises, read, student, tags
 from fewerwells.running.reading_order import exercise_notebooks, project_root
 from fewerwells.science.circuits import Circuit, reference_circuit, simple_activation
-from fewerwells.science.datasets import BIG, SMALL, Pairs, outside_pairs, synthetic_pairs
+from fewerwells.science.datasets import BIG, SMALL, Pairs, outside_pairs, real_pairs, synthetic_pairs
 from fewerwells.science.fitting import fit_many
 from fewerwells.science.statistics import iqm, resampled_seeds
 from fewerwells.science.training import Schedule, train
@@ -96,6 +96,7 @@ def demand(x):
 ETA = np.array([40.0, 30.0])
 SCRATCH, ORACLE = ARMS["scratch"].wells, ARMS["oracle"].wells
 GRID = np.stack(np.meshgrid(np.linspace(0.5, 9.5, 6), np.linspace(0.5, 9.5, 4)), axis=-1).reshape(-1, 2)
+PLATE = real_pairs(reference_circuit("n_part_complex"), 24, 0)
 
 
 def drawn_apart(first, second):
@@ -512,6 +513,19 @@ WRONG = [
     ("11.3", REGULAR * 2, "outside 0–10"),
     ("11.3", REGULAR[:6], "8 wells"),
     ("11.3", "everywhere", "8 wells"),
+    ("12.1", 3.0, "Two arrays"),
+    ("12.1", (GRID, GRID[:5]), "shape"),
+    ("12.1", (GRID - 20, GRID), "no input is negative"),
+    ("12.1", (PLATE.x, 10 * PLATE.y), "still what it was"),
+    ("12.1", (10 * PLATE.x, PLATE.y + 5), "differ by up to"),
+    ("12.2", 3, "set of pairs"),
+    ("12.2", {("simple_activation", "glow")}, "no circuit 'glow'"),
+    ("12.2", {("simple_activation", "n_part_complex")}, "pairs are missing and 0 are too many"),
+    ("12.2", {("mixed_complex", "n_part_complex")}, "and 1 are too many"),
+    ("12.3", GRID, "still hold"),
+    ("12.3", 2 * GRID, "outside"),
+    ("12.3", np.repeat(GRID[:12], 2, axis=0), "twice"),
+    ("12.3", GRID[:20], "shape (24, 2)"),
     ("13.1", (2.0, 3.0), "of what the best one would"),
     ("13.1", (15.0, 0.0), "outside"),
     ("13.1", 3.0, "shape"),

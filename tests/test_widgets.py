@@ -1,5 +1,6 @@
 """The interactive figures: JavaScript and Python agree on random cases, and the page gets what Python holds."""
 
+import gzip
 import json
 import re
 import shutil
@@ -13,10 +14,12 @@ import pytest
 import torch
 
 from fewerwells.book.plots.style import PALETTE
-from fewerwells.book.widgets import TrainItYourself, _bundle, pretrained
+from fewerwells.book.widgets import ReadAPlate, TrainItYourself, _bundle, plate_reader, pretrained
 from fewerwells.book.widgets.summary import summarise
 from fewerwells.science.circuits import hill_family, simple_activation
-from fewerwells.science.datasets import BIG, sobol_inputs
+from fewerwells.science.datasets import BIG, Pairs, sobol_inputs
+from fewerwells.science.in_context.features import LEVELS
+from fewerwells.science.in_context.reader import InContextNetwork
 from fewerwells.science.networks import STUDY_SIZES, Ensemble, parameter_count
 from fewerwells.science.statistics import geometric_summary
 from fewerwells.science.training import reference
@@ -184,6 +187,56 @@ class TestMaths:
         case = {"what": "seconds", "sizes": STUDY_SIZES, "parameters": random_network(rng).tolist(), "epochs": 200}
         (seconds,) = javascript([case | {"x": x, "y": y, "scale": 40.0}])
         assert seconds < 1
+
+
+@needs_node
+class TestReader:
+    """The network that reads a plate: JavaScript against Python, in 64-bit numbers and as it is used."""
+
+    NETWORK = plate_reader.export()
+
+    def cases(self):
+        rng = np.random.default_rng(8)
+        for n in (1, 4, 24, 96):
+            x, queries = rng.uniform(0, 10, (n, 2)), rng.uniform(0, 20, (50, 2))
+            x[0, 0] = queries[0] = 0  # an axis and the origin
+            y = hill_family(x, **random_circuit(rng)) + rng.normal(0, 1, (n, 2))
+            yield Pairs(x, y), queries
+        yield Pairs(np.zeros((3, 2)), np.zeros((3, 2))), np.zeros((1, 2))  # nothing but zeros has no unit
+
+    def test_quantiles_are_those_of_python(self):
+        """To 1e-5 of the larger of a quantile and the plate's outputs, which is the unit the network thinks in."""
+        doubled = InContextNetwork.load().network.double()
+        exact = InContextNetwork(lambda wells, queries: doubled(wells.double(), queries.double()))
+        told = []
+        for wells, queries in self.cases():
+            told.append({"what": "read", "network": self.NETWORK, "queries": queries.ravel().tolist()})
+            told[-1] |= {"x": wells.x.ravel().tolist(), "y": wells.y.ravel().tolist()}
+        for got, (wells, queries) in zip(javascript(told), self.cases(), strict=True):
+            got = np.reshape(got, (len(queries), 2, len(LEVELS)))
+            for network in (exact, InContextNetwork.load()):
+                expected = network.quantiles([wells], queries)[0]
+                unit = np.sqrt((wells.y**2).mean(axis=0))[:, None] + (wells.y == 0).all()
+                assert np.max(np.abs(got - expected) / np.maximum(np.abs(expected), unit)) < 1e-5
+
+    def test_the_weights_are_the_shipped_ones(self):
+        (got,) = javascript([{"what": "halves", "weights": self.NETWORK["weights"]}])
+        parts = InContextNetwork.load().network.state_dict()
+        np.testing.assert_array_equal(got, torch.cat([part.flatten() for part in parts.values()]).numpy())
+        assert [[name, part.numel()] for name, part in parts.items()] == self.NETWORK["parts"]
+
+    def test_what_travels_is_at_most_600_kilobytes(self):
+        html = ReadAPlate()._repr_mimebundle_()[0]["text/html"]
+        assert len(gzip.compress((html + _bundle.page_script("read_a_plate") + _bundle.styles()).encode(), 6)) < 600_000
+
+    @pytest.mark.timed
+    def test_a_plate_is_read_in_half_a_second(self):
+        rng = np.random.default_rng(6)
+        x, y, queries = (rng.uniform(0, high, 2 * n).tolist() for n, high in ((96, 10), (96, 40), (400, 20)))
+        (seconds,) = javascript(
+            [{"what": "reading_seconds", "network": self.NETWORK, "x": x, "y": y, "queries": queries}]
+        )
+        assert seconds < 0.5
 
 
 class TestFigures:

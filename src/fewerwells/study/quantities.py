@@ -116,6 +116,24 @@ class ErrorRatio:
     estimates = _estimates
 
 
+class SharedSeedsRatio(ErrorRatio):
+    """The same over the seeds, and the values of `per`, that both groups hold: for an arm that cannot run on all of them.
+
+    That no row is lost which an arm should have is checked by `experiments.check_complete`.
+    """
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        found = table
+        for group in (self.numerator, self.denominator) if self.per else ():
+            found = found[found[self.per].isin(_rows(found, group)[self.per])]
+        return super().bootstraps(found)
+
+    def _ratio(self, part: pd.DataFrame) -> Bootstrap:
+        top, bottom = _with_volumes(part, [self.numerator, self.denominator])
+        shared = set(_rows(part, top)["seed"]) & set(_rows(part, bottom)["seed"])
+        return log_ratio(part[part["seed"].isin(shared)], self.column, top, bottom)
+
+
 @dataclass(frozen=True)
 class ErrorPerDoubling:
     """By which factor one arm's error changes with every doubling of its wells, between two volumes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fewerwells.science.statistics import iqm, paired_logs
+from fewerwells.science.statistics import iqm, paired_logs, paired_ratio
 
 
 def ratios_to(table: pd.DataFrame, column: str, reference: str, per: str) -> pd.DataFrame:
@@ -35,3 +35,27 @@ def ratios_to(table: pd.DataFrame, column: str, reference: str, per: str) -> pd.
             if len(top):
                 ratios.loc[arm, group] = np.exp(iqm(top - bottom))
     return ratios
+
+
+def ratios_on_shared_seeds(table: pd.DataFrame, column: str, reference: str) -> pd.DataFrame:
+    """The same with intervals, target by target, each arm over the seeds that it shares with the reference.
+
+    Args:
+        table: tidy rows in which an arm stands at most once a seed on each target.
+        column: an error column.
+        reference: the arm that all are divided by.
+
+    Returns:
+        One row a target and arm, in the table's order: `target`, `arm`, `error` (the ratio), `low`, `high`, `n_seeds`.
+    """
+    rows = []
+    for (target, arm), part in table.groupby(["target", "arm"], sort=False):
+        whole = table[(table["target"] == target) & (table["arm"] == reference)]
+        shared = set(part["seed"]) & set(whole["seed"])
+        if arm == reference or not shared:
+            continue
+        both = pd.concat([part, whole])
+        ratio = paired_ratio(both[both["seed"].isin(shared)], column, {"arm": arm}, {"arm": reference})
+        row = {"target": target, "arm": arm, "error": ratio.value, "low": ratio.low, "high": ratio.high}
+        rows.append(row | {"n_seeds": len(shared)})
+    return pd.DataFrame(rows, columns=["target", "arm", "error", "low", "high", "n_seeds"])

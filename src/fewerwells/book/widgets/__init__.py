@@ -16,12 +16,12 @@ import traitlets
 from matplotlib import colormaps
 
 from fewerwells.book.plots.style import PALETTE
-from fewerwells.book.widgets import pretrained
+from fewerwells.book.widgets import plate_reader, pretrained
 from fewerwells.book.widgets._bundle import module, styles
 from fewerwells.book.widgets.summary import summarise
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_ETA, REFERENCE_THETA, Circuit, reference_circuit
 
-__all__ = ["CircuitExplorer", "PlateOnPage", "ResultsExplorer", "TrainItYourself"]
+__all__ = ["CircuitExplorer", "PlateOnPage", "ReadAPlate", "ResultsExplorer", "TrainItYourself"]
 
 _NOT_ALIVE = "This figure is alive where JavaScript runs. A still version stands below."
 
@@ -44,6 +44,12 @@ def _targets() -> list[dict]:
         reference_circuit(k.name, n) for k in members for n in ((1.5, 2.0, 3.0, 4.0) if "n" in k.reference else (None,))
     ]
     return [_circuit(circuit) for circuit in circuits]
+
+
+def _pretrained() -> dict:
+    """The stored pre-trained network as the scripts want it."""
+    _, record = pretrained.load()
+    return {name: record[name] for name in ("sizes", "parameters", "seed")}
 
 
 class _Figure(anywidget.AnyWidget):
@@ -92,12 +98,41 @@ class TrainItYourself(_Figure):
     result = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **values):
-        _, record = pretrained.load()
         data = {
             "palette": PALETTE,
             "surface": _surface_colours(),
             "circuits": _targets(),
-            "pretrained": {name: record[name] for name in ("sizes", "parameters", "seed")},
+            "pretrained": _pretrained(),
+        }
+        super().__init__(data=data, **values)
+
+
+class ReadAPlate(_Figure):
+    """A network that has seen many circuits reads the wells at once, beside the study's two, trained on the same wells.
+
+    Attributes:
+        circuit: label of the real circuit.
+        wells: real pairs, measured on 0–10 nM; 4 to 96.
+        noise: standard deviation of the measurement noise, nM.
+        seed: fixes wells, noise and the network from scratch.
+        result: written by the figure when all is trained: for `read`, `pretrained` and `scratch` the mean absolute error
+            (nM) `inside` and `outside` the small domain, and for `held` the share of the truth in 80 % intervals.
+    """
+
+    script = "read_a_plate"
+    _esm = module(script)
+    circuit = traitlets.Unicode("n = 2").tag(sync=True, page=True)
+    wells = traitlets.Int(24).tag(sync=True, page=True)
+    noise = traitlets.Float(1.0).tag(sync=True, page=True)
+    seed = traitlets.Int(0).tag(sync=True, page=True)
+    result = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **values):
+        data = {
+            "surface": _surface_colours(),
+            "circuits": _targets(),
+            "pretrained": _pretrained(),
+            "network": plate_reader.export(),
         }
         super().__init__(data=data, **values)
 

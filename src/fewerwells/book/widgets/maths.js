@@ -231,9 +231,16 @@ export function errorsByRegion(points, predicted, truth) {
   return { inside: sums[0] / counts[0], outside: sums[1] / counts[1] };
 }
 
-/** Source text of a Web Worker that knows all functions above and runs `main(self)`. */
-export function workerSource(main) {
+/** Base64 of little-endian float32 to numbers. */
+export function decodeWeights(text) {
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  return Float64Array.from(new Float32Array(bytes.buffer));
+}
+
+/** Source text of a Web Worker that knows all functions above, and others that it is given, and runs `main(self)`. */
+export function workerSource(main, others = []) {
   const known = [
+    ...others,
     hillFamily, circuitOutputs, randomWord, uniform, normal, batchOrder, measureWells, freshNetwork, makeNetwork,
     scaleInput, predict, lossAndGradient, makeAdam, makeTraining, meshPoints, errorsByRegion,
   ];

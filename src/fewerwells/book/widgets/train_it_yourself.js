@@ -1,7 +1,7 @@
 /*
  * Train it yourself: a pre-trained network and a fresh one learn from the same wells, in a Web Worker, as you watch.
  */
-import { circuitOutputs, measureWells, meshPoints, workerSource } from "./maths.js";
+import { circuitOutputs, decodeWeights, measureWells, meshPoints, workerSource } from "./maths.js";
 import {
   announcer, bind, button, chart, choice, colourAt, colourBar, element, figureBox, format, legend, logTicks, plainTicks,
   slider, surfaceMap, tick, wantsStillness, wholeNumber,
@@ -77,12 +77,6 @@ function serve(scope) {
       }
     }
   };
-}
-
-/** Base64 of little-endian float32 to numbers. */
-function decodeWeights(text) {
-  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-  return Float64Array.from(new Float32Array(bytes.buffer));
 }
 
 /** Plates as SVG: filled wells in the colour of their measured y₁, empty ones as outlines. */

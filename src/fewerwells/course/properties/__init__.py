@@ -62,6 +62,7 @@ def function(answer) -> Callable:
 
 
 from fewerwells.course.properties import (  # noqa: E402 - they fill the table above
+    a_thousand_circuits,
     biology,
     engine,
     experiment_1,
@@ -79,6 +80,7 @@ from fewerwells.course.properties import (  # noqa: E402 - they fill the table a
 __all__ = [
     "PROPERTIES",
     "NotYet",
+    "a_thousand_circuits",
     "biology",
     "checks",
     "engine",

@@ -183,9 +183,9 @@ CLAIMS: tuple[Claim, ...] = (
     *(
         _against(f"equation-{key}", words, arm, "fitted family", LOWER, whole="supported", inside="supported")
         for key, arm, words in (
-            ("n-free", "fit, n free", "Fitting the equation with n free beats the best network."),
+            ("n-free", "fit, n free", "Fitting the equation with n free beats the best network of the study's kind."),
             ("family", "fit, family", "Fitting the family beats the network that is pre-trained on it."),
-            ("true-form", "fit, true form", "Fitting the true form beats the best network."),
+            ("true-form", "fit, true form", "Fitting the true form beats the best network of the study's kind."),
         )
     ),
     _against(

@@ -1,0 +1,31 @@
+"""The network that reads a plate, as it travels with the page."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+from fewerwells.science.in_context.features import LEVELS
+from fewerwells.science.in_context.reader import InContextNetwork
+
+
+def export(weights: str = "all") -> dict:
+    """Shipped weights for `reader.js`.
+
+    Args:
+        weights: their name.
+
+    Returns:
+        `shape` of the network, `levels` of its quantiles, `parts` as pairs (name, how many numbers) in order, and
+        `weights`: all of them in half precision, base64 of the high bytes before the low ones, which compress better so.
+    """
+    network = InContextNetwork.load(weights).network
+    parts = {name: part.half().numpy().ravel() for name, part in network.state_dict().items()}
+    both = np.concatenate(list(parts.values())).astype("<f2").view(np.uint8).reshape(-1, 2)
+    return {
+        "shape": network.shape,
+        "levels": list(LEVELS),
+        "parts": [[name, part.size] for name, part in parts.items()],
+        "weights": base64.b64encode(both[:, ::-1].T.tobytes()).decode(),
+    }
