@@ -83,6 +83,11 @@ def test_the_claims_follow_the_table():
     assert found["right-list-beats-reader"] == "contradicted"
 
 
+def test_a_claim_on_a_system_that_was_not_run_is_undecided():
+    table = made_up()
+    assert verdicts(table[table["target"] == SWITCH.label])["wide-list-as-hoped"] == "undecided"
+
+
 def test_every_arm_of_the_chapter_that_is_not_only_shown_is_in_a_claim():
     read = {
         group["arm"]

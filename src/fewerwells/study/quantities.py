@@ -119,10 +119,13 @@ class ErrorRatio:
 class SharedSeedsRatio(ErrorRatio):
     """The same over the seeds, and the values of `per`, that both groups hold: for an arm that cannot run on all of them.
 
-    That no row is lost which an arm should have is checked by `experiments.check_complete`.
+    A table that was made without what is asked for `where` says nothing. That no row is lost which an arm should have is
+    checked by `experiments.check_complete`.
     """
 
     def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        if self.where and not chosen(table, dict(self.where)).any():
+            return {"": NOTHING}
         found = table
         for group in (self.numerator, self.denominator) if self.per else ():
             found = found[found[self.per].isin(_rows(found, group)[self.per])]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -58,7 +57,7 @@ def plot_reading(
         )
         axes.plot([0, 10, 10], [10, 10, 0], color="white", linestyle="--", linewidth=1)
         axes.set(title=title, xlabel="x₁ (nM)")
-        plt.colorbar(image, ax=axes, label="nM", shrink=0.8)
+        axes.figure.colorbar(image, ax=axes, label="nM", shrink=0.8)
     panels[0].plot(*wells.x.T, ".", color="white", markeredgecolor="black", markersize=6, markeredgewidth=0.5)
     panels[0].set_ylabel("x₂ (nM)")
 
@@ -70,7 +69,7 @@ def plot_over_wells(summary: pd.DataFrame, ax: Axes) -> None:
         summary: `statistics.geometric_summary` by arm and N, errors in nM.
         ax: where to draw.
     """
-    for arm, part in summary.sort_values("N").groupby("arm", sort=False):
+    for arm, part in summary.sort_values("N", kind="stable").groupby("arm", sort=False):
         colour, line = LINES[arm]
         ax.fill_between(part["N"], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
         ax.plot(part["N"], part["error"], color=colour, linestyle=line, marker=".", label=arm)

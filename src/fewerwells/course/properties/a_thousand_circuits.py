@@ -98,8 +98,8 @@ def sure_of_what_is_wrong(answer) -> None:
     quantiles, truth = _network().quantiles([wells], points)[0], TARGET(points)
     low, high = (quantiles[..., LEVELS.index(level)] for level in (0.1, 0.9))
     held = float(((low <= truth) & (truth <= high)).mean())
-    if held > 0.5:
+    if held > 1 / 3:
         raise NotYet(
-            f"The 80 % intervals still hold {held:.0%} of the truth; at most half is asked for. The network was trained on "
-            "queries up to four times as far out as the farthest well. What has it never been asked?"
+            f"The 80 % intervals still hold {held:.0%} of the truth; at most a third is asked for. In a corner the network "
+            "knows how little it has seen. Which plate looks as if it had seen everything, and has not?"
         )
