@@ -1,7 +1,5 @@
 """Wells chosen in an experiment: rounds, noise, identities; what is read off their table, and its ceiling."""
 
-from dataclasses import replace
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,7 +7,7 @@ import pytest
 
 from fewerwells.book.plots.wells import plot_exchange, plot_ratios, plot_round, plot_worth
 from fewerwells.running import identity
-from fewerwells.running.parameters import Experiment3, ParameterError, validate
+from fewerwells.running.parameters import ChosenInSystems, Experiment3, ParameterError, validate
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import BIG, SMALL, random_stream, real_pairs
 from fewerwells.science.design.candidates import grid
@@ -24,7 +22,6 @@ from fewerwells.study.wells_saved import (
     by_design,
     ceiling,
     chosen_against_random,
-    of_targets,
     saving_in_words,
     wells_needed,
 )
@@ -212,7 +209,7 @@ def test_impossible_parameters_are_refused(values, named):
 
 def test_every_comparison_of_the_chapter_is_in_its_designs():
     """The published design: all pairs that the chapter compares are there, on the same seeds."""
-    main, rest, *drawn = Experiment3().designs
+    main, rest = Experiment3().designs
     assert len(main.seeds) == 50
     assert set(rest.seeds) <= set(main.seeds)
     cells = {(cell.arm, cell.target.label, cell.wells) for cell in main.cells}
@@ -226,8 +223,10 @@ def test_every_comparison_of_the_chapter_is_in_its_designs():
         name = WellArm(learner, design, "0–10 nM").name
         volumes = {n for arm, target, n in everything if arm == name and target == "n = 2"}
         assert len(volumes & {8, 16, 24, 48}) == 4, name
+    drawn = Experiment3().in_systems.designs
     assert len(drawn) == 12
     assert all({cell.wells for cell in design.cells} == {24, 48} for design in drawn)
+    assert ChosenInSystems() == Experiment3().in_systems, "what is published is not what the chapter shows"
 
 
 def learning_curves(wells_of_way):
@@ -254,24 +253,6 @@ def test_wells_needed_are_read_off_each_way_s_own_curve_and_end_where_it_ends():
     assert found.loc[prior, "fewest"] == pytest.approx(8)
     assert found.loc[designer, "wells"] == np.inf  # more than its most
     assert found.loc[designer, "most"] == pytest.approx(192)
-
-
-def test_two_systems_of_one_label_are_told_apart():
-    one = reference_circuit("n_part_complex", 2)
-    other = replace(one, theta=(0.3, 0.4))
-    rows = [
-        {
-            "target": c.label,
-            "theta_1": c.theta[0],
-            "theta_2": c.theta[1],
-            "eta_1": c.eta[0],
-            "eta_2": c.eta[1],
-            "row": i,
-        }
-        for i, c in enumerate((one, other))
-    ]
-    assert of_targets(pd.DataFrame(rows), [one])["row"].tolist() == [0]
-    assert of_targets(pd.DataFrame(rows), [one, other])["row"].tolist() == [0, 1]
 
 
 def test_figures_show_what_they_are_given():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -86,17 +84,6 @@ def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: 
     return pd.DataFrame(rows)
 
 
-def of_targets(table: pd.DataFrame, targets: Sequence[Circuit]) -> pd.DataFrame:
-    """The rows of some circuits, told by their labels and their θ and η: two systems may share a label."""
-    keep = np.zeros(len(table), bool)
-    for target in targets:
-        own = table["target"] == target.label
-        for name in ("theta", "eta"):
-            own &= np.isclose(table[[f"{name}_1", f"{name}_2"]], getattr(target, name)).all(axis=1)
-        keep |= own
-    return table[keep]
-
-
 def wells_needed(table: pd.DataFrame, column: str = ERROR, n: int = PLATE) -> pd.DataFrame:
     """How many wells each way of using a simulation takes to be as good as a network from scratch with n wells.
 
@@ -129,6 +116,19 @@ def wells_needed(table: pd.DataFrame, column: str = ERROR, n: int = PLATE) -> pd
                 | {"fewest": worth["limit_low"] * n, "most": worth["limit_high"] * n}
             )
     return pd.DataFrame(rows)
+
+
+def wells_in_words(found: pd.DataFrame, way: str) -> str:
+    """How many wells a way takes, from `wells_needed`: of each target in increasing order, from the fewest to the most."""
+
+    def told(wells: float, row: pd.Series) -> str:
+        if wells == 0:
+            return f"fewer than {row['fewest']:.0f}"
+        return f"more than {row['most']:.0f}" if wells == np.inf else f"{wells:.0f}"
+
+    rows = found[found["way"] == way].sort_values("wells")
+    least, most = (told(row["wells"], row) for _, row in rows.iloc[[0, -1]].iterrows())
+    return least if least == most else f"{least} to {most}"
 
 
 def _random_wells(row: pd.Series, chosen: int) -> str:

@@ -99,3 +99,32 @@ def plot_exchange(rows: pd.DataFrame, ax: Axes) -> None:
         ax.plot(part["outside"], part["error"], "o-", color=colour, label=learner, markersize=4)
     ax.set(xlabel="wells of the plate outside 0–10 nM", ylabel="L1 error (nM)", yscale="log")
     plain_logarithmic(ax.yaxis)
+
+
+def plot_wells_needed(found: pd.DataFrame, ax: Axes, plate: int) -> None:
+    """How many wells each way of using a simulation takes to be as good as a network from scratch with one plate.
+
+    A mark a target with its 95 % interval; where a curve ends before it gets there, the mark lies on its end as a
+    triangle that points on.
+
+    Args:
+        found: rows of `wells_saved.wells_needed`.
+        ax: where to draw.
+        plate: the wells of the network from scratch.
+    """
+    ways, targets = list(dict.fromkeys(found["way"])), list(dict.fromkeys(found["target"]))
+    for index, target in enumerate(targets):
+        part = found[found["target"] == target]
+        position = np.array([ways.index(way) for way in part["way"]]) + 0.7 * ((index + 0.5) / len(targets) - 0.5)
+        ends = [part["fewest"], part["most"]]
+        ax.hlines(position, part["low"].clip(*ends), part["high"].clip(*ends), color=CHOSEN, alpha=0.5, linewidth=2)
+        for place, row in zip(position, part.itertuples(), strict=True):
+            mark = "<" if row.wells == 0 else ">" if row.wells == np.inf else _MARKS[index % len(_MARKS)]
+            ax.plot(np.clip(row.wells, row.fewest, row.most), place, mark, color=CHOSEN, markersize=5)
+        ax.plot([], [], _MARKS[index % len(_MARKS)], color=CHOSEN, markersize=5, label=target)
+    ax.axvline(plate, color=DRAWN, linewidth=1.5)
+    ax.set_yticks(range(len(ways)), ways)
+    ax.set_ylim(len(ways) - 0.5, -0.5)
+    ax.set_xscale("log")
+    plain_logarithmic(ax.xaxis)
+    ax.set_xlabel(f"wells, to be as good as scratch with {plate}")

@@ -154,6 +154,7 @@ class Verdicts(BothExperiments):
     def tables(self) -> dict[str, TrainingParameters]:
         """The tables that claims are judged from, by name."""
         names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems")
+        names += ("experiment_3", "chosen_in_systems")
         return {name: with_settings_of(self, PUBLISHED[name]) for name in names}
 
 

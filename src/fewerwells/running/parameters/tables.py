@@ -30,7 +30,7 @@ from fewerwells.running.parameters.fields import (
     Volume,
 )
 from fewerwells.running.parameters.profiles import ProfileParameters
-from fewerwells.running.parameters.training import SeededParameters, TrainingParameters
+from fewerwells.running.parameters.training import SeededParameters, TrainingParameters, with_settings_of
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, reference_circuit
 from fewerwells.science.datasets import BIG
 from fewerwells.science.random_systems import random_system
@@ -243,6 +243,41 @@ class RandomSystems(TrainingParameters):
         return designs
 
 
+def _well_cells(learner: str, design: str, volumes: Iterable[int], targets: Iterable[Circuit]) -> list[Cell]:
+    """A learner on the wells of a design, from either domain."""
+    return [
+        Cell(WellArm(learner, design, domain).name, target, n)
+        for target in targets
+        for domain in DOMAINS
+        for n in volumes
+    ]
+
+
+class ChosenInSystems(TrainingParameters):
+    """Wells that the library chose against twice as many random ones, on systems drawn at random."""
+
+    n_systems: NumberOfSystems = None
+    system_seeds: NumberOfSeeds = None
+    chosen: Volume = 24
+
+    @property
+    def designs(self) -> list[Design]:
+        """One a system."""
+        add_well_arms()
+        seeds, volumes = self.consecutive_seeds(self.system_seeds), [self.chosen, 2 * self.chosen]
+        return [
+            Design(
+                self.protocol,
+                seeds,
+                tuple(
+                    _well_cells("library", "random", volumes, [random_system(number).target])
+                    + _well_cells("library", "library", volumes[:1], [random_system(number).target])
+                ),
+            )
+            for number in range(self.n_systems)
+        ]
+
+
 class Experiment3(SeededParameters):
     """Experiment 3: who chooses the wells, and from where; the main comparison on all seeds, the others on the first."""
 
@@ -279,34 +314,22 @@ class Experiment3(SeededParameters):
             )
         return self
 
-    def _cells(self, learner: str, design: str, volumes: Iterable[int], targets: Iterable[Circuit]) -> list[Cell]:
-        return [
-            Cell(WellArm(learner, design, domain).name, target, n)
-            for target in targets
-            for domain in DOMAINS
-            for n in volumes
-        ]
-
     @property
     def designs(self) -> list[Design]:
-        """The library on random and on its own wells over all seeds; all else over a few; then systems drawn at random."""
+        """Two: the library on random and on its own wells, over all seeds; every other design and learner over a few."""
         add_well_arms()
         targets, at, everywhere = self.targets, [self.chosen], "0–20 nM"
-        main = self._cells("library", "random", self.random_volumes, targets)
-        main += self._cells("library", "library", self.chosen_volumes, targets)
-        rest = [cell for design in OTHER_DESIGNS for cell in self._cells("library", design, at, targets)]
-        rest += [cell for learner, design in OTHER_LEARNERS for cell in self._cells(learner, design, at, targets)]
+        main = _well_cells("library", "random", self.random_volumes, targets)
+        main += _well_cells("library", "library", self.chosen_volumes, targets)
+        rest = [cell for design in OTHER_DESIGNS for cell in _well_cells("library", design, at, targets)]
+        rest += [cell for learner, design in OTHER_LEARNERS for cell in _well_cells(learner, design, at, targets)]
         for learner in NETWORKS:
             rest += [Cell(WellArm(learner, f"{m} outside", everywhere).name, targets[0], PLATE) for m in self.outside]
-            rest += self._cells(learner, "random", at, targets[:1]) + self._cells(learner, "library", at, targets[:1])
+            rest += _well_cells(learner, "random", at, targets[:1]) + _well_cells(learner, "library", at, targets[:1])
         rest.append(Cell("transfer", targets[0], self.oracle_volume))  # what more wells than anybody fills would give
         rest += self._ways()
-        few = Design(
-            self.protocol,
-            self.seeds[: self.design_seeds],
-            tuple(dict.fromkeys(cell for cell in rest if cell not in main)),
-        )
-        return [self._design(main), few, *self._systems()]
+        rest = dict.fromkeys(cell for cell in rest if cell not in main)
+        return [self._design(main), Design(self.protocol, self.seeds[: self.design_seeds], tuple(rest))]
 
     def _ways(self) -> list[Cell]:
         """Scratch and every way to use a simulation over the number of wells, all inside 0–10 nM."""
@@ -320,24 +343,10 @@ class Experiment3(SeededParameters):
         ]
 
     @property
-    def drawn(self) -> list[Circuit]:
-        """The systems drawn at random."""
-        return [random_system(number).target for number in range(self.n_systems)]
-
-    def _systems(self) -> list[Design]:
-        """The main comparison on each system drawn at random."""
-        seeds, random = self.consecutive_seeds(self.system_seeds), [self.chosen, 2 * self.chosen]
-        return [
-            Design(
-                self.protocol,
-                seeds,
-                tuple(
-                    self._cells("library", "random", random, [target])
-                    + self._cells("library", "library", [self.chosen], [target])
-                ),
-            )
-            for target in self.drawn
-        ]
+    def in_systems(self) -> ChosenInSystems:
+        """The main comparison on systems drawn at random."""
+        own = {"n_systems": self.n_systems, "system_seeds": self.system_seeds, "chosen": self.chosen}
+        return with_settings_of(self, ChosenInSystems, **own)
 
 
 class Sweeps(ProfileParameters):
@@ -397,4 +406,6 @@ PUBLISHED: dict[str, type[TrainingParameters | Sweeps]] = {
     "targets": Targets,
     "winner_map": WinnerMap,
     "random_systems": RandomSystems,
+    "experiment_3": Experiment3,
+    "chosen_in_systems": ChosenInSystems,
 }

@@ -1,9 +1,15 @@
 """Everything that is claimed, sentence by sentence, chapter by chapter, in the order of the page Verdicts."""
 
-from fewerwells.study.claim_list import experiment_1, experiment_2, who_else, why_it_works
+from fewerwells.study.claim_list import experiment_1, experiment_2, which_wells, who_else, why_it_works
 from fewerwells.study.claims import Claim
 
-CLAIMS: tuple[Claim, ...] = (*experiment_1.CLAIMS, *experiment_2.CLAIMS, *why_it_works.CLAIMS, *who_else.CLAIMS)
+CLAIMS: tuple[Claim, ...] = (
+    *experiment_1.CLAIMS,
+    *experiment_2.CLAIMS,
+    *why_it_works.CLAIMS,
+    *who_else.CLAIMS,
+    *which_wells.CLAIMS,
+)
 
 
 def claims_on(*tables: str) -> tuple[Claim, ...]:

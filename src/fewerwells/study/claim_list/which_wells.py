@@ -1,0 +1,117 @@
+"""What this book says of wells that a simulation chose, on five circuits and on systems drawn at random."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fewerwells.study.claim_list.readings import LOWER
+from fewerwells.study.claims import Claim, Reading
+from fewerwells.study.quantities import AcrossRatio, ErrorRatio, NextSystem
+from fewerwells.study.volumes import nearest
+from fewerwells.study.well_arms import DOMAINS, WellArm
+
+A_QUARTER, HALF = nearest(24), nearest(48)  # of a plate
+NO_WORSE = 1.05  # times the error
+LOSES = 1.1  # times the error
+
+
+def _by_domain(quantity, top: tuple, bottom: tuple, table: str, stated: str, **kwargs) -> dict[str, Reading]:
+    """A quantity read for wells from either domain; `top` and `bottom` are learner, design and wells."""
+
+    def group(domain: str, learner: str, design: str, n) -> dict:
+        return {"arm": WellArm(learner, design, domain).name, "N": n}
+
+    return {
+        f"for wells from {domain}": Reading(
+            quantity(table, group(domain, *top), group(domain, *bottom), **kwargs), word
+        )
+        for domain, word in zip(DOMAINS, stated.split(), strict=True)
+    }
+
+
+def _claim(name: str, words: str, hypothesis: str, readings: dict, true_range: tuple, where: str, **kwargs) -> Claim:
+    return Claim(
+        name,
+        words,
+        hypothesis,
+        readings,
+        true_range,
+        f"13_which_wells#{where}",
+        depends_on="where the wells may lie",
+        of_study=False,
+        **kwargs,
+    )
+
+
+_OWN, _TWICE, _AS_MANY = (
+    ("library", "library", A_QUARTER),
+    ("library", "random", HALF),
+    ("library", "random", A_QUARTER),
+)
+
+CLAIMS: tuple[Claim, ...] = (
+    _claim(
+        "chosen-beat-random",
+        "Wells that the library chose teach it more than as many random ones, on every target.",
+        "L(24 chosen) / L(24 random) < 1 on every target",
+        _by_domain(ErrorRatio, _OWN, _AS_MANY, "experiment_3", "undecided undecided", per="target"),
+        LOWER,
+        "fig-worth",
+    ),
+    _claim(
+        "half-the-wells",
+        "Half of the wells are enough where the library chooses them, on every target.",
+        f"L(24 chosen) / L(48 random) ≤ {NO_WORSE:g} on every target",
+        _by_domain(ErrorRatio, _OWN, _TWICE, "experiment_3", "contradicted contradicted", per="target"),
+        (-np.inf, NO_WORSE),
+        "fig-worth",
+    ),
+    _claim(
+        "half-the-wells-in-other-systems",
+        "In systems drawn at random half of the wells are enough on average.",
+        f"L(24 chosen) / L(48 random) ≤ {NO_WORSE:g} in the mean over systems",
+        _by_domain(AcrossRatio, _OWN, _TWICE, "chosen_in_systems", "contradicted contradicted"),
+        (-np.inf, NO_WORSE),
+        "fig-chosen-in-systems",
+    ),
+    _claim(
+        "half-the-wells-in-the-next-system",
+        "Half of the wells will be enough in the next system drawn.",
+        f"L(24 chosen) / L(48 random) ≤ {NO_WORSE:g} in one more system, by its prediction interval",
+        _by_domain(NextSystem, _OWN, _TWICE, "chosen_in_systems", "undecided undecided"),
+        (-np.inf, NO_WORSE),
+        "fig-chosen-in-systems",
+    ),
+    _claim(
+        "designer-without-truth",
+        "A library that lacks the right mechanism still chooses wells no more than a tenth worse than even ones.",
+        f"L(24 chosen) / L(24 even) ≤ {LOSES:g} on every target, the mechanism missing from both",
+        _by_domain(
+            ErrorRatio,
+            ("library without truth", "library", A_QUARTER),
+            ("library without truth", "Sobol", A_QUARTER),
+            "experiment_3",
+            "contradicted contradicted",
+            per="target",
+        ),
+        (-np.inf, LOSES),
+        "fig-without-truth",
+    ),
+    _claim(
+        "eight-wells-outside",
+        "Eight of a plate's 96 wells moved outside 0–10 nM are worth as much as pre-training.",
+        "L(scratch, 8 outside) / L(transfer, none outside) ≤ 1",
+        {
+            "over 0–20 nM": Reading(
+                ErrorRatio(
+                    "experiment_3",
+                    {"arm": WellArm("scratch", "8 outside", "0–20 nM").name},
+                    {"arm": WellArm("transfer", "0 outside", "0–20 nM").name},
+                ),
+                "supported",
+            )
+        },
+        (-np.inf, 1.0),
+        "fig-exchange",
+    ),
+)
