@@ -8,7 +8,9 @@ import papermill
 import pytest
 
 from fewerwells.book import build as book
+from fewerwells.running.chapters import Run
 from fewerwells.running.reading_order import project_root
+from fewerwells.running.storage import write_whole
 from fewerwells.study.claim_list import CLAIMS
 
 ROOT = project_root()
@@ -66,6 +68,36 @@ def test_a_second_build_runs_nothing_and_a_change_runs_again(small_book):
     page, said = build(small_book)
     assert "intro: running …" in said
     assert "42" in (page.parent / "book" / "intro.html").read_text()
+
+
+def test_a_changed_style_sheet_reaches_pages_that_were_built_before(small_book):
+    page, _ = build(small_book)
+    (small_book / "book" / "_static" / "book.css").write_text("/* the new one */")
+    build(small_book)
+    assert (page.parent / "_static" / "book.css").read_text() == "/* the new one */"
+
+
+def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tmp_path):
+    wanted = {tmp_path / f"{name}.ipynb": name for name in "abcdef"}
+    ran = []
+
+    def run(path, output):
+        if path.stem == "b":
+            raise ValueError("no such well")
+        ran.append(path.stem)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(output, b"{}")
+        return Run(0.0, {}, {})
+
+    for name in "abcdef":
+        (tmp_path / f"{name}.ipynb").touch()
+    with pytest.raises(ValueError, match="no such well"):
+        book._side_by_side(tmp_path, "smoke", wanted, run, lambda _: None, 1)
+    assert ran == ["a"]
+    del wanted[tmp_path / "b.ipynb"]
+    done = book._side_by_side(tmp_path, "smoke", wanted, run, lambda _: None, 3)
+    assert [path.stem for path in done] == ["a", "c", "d", "e", "f"]
+    assert sorted(ran[1:]) == ["c", "d", "e", "f"], "what was done is not run again"
 
 
 def test_a_raising_cell_stops_the_build(small_book):

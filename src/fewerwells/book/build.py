@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +34,7 @@ class BuildError(RuntimeError):
 
 
 def run_chapters(
-    root: Path, profile: str, say: Callable[[str], None], only: Collection[str] | None = None
+    root: Path, profile: str, say: Callable[[str], None], only: Collection[str] | None = None, at_once: int = 1
 ) -> dict[Path, Path]:
     """Execute every chapter whose stored run is missing or stale.
 
@@ -44,28 +46,55 @@ def run_chapters(
         profile: "smoke", "lecture" or "paper".
         say: called with one line at a time.
         only: names of the chapters to run; all by default.
+        at_once: how many run side by side.
 
     Returns:
         The executed notebook of each chapter, by the chapter's path inside the book.
     """
     parameters = {} if profile == "paper" else {"profile": profile}
-    executed = {}
-    for name, path in chapters(root).items():
-        if only is None or name in only:
-            wanted = chapter_digest(path, parameters)
-            run = partial(run_chapter, parameters=parameters)
-            executed[path.relative_to(root)] = _run_if_stale(root, profile, path, wanted, run, say)
-    return executed
+    wanted = [path for name, path in chapters(root).items() if only is None or name in only]
+    run = partial(run_chapter, parameters=parameters)
+    digests = [chapter_digest(path, parameters) for path in wanted]
+    return _side_by_side(root, profile, dict(zip(wanted, digests, strict=True)), run, say, at_once)
 
 
-def run_exercises(root: Path, profile: str, say: Callable[[str], None]) -> dict[Path, Path]:
+def run_exercises(root: Path, profile: str, say: Callable[[str], None], at_once: int = 1) -> dict[Path, Path]:
     """Execute the exercises with their solutions, as `run_chapters` does the chapters; they have a size of their own."""
-    executed = {}
-    for path in exercise_notebooks(root).values():
-        wanted = chapter_digest(path, {})
-        run = partial(execute, parameters={})
-        executed[path.relative_to(root)] = _run_if_stale(root, profile, path, wanted, run, say)
-    return executed
+    wanted = {path: chapter_digest(path, {}) for path in exercise_notebooks(root).values()}
+    return _side_by_side(root, profile, wanted, partial(execute, parameters={}), say, at_once)
+
+
+def _side_by_side(
+    root: Path,
+    profile: str,
+    wanted: Mapping[Path, str],
+    run: Callable[[Path, Path], Run],
+    say: Callable[[str], None],
+    at_once: int,
+) -> dict[Path, Path]:
+    """Run what is stale of some notebooks; after the first that fails none is started."""
+    stop = threading.Event()
+
+    def run_next(path: Path, digest: str) -> Path:
+        if stop.is_set():
+            raise CancelledError
+        try:
+            return _run_if_stale(root, profile, path, digest, run, say)
+        except BaseException:
+            stop.set()
+            raise
+
+    with ThreadPoolExecutor(at_once) as pool:
+        waiting = {path.relative_to(root): pool.submit(run_next, path, digest) for path, digest in wanted.items()}
+        try:
+            failed = [future.exception() for future in waiting.values()]
+        except BaseException:  # Ctrl-C, which reaches the kernels as well
+            stop.set()
+            raise
+    for error in failed:
+        if error is not None and not isinstance(error, CancelledError):
+            raise error
+    return {relative: future.result() for relative, future in waiting.items()}
 
 
 def _run_if_stale(
@@ -148,6 +177,7 @@ def build(
     say: Callable[[str], None],
     *,
     buttons: Mapping[str, str] = MappingProxyType({}),
+    at_once: int = 1,
 ) -> Path:
     """The whole road: run what is missing, stage, render with warnings as errors.
 
@@ -157,6 +187,7 @@ def build(
         output: the pages go to `output`/_build/html.
         say: called with one line at a time.
         buttons: the theme's launch buttons.
+        at_once: how many notebooks run side by side.
 
     Returns:
         The path of the book's first page.
@@ -167,7 +198,7 @@ def build(
     """
     if find_spec("jupyter_book") is None:
         raise ModuleNotFoundError("there is no Jupyter Book here", name="jupyter_book")
-    executed = run_chapters(root, profile, say) | run_exercises(root, profile, say)
+    executed = run_chapters(root, profile, say, at_once=at_once) | run_exercises(root, profile, say, at_once)
     folder = root / "_build" / "source" / profile
     if stage(root, executed, folder, buttons):
         shutil.rmtree(output / "_build" / ".doctrees", ignore_errors=True)

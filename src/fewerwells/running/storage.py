@@ -8,10 +8,12 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from fewerwells.running.identity import code, digest
 from fewerwells.running.kernel import about
@@ -160,5 +162,14 @@ def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) ->
     try:
         return read_table(path)
     except DamagedTable:
-        write_table(compute(), path, **notes)
-        return read_table(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    waiting = path.with_name(f".{path.name}.lock")
+    with FileLock(waiting):  # of chapters and points that want the same piece at once, one makes it
+        try:
+            return read_table(path)
+        except DamagedTable:
+            write_table(compute(), path, **notes)
+            return read_table(path)
+        finally:
+            with suppress(OSError):  # Windows keeps a file that somebody waits for
+                waiting.unlink()
