@@ -316,7 +316,7 @@ class Experiment3(SeededParameters):
 
     @property
     def designs(self) -> list[Design]:
-        """Two: the library on random and on its own wells, over all seeds; every other design and learner over a few."""
+        """Two: every other design and learner over a few seeds; the library on random and its own wells over all."""
         add_well_arms()
         targets, at, everywhere = self.targets, [self.chosen], "0–20 nM"
         main = _well_cells("library", "random", self.random_volumes, targets)
@@ -329,7 +329,7 @@ class Experiment3(SeededParameters):
         rest.append(Cell("transfer", targets[0], self.oracle_volume))  # what more wells than anybody fills would give
         rest += self._ways()
         rest = dict.fromkeys(cell for cell in rest if cell not in main)
-        return [self._design(main), Design(self.protocol, self.seeds[: self.design_seeds], tuple(rest))]
+        return [Design(self.protocol, self.seeds[: self.design_seeds], tuple(rest)), self._design(main)]
 
     def _ways(self) -> list[Cell]:
         """Scratch and every way to use a simulation over the number of wells, all inside 0–10 nM."""
