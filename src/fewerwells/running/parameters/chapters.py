@@ -102,10 +102,21 @@ class BothExperiments(ProfileParameters):
         return with_settings_of(self, Experiment2)
 
 
+def _experiment_3(chapter: Introduction | Verdicts) -> Experiment3:
+    """Experiment 3 as published with a chapter's settings; of fewer seeds all are used for every comparison."""
+    few = Experiment3(profile=chapter.profile).design_seeds
+    return with_settings_of(chapter, Experiment3, design_seeds=min(few, chapter.n_seeds))
+
+
 class Introduction(BothExperiments):
     """The landing page: on how many seeds its figures stand."""
 
     n_seeds: NumberOfSeeds = None
+
+    @property
+    def experiment_3(self) -> Experiment3:
+        """Experiment 3 as published, with these settings."""
+        return _experiment_3(self)
 
 
 class WhoElse(ProfileParameters):
@@ -153,9 +164,9 @@ class Verdicts(BothExperiments):
     @property
     def tables(self) -> dict[str, TrainingParameters]:
         """The tables that claims are judged from, by name."""
-        names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems")
-        names += ("experiment_3", "chosen_in_systems")
-        return {name: with_settings_of(self, PUBLISHED[name]) for name in names}
+        names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems", "chosen_in_systems")
+        shared = {name: with_settings_of(self, PUBLISHED[name]) for name in names}
+        return shared | {"experiment_3": _experiment_3(self)}
 
 
 class Engine(ProfileParameters):
