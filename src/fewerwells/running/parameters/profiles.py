@@ -134,8 +134,8 @@ PROFILES: dict[str, dict] = {
             "mixed_complex",
         ],
         "curve_volumes": [12, 24, 48, 96, 200],
-        "few_seeds": 16,
-        "dear_seeds": 6,
+        "few_seeds": 8,
+        "dear_seeds": 4,
     },
 }
 
