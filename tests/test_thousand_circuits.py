@@ -11,7 +11,8 @@ from fewerwells.book.plots.plates import LINES, plot_draws, plot_over_wells, plo
 from fewerwells.running.parameters import ManyCircuits
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import real_pairs
-from fewerwells.science.in_context.reader import SHIPPED, training_record
+from fewerwells.science.in_context.reader import SHIPPED
+from fewerwells.science.in_context.record import training_record
 from fewerwells.science.learners.base import Learner, Learnt, Status
 from fewerwells.science.statistics import geometric_summary, paired_ratio
 from fewerwells.study import protocol

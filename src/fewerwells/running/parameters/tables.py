@@ -29,6 +29,7 @@ from fewerwells.running.parameters.fields import (
     SyntheticVolume,
     Volume,
 )
+from fewerwells.running.parameters.many_circuits import ManyCircuits
 from fewerwells.running.parameters.profiles import ProfileParameters
 from fewerwells.running.parameters.training import SeededParameters, TrainingParameters, with_settings_of
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, reference_circuit
@@ -408,4 +409,5 @@ PUBLISHED: dict[str, type[TrainingParameters | Sweeps]] = {
     "random_systems": RandomSystems,
     "experiment_3": Experiment3,
     "chosen_in_systems": ChosenInSystems,
+    "many_circuits": ManyCircuits,
 }

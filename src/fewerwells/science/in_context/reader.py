@@ -28,18 +28,6 @@ def as_safetensors(network: PlateNetwork, without: Sequence[str] = ()) -> bytes:
     return save({name: part.detach().cpu().half().contiguous() for name, part in network.state_dict().items()}, notes)
 
 
-def training_record(name: str = "all") -> dict:
-    """What made shipped weights: the command, its settings, seconds, and the scores on fixed plates as they were trained.
-
-    Raises:
-        ValueError: there are no shipped weights of that name.
-    """
-    path = SHIPPED / f"{name}.json"
-    if not path.is_file():
-        raise ValueError(f"there are no shipped weights {name!r}; {path} is not there.")
-    return json.loads(path.read_text("utf-8"))
-
-
 def _distinct(pairs: Pairs) -> Pairs:
     """The wells without exact copies: a row that is there twice to the last digit was entered twice."""
     rows = np.concatenate([pairs.x, pairs.y], axis=1)
