@@ -108,6 +108,13 @@ def _experiment_3(chapter: Introduction | Verdicts) -> Experiment3:
     return with_settings_of(chapter, Experiment3, design_seeds=min(few, chapter.n_seeds))
 
 
+def _many_circuits(chapter: Verdicts) -> ManyCircuits:
+    """*A thousand circuits* as published with a chapter's settings, its few seeds cut as Experiment 3's are."""
+    own = ManyCircuits(profile=chapter.profile)
+    few = {name: min(getattr(own, name), chapter.n_seeds) for name in ("few_seeds", "dear_seeds")}
+    return with_settings_of(chapter, ManyCircuits, **few)
+
+
 class Introduction(BothExperiments):
     """The landing page: on how many seeds its figures stand."""
 
@@ -166,7 +173,7 @@ class Verdicts(BothExperiments):
         """The tables that claims are judged from, by name."""
         names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems", "chosen_in_systems")
         shared = {name: with_settings_of(self, PUBLISHED[name]) for name in names}
-        return shared | {"experiment_3": _experiment_3(self)}
+        return shared | {"experiment_3": _experiment_3(self), "many_circuits": _many_circuits(self)}
 
 
 class Engine(ProfileParameters):

@@ -1,6 +1,6 @@
 """Everything that is claimed, sentence by sentence, chapter by chapter, in the order of the page Verdicts."""
 
-from fewerwells.study.claim_list import experiment_1, experiment_2, which_wells, who_else, why_it_works
+from fewerwells.study.claim_list import experiment_1, experiment_2, many_circuits, which_wells, who_else, why_it_works
 from fewerwells.study.claims import Claim
 
 CLAIMS: tuple[Claim, ...] = (
@@ -8,6 +8,7 @@ CLAIMS: tuple[Claim, ...] = (
     *experiment_2.CLAIMS,
     *why_it_works.CLAIMS,
     *who_else.CLAIMS,
+    *many_circuits.CLAIMS,
     *which_wells.CLAIMS,
 )
 
