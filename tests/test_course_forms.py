@@ -19,6 +19,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_notebook, new_output
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -e '.[course]'")
@@ -231,7 +232,7 @@ class TestTimes:
         assert "an hour" not in opening
         assert opening.endswith("More.")
 
-    @pytest.mark.parametrize("name", SOURCES)
+    @pytest.mark.parametrize("name", [name for name in SOURCES if name in chapters(ROOT)])
     def test_every_chapter_opens_with_objectives_needs_and_time_and_closes_with_takeaways(self, name):
         text = "\n".join(cell.source for cell in read(chapters(ROOT)[name]).cells if cell.cell_type == "markdown")
         for words in ("you will", "**You need**", "**Time:**", "## What to take away", f"{name}_exercises.ipynb"):
@@ -302,18 +303,18 @@ class TestWheels:
         laptop = {"linux": "linux", "darwin": "macos", "win32": "windows"}[sys.platform]
         asked = [line for line in course.student_requirements(ROOT).splitlines() if not line.startswith("-")]
         found = {
-            line.name: line.specifier
+            canonicalize_name(line.name): line.specifier
             for line in map(Requirement, wheels.needed(asked, wheels.environment(laptop, python), tmp_path))
         }
         for line in asked:
             wanted = Requirement(line)
-            assert wanted.name in found
+            assert canonicalize_name(wanted.name) in found
             for need in map(Requirement, requires(wanted.name) or []):
                 if not need.name.startswith(("nvidia", "cuda", "triton")) and (
                     need.marker is None or need.marker.evaluate({"extra": ""})
                 ):
-                    name = need.name.lower().replace("_", "-")
-                    assert any(need.specifier.contains(each.version) for each in found[name]) or not found[name]
+                    versions = found[canonicalize_name(need.name)]
+                    assert any(need.specifier.contains(each.version) for each in versions) or not versions
 
     def test_mistakes_end_with_status_2_and_one_sentence(self, tmp_path):
         for arguments, words in (

@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
 import yaml
+from jupyter_core.utils import ensure_event_loop
 
 from fewerwells.running.chapters import Run, chapter_digest, execute, run_chapter
 from fewerwells.running.reading_order import chapters, exercise_notebooks
@@ -78,11 +80,12 @@ def _side_by_side(
     def run_next(path: Path, digest: str) -> Path:
         if stop.is_set():
             raise CancelledError
-        try:
-            return _run_if_stale(root, profile, path, digest, run, say)
-        except BaseException:
-            stop.set()
-            raise
+        with closing(ensure_event_loop()):  # through which this thread talks to its kernel
+            try:
+                return _run_if_stale(root, profile, path, digest, run, say)
+            except BaseException:
+                stop.set()
+                raise
 
     with ThreadPoolExecutor(at_once) as pool:
         waiting = {path.relative_to(root): pool.submit(run_next, path, digest) for path, digest in wanted.items()}
