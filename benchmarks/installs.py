@@ -36,6 +36,7 @@ EXTRAS = {
     "cluster": "from dask_jobqueue import SLURMCluster",
     "course": "import fewerwells.course.build, fewerwells.course.grading, fewerwells.course.slides",
     "bench": "import jax; jax.numpy.zeros(2)",
+    "measured": "import matio, pooch, rdata",
     "rivals": "import fewerwells.science.nested, fewerwells.science.symbolic",
 }
 

@@ -4,7 +4,7 @@ import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from fewerwells import cli
 from fewerwells.book import build
-from fewerwells.running import reading_order
+from fewerwells.running import identity, reading_order
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -22,6 +22,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 # Modules that only a command of an extra imports: it says which one is missing.
 OF_AN_EXTRA = {
     "course/slides.py": "course",
+    "laboratory/measured_files.py": "measured",
     "course/grading.py": "course",
     "course/jail.py": "course",
     "science/nested.py": "rivals",
@@ -87,6 +88,22 @@ def test_a_module_of_ours_that_is_missing_is_no_missing_extra(monkeypatch):
     monkeypatch.setattr(reading_order, "chapters", absent)
     monkeypatch.chdir(ROOT)
     assert isinstance(CliRunner().invoke(cli.app, ["status"]).exception, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize("library", ["dynesty", "pyoperon"])
+def test_a_chapter_has_a_key_without_the_rivals_packages(library, monkeypatch):
+    """`pip install .` alone once could run no chapter that has the rivals' learners among its code."""
+    real = identity.version
+    roots = ["fewerwells.science.learners.formulas", "fewerwells.science.learners.mechanisms"]
+    with_it = identity.code(roots)[library]
+
+    def version(name):
+        if name == library:
+            raise PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(identity, "version", version)
+    assert identity.code(roots)[library] == "absent" != with_it
 
 
 def test_the_book_is_refused_without_jupyter_book_before_anything_runs(tmp_path, monkeypatch):

@@ -208,6 +208,15 @@ class Session:
         self.address = ""
         self.done: dict[str, int] = {}
 
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error) -> None:
+        for process in (self.sweep, self.cluster):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
+
     def start_cluster(self) -> None:
         with open(self.folder / "cluster.out", "w") as out:
             words = [sys.executable, str(self.folder / "cluster.py")]
@@ -270,72 +279,77 @@ def shared_a_core(results: Path) -> bool:
 
 def everything_is_killed(folder: Path, n_points: int, calm: str) -> Iterator[tuple[str, str]]:
     """The trials of one long sweep, in the order of the page."""
-    one = Session(folder, n_points)
-    one.start_cluster()
-    one.start_sweep()
-    wait_for("a first point", one.kernels)
-    yield "the recipe starts as it is printed", f"{len(jobs())} jobs"
+    with Session(folder, n_points) as one:
+        one.start_cluster()
+        one.start_sweep()
+        wait_for("a first point", one.kernels)
+        yield "the recipe starts as it is printed", f"{len(jobs())} jobs"
 
-    changed = folder / "changed"
-    shutil.copytree(ROOT / "src", changed)
-    with open(changed / "fewerwells" / "science" / "units.py", "a", encoding="utf-8") as file:
-        file.write("ANOTHER_VERSION = True\n")
-    words = [sys.executable, "-m", "distributed.cli.dask_worker", one.address, "--nthreads", "1", "--no-dashboard"]
-    with open(folder / "worker.out", "w") as out:
-        environment = os.environ | {"PYTHONPATH": str(changed)}
-        other = subprocess.Popen([*words, "--local-directory", str(folder)], env=environment, stdout=out, stderr=out)
-    wait_for("the other version to leave", lambda: other.poll() is not None)
-    assert "leaves: it has another version of the book" in one.told(), one.told()
-    yield "a worker with another version leaves", "said so, no point failed"
+        changed = folder / "changed"
+        shutil.copytree(ROOT / "src", changed)
+        with open(changed / "fewerwells" / "science" / "units.py", "a", encoding="utf-8") as file:
+            file.write("ANOTHER_VERSION = True\n")
+        words = [sys.executable, "-m", "distributed.cli.dask_worker", one.address, "--nthreads", "1", "--no-dashboard"]
+        with open(folder / "worker.out", "w") as out:
+            environment = os.environ | {"PYTHONPATH": str(changed)}
+            other = subprocess.Popen(
+                [*words, "--local-directory", str(folder)], env=environment, stdout=out, stderr=out
+            )
+        wait_for("the other version to leave", lambda: other.poll() is not None)
+        assert "leaves: it has another version of the book" in one.told(), one.told()
+        yield "a worker with another version leaves", "said so, no point failed"
 
-    killed = 0
-    for _ in range(3):
-        for job in wait_for("jobs", lambda: jobs("RUNNING") if one.kernels() else []):
-            said("scancel", job)
-            killed += 1
-        one.stored()
-        wait_for("other jobs", lambda: one.kernels() or one.sweep.poll() is not None)
-    yield "every job cancelled three times", f"{killed} cancels"
+        killed = 0
+        for _ in range(3):
+            for job in wait_for("jobs", lambda: jobs("RUNNING") if one.kernels() else []):
+                said("scancel", job)
+                killed += 1
+            one.stored()
+            wait_for("other jobs", lambda: one.kernels() or one.sweep.poll() is not None)
+        yield "every job cancelled three times", f"{killed} cancels"
 
-    for kind in ("kernel", "worker"):
-        kernel = wait_for("a kernel", one.kernels)[0]
-        os.kill(kernel if kind == "kernel" else parent(kernel), signal.SIGKILL)
+        for kind in ("kernel", "worker"):
+            kernel = wait_for("a kernel", one.kernels)[0]
+            os.kill(kernel if kind == "kernel" else parent(kernel), signal.SIGKILL)
+            one.more_done()
+            yield f"kill -9 of a {kind}", f"{len(one.done)} points done"
+        assert one.sweep.poll() is None, one.told()
+
+        one.sweep.kill()
+        one.sweep.wait()
+        one.start_sweep()
         one.more_done()
-        yield f"kill -9 of a {kind}", f"{len(one.done)} points done"
-    assert one.sweep.poll() is None, one.told()
+        yield "kill -9 of the sweep, and started again", f"{len(one.done)} points done"
 
-    one.sweep.kill()
-    one.sweep.wait()
-    one.start_sweep()
-    one.more_done()
-    yield "kill -9 of the sweep, and started again", f"{len(one.done)} points done"
+        wait_for("a kernel", one.kernels)
+        one.stop_cluster()
+        assert one.sweep.wait(60) == 1
+        left = re.search(r"the scheduler went away; (\d+) of (\d+) points are not done", one.told())
+        assert left, one.told()
+        assert "Traceback" not in one.told(), one.told()
+        assert int(left.group(1)) == n_points - len(one.stored()), one.told()
+        yield "Ctrl-C of cluster.py under the sweep", left.group(0)
 
-    wait_for("a kernel", one.kernels)
-    one.stop_cluster()
-    assert one.sweep.wait(60) == 1
-    left = re.search(r"the scheduler went away; (\d+) of (\d+) points are not done", one.told())
-    assert left, one.told()
-    assert "Traceback" not in one.told(), one.told()
-    assert int(left.group(1)) == n_points - len(one.stored()), one.told()
-    yield "Ctrl-C of cluster.py under the sweep", left.group(0)
+        one.start_cluster()
+        one.start_sweep()
+        one.more_done()
+        one.sweep.send_signal(signal.SIGINT)
+        assert one.sweep.wait(60) != 0
+        wait_for("the jobs to go", lambda: not jobs(), 120)
+        yield "Ctrl-C of the sweep", f"its jobs go by themselves; {len(one.stored())} points done"
 
-    one.start_cluster()
-    one.start_sweep()
-    one.more_done()
-    one.sweep.send_signal(signal.SIGINT)
-    assert one.sweep.wait(60) != 0
-    wait_for("the jobs to go", lambda: not jobs(), 120)
-    yield "Ctrl-C of the sweep", f"its jobs go by themselves; {len(one.stored())} points done"
-
-    one.start_sweep()
-    assert one.sweep.wait(PATIENCE) == 0, one.told()
-    one.stored()
-    one.stop_cluster()
-    assert one.table() == calm, "the tables differ"
-    yield "the table", f"{n_points} points, equal to the local one but for seconds"
-    assert not shared_a_core(one.results)
-    folders = {path.name.partition("-")[0] for path in (folder.parent / "slurm" / "own").iterdir()}
-    yield "cores of jobs with a /tmp of their own", f"never shared ({len(folders)} private folders seen by SLURM now)"
+        one.start_sweep()
+        assert one.sweep.wait(PATIENCE) == 0, one.told()
+        one.stored()
+        one.stop_cluster()
+        assert one.table() == calm, "the tables differ"
+        yield "the table", f"{n_points} points, equal to the local one but for seconds"
+        assert not shared_a_core(one.results)
+        folders = {path.name.partition("-")[0] for path in (folder.parent / "slurm" / "own").iterdir()}
+        yield (
+            "cores of jobs with a /tmp of their own",
+            f"never shared ({len(folders)} private folders seen by SLURM now)",
+        )
 
 
 def over_tls(folder: Path, n_points: int, calm: str) -> Iterator[tuple[str, str]]:
@@ -345,26 +359,26 @@ def over_tls(folder: Path, n_points: int, calm: str) -> Iterator[tuple[str, str]
         ["bash", "-e", "-c", recipe("sh")], env=os.environ | {"HOME": str(home)}, check=True, capture_output=True
     )
     os.environ["DASK_CONFIG"] = str(home / "dask-tls")
-    one = Session(folder, n_points, tls=True)
-    one.start_cluster()
-    assert one.address.startswith("tls://"), one.address
-    del os.environ["DASK_CONFIG"]
-    one.start_sweep()
-    assert one.sweep.wait(120) == 2, one.told()
-    assert "names no certificates here" in one.told(), one.told()
-    one.address = one.address.replace("tls://", "tcp://")
-    one.start_sweep()
-    assert one.sweep.wait(120) == 2, one.told()
-    assert "no scheduler answers" in one.told(), one.told()
-    yield "TLS without the certificate", "turned away, with tls:// and with tcp://"
-    os.environ["DASK_CONFIG"] = str(home / "dask-tls")
-    one.address = one.address.replace("tcp://", "tls://")
-    one.start_sweep()
-    assert one.sweep.wait(PATIENCE) == 0, one.told()
-    one.stop_cluster()
-    del os.environ["DASK_CONFIG"]
-    assert one.table() == calm, "the tables differ"
-    yield "TLS with the certificate", f"{n_points} points, equal to the local table but for seconds"
+    with Session(folder, n_points, tls=True) as one:
+        one.start_cluster()
+        assert one.address.startswith("tls://"), one.address
+        del os.environ["DASK_CONFIG"]
+        one.start_sweep()
+        assert one.sweep.wait(120) == 2, one.told()
+        assert "names no certificates here" in one.told(), one.told()
+        one.address = one.address.replace("tls://", "tcp://")
+        one.start_sweep()
+        assert one.sweep.wait(120) == 2, one.told()
+        assert "no scheduler answers" in one.told(), one.told()
+        yield "TLS without the certificate", "turned away, with tls:// and with tcp://"
+        os.environ["DASK_CONFIG"] = str(home / "dask-tls")
+        one.address = one.address.replace("tcp://", "tls://")
+        one.start_sweep()
+        assert one.sweep.wait(PATIENCE) == 0, one.told()
+        one.stop_cluster()
+        del os.environ["DASK_CONFIG"]
+        assert one.table() == calm, "the tables differ"
+        yield "TLS with the certificate", f"{n_points} points, equal to the local table but for seconds"
 
 
 def local(folder: Path, n_points: int) -> str:

@@ -17,7 +17,7 @@ import sysconfig
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +170,14 @@ def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
     return found, frozenset(ours), frozenset(libraries)
 
 
+def _version(library: str) -> str:
+    """Of an installed library; "absent" of one that only an extra brings, whose arms then do not run at all."""
+    try:
+        return version(library).split("+")[0]
+    except PackageNotFoundError:
+        return "absent"
+
+
 def code(roots: Iterable[str], without: Iterable[str] = ()) -> dict[str, str]:
     """Digests of the modules that some modules import, themselves included, and versions of the libraries.
 
@@ -181,7 +189,7 @@ def code(roots: Iterable[str], without: Iterable[str] = ()) -> dict[str, str]:
     while waiting:
         name = waiting.pop()
         found[name], ours, libraries = _module(name)
-        found |= {library: version(library).split("+")[0] for library in libraries}
+        found |= {library: _version(library) for library in libraries}
         waiting |= ours - set(found) - set(without)
     return found
 
