@@ -121,7 +121,7 @@ def build(root: Path, profile: str, output: Path, say: Callable[[str], None], *,
 
     check_course(output / GRADED)
     with OwnedFolder(output, beside=(GRADED,)).replaced() as part:
-        needed = list(exercise_notebooks(root))
+        needed = [name for name in exercise_notebooks(root) if name in chapters(root)]
         executed = run_chapters(root, profile, say, only=needed)
         write_student(root, part / "student")
         if wheel:

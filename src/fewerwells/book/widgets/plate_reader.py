@@ -7,7 +7,6 @@ import base64
 import numpy as np
 
 from fewerwells.science.in_context.features import LEVELS
-from fewerwells.science.in_context.reader import InContextNetwork
 
 
 def export(weights: str = "all") -> dict:
@@ -20,6 +19,8 @@ def export(weights: str = "all") -> dict:
         `shape` of the network, `levels` of its quantiles, `parts` as pairs (name, how many numbers) in order, and
         `weights`: all of them in half precision, base64 of the high bytes before the low ones, which compress better so.
     """
+    from fewerwells.science.in_context.reader import InContextNetwork  # torch, which every chapter would wait for
+
     network = InContextNetwork.load(weights).network
     parts = {name: part.half().numpy().ravel() for name, part in network.state_dict().items()}
     both = np.concatenate(list(parts.values())).astype("<f2").view(np.uint8).reshape(-1, 2)
