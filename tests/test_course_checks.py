@@ -4,6 +4,8 @@ import ast
 import itertools
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -734,3 +736,9 @@ def test_a_seal_that_does_not_fit_is_noticed(monkeypatch):
     monkeypatch.delenv(sealing.WRITE_TO, raising=False)
     with pytest.raises(sealing.BrokenSeal, match=r"seal of exercise 2\.1"):
         sealing.seal("2.1", 7, hint="no")
+
+
+def test_the_checks_do_not_wait_for_torch():
+    """A student's first cell, and every graded kernel, imports them; torch takes seconds and is for some checks only."""
+    code = "import sys; from fewerwells.course import check; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
