@@ -1,6 +1,10 @@
 """Published tables are read where they are whole and belong to this code, and a sample of them is computed again."""
 
 import json
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,8 +13,9 @@ import pytest
 
 from fewerwells.running import experiments, identity, sample
 from fewerwells.running.experiments import run
-from fewerwells.running.parameters import Experiment1
+from fewerwells.running.parameters import ChosenInSystems, Experiment1, ManyCircuits
 from fewerwells.running.published import RECOMPUTE, code_of_arms
+from fewerwells.running.sample import sampled
 from fewerwells.running.storage import provenance, write_table
 
 SMOKE = partial(Experiment1, profile="smoke", n_seeds=3, volumes=[10, 50])
@@ -157,3 +162,14 @@ def test_a_record_names_processor_and_libraries(book):
     record = json.loads((book / "results" / "one.json").read_text())
     assert record["processor"] == provenance()["processor"]
     assert {"numpy", "scipy", "scikit-learn", "numba"} <= set(record["packages"])
+
+
+@pytest.mark.parametrize("model", [ChosenInSystems, ManyCircuits])
+def test_a_fresh_process_knows_the_arms_that_stand_beside_the_study_s(model):
+    """Cells are computed in workers, which never called what adds their arms."""
+    design = sampled(model(profile="smoke"))
+    quick = min(design.cells, key=lambda cell: cell.wells)
+    code = "import pickle, sys; from fewerwells.running.sample import _one_cell; print(len(_one_cell(pickle.load(sys.stdin.buffer))))"
+    task = pickle.dumps((quick, replace(design, seeds=design.seeds[:1]), "reference"))
+    done = subprocess.run([sys.executable, "-c", code], input=task, capture_output=True)
+    assert done.stdout.decode().split()[-1:] == ["1"], done.stderr.decode()

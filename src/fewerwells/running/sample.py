@@ -25,8 +25,11 @@ from fewerwells.running.storage import provenance, read_table, write_whole
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
+from fewerwells.study.baselines import add_baselines
 from fewerwells.study.columns import ERROR_COLUMNS
+from fewerwells.study.many_circuits import add_many_circuits
 from fewerwells.study.protocol import Cell, Design
+from fewerwells.study.well_arms import add_well_arms
 
 PLACE = 7  # which seed and which design of a table, counted from 0 and around
 LEVEL = 0.99  # that all new errors of a table lie in their intervals, on another kind of processor
@@ -72,6 +75,8 @@ def sampled(parameters: TrainingParameters) -> Design:
 
 def _one_cell(task: tuple[Cell, Design, str]) -> pd.DataFrame:
     cell, design, engine = task
+    for add in (add_baselines, add_many_circuits, add_well_arms):  # a fresh process knows the study's arms alone
+        add()
     return cell_rows(cell, design.protocol, list(design.seeds), stored_runtime(engine))
 
 
