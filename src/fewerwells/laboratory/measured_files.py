@@ -172,7 +172,7 @@ def induction(operator: str) -> pd.DataFrame:
 
     Copies are twice the numbers in the file: as many as the authors' model counts.
     """
-    table = pd.read_csv(FLOW.fetch(), comment="#")
+    table = pd.read_csv(FLOW.fetch(), comment="#", dtype={"operator": str})
     table = table[(table["operator"] == operator) & (table["repressors"] > 0)]
     return pd.DataFrame(
         {
@@ -212,7 +212,7 @@ def antivirals(experiment: int) -> pd.DataFrame:
     """A pair of antivirals, one row a well: dose_1 and dose_2 (unit not given), and the number of cells."""
     path = PAIRS.fetch()
     if path.suffix == ".csv":
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, dtype={"experiment": str})
     else:
         import rdata
 
