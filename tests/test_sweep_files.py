@@ -151,8 +151,12 @@ def test_the_sweeps_page_shows_the_published_sweep_files():
         "learning_rate": {"learning_rate": paper.sweep_learning_rates},
         "loss": {"loss": paper.sweep_losses},
         "input_scaling": {"input_scaling": paper.sweep_input_scalings},
+        "pretraining_share": {"pretraining_share": paper.sweep_pretraining_shares},
+        "fine_tuning_rate": {"fine_tuning_rate": paper.sweep_fine_tuning_rates},
         "theta_mismatch": {"theta_mismatch": paper.sweep_mismatches},
         "eta_mismatch": {"eta_mismatch": paper.sweep_mismatches},
+        "proportional_noise": {"proportional_noise": paper.sweep_proportional_noises},
+        "input_error": {"input_error": paper.sweep_input_errors},
     }
     fixed = {"profile": "paper", "n_seeds": paper.sweep_seeds, "volumes": paper.sweep_volumes}
     assert all(plan.fixed == fixed for plan in files.values())

@@ -48,8 +48,10 @@ class Protocol:
         oracle_volume: real pairs on the big domain for the oracle (20,000, so that 1000 is the study's "~95 % cut").
         noise: standard deviation of the measurement noise, nM (study: 1).
         batch_size, learning_rate, loss: the optimiser (the study does not say; ours).
+        fine_tuning_rate: the learning rate of fine-tuning, as a multiple of `learning_rate` (ours: the same rate).
         sizes: the network (study: 5 hidden layers of 10).
         input_range: the concentrations, nM, that are scaled to −1 and 1 (the study does not say; ours).
+        log_inputs: networks are given stretched logarithms of the concentrations instead.
         output_scale: nM; outputs are divided by it in training (ours: the largest η of the system).
         source: the simple model that the synthetic data come from.
     """
@@ -62,8 +64,10 @@ class Protocol:
     batch_size: int = 256
     learning_rate: float = 1e-3
     loss: str = "l1"
+    fine_tuning_rate: float = 1.0
     sizes: tuple[int, ...] = STUDY_SIZES
     input_range: tuple[float, float] = (BIG.low, BIG.high)
+    log_inputs: bool = False
     output_scale: float = SIMPLE_MODEL.largest_output
     source: Circuit = SIMPLE_MODEL
 
@@ -84,7 +88,7 @@ class Protocol:
 
     def network(self, *phases: Phase) -> Network:
         """The study's network, trained through these phases."""
-        return Network(phases, self.sizes, self.input_range, self.output_scale)
+        return Network(phases, self.sizes, self.input_range, self.output_scale, self.log_inputs)
 
     def pretraining(self, made: str = "synthetic") -> Phase:
         """Pre-training on pairs of the source, or on what is made from it (see `learners.networks.SIMULATIONS`)."""
@@ -92,7 +96,8 @@ class Protocol:
 
     def fine_tuning(self, **changes) -> Phase:
         """Fine-tuning on the wells, with `changes` to its `Schedule`."""
-        return Phase(WellPairs(), self.schedule(**{"epochs": self.fine_tuning_epochs} | changes))
+        usual = {"epochs": self.fine_tuning_epochs, "learning_rate": self.fine_tuning_rate * self.learning_rate}
+        return Phase(WellPairs(), self.schedule(**usual | changes))
 
     def scratch(self, epochs: int | None = None) -> Phase:
         """Training on the wells from the first epoch on."""
@@ -188,7 +193,7 @@ def _fine_tuned(**changes) -> Callable[[Setting], Network]:
 
 
 def _slow(setting: Setting) -> Network:
-    return _transfer(setting, learning_rate=0.1 * setting.protocol.learning_rate)
+    return _transfer(replace(setting, protocol=replace(setting.protocol, fine_tuning_rate=0.1)))
 
 
 def _without_truth(setting: Setting) -> Library:

@@ -22,10 +22,13 @@ from fewerwells.running.parameters.fields import (
     LearningRate,
     Loss,
     MapSeeds,
+    Multiple,
     Noise,
     NumberOfSeeds,
     NumberOfSystems,
     OutsideFamily,
+    RelativeError,
+    Share,
     SyntheticVolume,
     Volume,
 )
@@ -34,6 +37,8 @@ from fewerwells.running.parameters.profiles import ProfileParameters
 from fewerwells.running.parameters.training import SeededParameters, TrainingParameters, with_settings_of
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_N, Circuit, reference_circuit
 from fewerwells.science.datasets import BIG
+from fewerwells.science.noise import Noise as MeasurementNoise
+from fewerwells.science.pipetting import Pipetted
 from fewerwells.science.random_systems import random_system
 from fewerwells.study.baselines import BASELINES, add_baselines
 from fewerwells.study.chosen import PLATE
@@ -66,8 +71,14 @@ CONTENDERS = (
 )
 SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
 
-# What becomes −1 and 1, nM: the borders of the big domain; −20 and 20, so that 0–20 becomes 0–1; or the bare numbers.
-INPUT_RANGES = {"symmetric": (BIG.low, BIG.high), "unit": (-BIG.high, BIG.high), "none": (-1.0, 1.0)}
+# What becomes −1 and 1, nM: the borders of the big domain, as they are or as logarithms; −20 and 20, so that 0–20 becomes
+# 0–1; or the bare numbers.
+INPUT_RANGES = {
+    "symmetric": (BIG.low, BIG.high),
+    "unit": (-BIG.high, BIG.high),
+    "none": (-1.0, 1.0),
+    "log": (BIG.low, BIG.high),
+}
 
 
 class Experiment1(SeededParameters):
@@ -76,9 +87,23 @@ class Experiment1(SeededParameters):
     circuit: CircuitName = "n_part_complex"
     hill_coefficient: HillCoefficient = REFERENCE_N
     volumes: Increasing[Volume] = None
+    pretraining_share: Share = 0.9
+    fine_tuning_rate: Multiple = 1.0
     input_scaling: InputScaling = "symmetric"
     theta_mismatch: Decades = 0.0
     eta_mismatch: Decades = 0.0
+    proportional_noise: RelativeError = 0.0
+    input_error: RelativeError = 0.0
+
+    @model_validator(mode="after")
+    def _both_phases_train(self) -> Self:
+        before = round(self.pretraining_share * self.epochs)
+        if not 0 < before < self.epochs:
+            given = f"pretraining_share is {self.pretraining_share:g} and epochs is {self.epochs}"
+            raise ValueError(
+                f"{given}, which leaves {self.epochs - before} for fine-tuning; each phase needs one at least"
+            )
+        return self
 
     @model_validator(mode="after")
     def _hill_coefficient_counts(self) -> Self:
@@ -91,10 +116,13 @@ class Experiment1(SeededParameters):
         return self
 
     @property
-    def target(self) -> Circuit:
+    def target(self) -> Circuit | Pipetted:
         """The real system; a circuit without a Hill coefficient leaves it alone."""
         has_one = "n" in CIRCUITS[self.circuit].reference
-        return reference_circuit(self.circuit, self.hill_coefficient if has_one else None)
+        circuit = reference_circuit(self.circuit, self.hill_coefficient if has_one else None)
+        if not (self.proportional_noise or self.input_error):
+            return circuit
+        return Pipetted(circuit, MeasurementNoise(self.noise, self.proportional_noise), self.input_error)
 
     @property
     def protocol(self) -> Protocol:
@@ -105,7 +133,14 @@ class Experiment1(SeededParameters):
             for values, decades in ((true.theta, self.theta_mismatch), (true.eta, self.eta_mismatch))
         )
         source = replace(true, theta=theta, eta=eta)
-        return replace(super().protocol, input_range=INPUT_RANGES[self.input_scaling], source=source)
+        return replace(
+            super().protocol,
+            pretraining_share=self.pretraining_share,
+            fine_tuning_rate=self.fine_tuning_rate,
+            input_range=INPUT_RANGES[self.input_scaling],
+            log_inputs=self.input_scaling == "log",
+            source=source,
+        )
 
     @property
     def designs(self) -> list[Design]:
@@ -351,8 +386,8 @@ class Experiment3(SeededParameters):
 
 
 class Sweeps(ProfileParameters):
-    """Sweeps of Experiment 1: over the Hill coefficient and the noise, and each choice the study is silent on,
-    and the mismatch of the source's parameters.
+    """Sweeps of Experiment 1: over the Hill coefficient and the noise, each choice that the study made or is silent on,
+    the mismatch of the source's parameters, and what a real well adds to the noise.
     """
 
     sweep_seeds: NumberOfSeeds = None
@@ -365,7 +400,11 @@ class Sweeps(ProfileParameters):
     sweep_learning_rates: EachOnce[LearningRate] = None
     sweep_losses: EachOnce[Loss] = None
     sweep_input_scalings: EachOnce[InputScaling] = None
+    sweep_pretraining_shares: EachOnce[Share] = None
+    sweep_fine_tuning_rates: EachOnce[Multiple] = None
     sweep_mismatches: EachOnce[Decades] = None
+    sweep_proportional_noises: EachOnce[RelativeError] = None
+    sweep_input_errors: EachOnce[RelativeError] = None
     engine: EngineName = "auto"
 
     @property
@@ -377,8 +416,12 @@ class Sweeps(ProfileParameters):
             "learning_rate": {"learning_rate": self.sweep_learning_rates},
             "loss": {"loss": self.sweep_losses},
             "input_scaling": {"input_scaling": self.sweep_input_scalings},
+            "pretraining_share": {"pretraining_share": self.sweep_pretraining_shares},
+            "fine_tuning_rate": {"fine_tuning_rate": self.sweep_fine_tuning_rates},
             "theta_mismatch": {"theta_mismatch": self.sweep_mismatches},
             "eta_mismatch": {"eta_mismatch": self.sweep_mismatches},
+            "proportional_noise": {"proportional_noise": self.sweep_proportional_noises},
+            "input_error": {"input_error": self.sweep_input_errors},
         }
 
     @property
