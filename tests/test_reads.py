@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from fewerwells.book import build
-from fewerwells.running import points
+from fewerwells.running import identity, points
 from fewerwells.running.chapters import execute
 from fewerwells.running.kernel import about
 from fewerwells.running.parameters import ParameterError
@@ -117,6 +117,17 @@ def test_a_stored_point_is_stale_when_a_file_that_it_has_read_has_changed(book, 
     assert run_point(point) > 0
     assert states([point]) == ["done"]
     assert outputs(point.folder / points.NOTEBOOK) == "[2]\n"
+
+
+@pytest.mark.parametrize(("library", "state"), [("numba", "stale"), ("papermill", "done")])
+def test_a_stored_point_is_stale_when_a_library_that_decides_digits_was_upgraded(book, monkeypatch, library, state):
+    monkeypatch.chdir(book)
+    path = write_chapter(book, "import fewerwells.science.training")
+    (point,) = make_points(path, [{}])
+    run_point(point)
+    real = identity.version
+    monkeypatch.setattr(identity, "version", lambda name: "99" if name == library else real(name))
+    assert states(make_points(path, [{}])) == [state]
 
 
 def test_a_chapter_runs_in_this_python_whatever_is_installed_as_python3(book, tmp_path, monkeypatch):
