@@ -82,6 +82,16 @@ def test_a_learner_predicts_for_all_its_seeds_within_its_intervals():
     assert plain(WideLibrary(STUDY_FAMILY)) != plain(WideLibrary(STUDY_FAMILY, discrepancy=False))
 
 
+def test_what_wells_without_noise_know_is_the_equation():
+    """A posterior needs some noise; the chapters may be run without any."""
+    pytest.importorskip("dynesty")
+    arm = MANY_CIRCUITS["what the wells know"]
+    assert arm.learner(Setting(Protocol(noise=0.3), 20, CYCLE)).noise == 0.3
+    wells = [real_pairs(CYCLE, 20, 1000, noise=0.0)]
+    learnt = arm.learner(Setting(Protocol(noise=0.0), 20, CYCLE)).learn(wells, [1000])
+    np.testing.assert_allclose(learnt.predict(wells[0].x)[0], wells[0].y, atol=0.2)
+
+
 def test_formulas_predict_for_all_their_seeds():
     pytest.importorskip("pyoperon")
     wells = [real_pairs(CYCLE, 12, seed) for seed in (1000, 1001)]

@@ -32,8 +32,12 @@ def _without_truth(setting: Setting) -> WideLibrary:
     return WideLibrary(structures_without(_truth(setting)))
 
 
+# What wells without noise are taken to have where a likelihood needs some, nM.
+LEAST_NOISE = 0.1
+
+
 def _truth_known(setting: Setting) -> NestedSampling:
-    return NestedSampling(structure_of(_truth(setting)), setting.protocol.noise)
+    return NestedSampling(structure_of(_truth(setting)), setting.protocol.noise or LEAST_NOISE)
 
 
 def _meta_learned(setting: Setting, without: tuple[str, ...] = ()) -> MetaLearned:
