@@ -22,6 +22,7 @@ from fewerwells.study.wells_saved import (
     by_design,
     ceiling,
     chosen_against_random,
+    exchange_in_words,
     saving_in_words,
     wells_needed,
 )
@@ -167,6 +168,34 @@ class TestReadOff:
         own, drawn = (WellArm("library", design, "0–10 nM").name for design in ("library", "random"))
         assert against(table, own, drawn, 24)["error"].to_numpy() == pytest.approx(0.5)
         assert against(table, own, drawn, 24, 96)["error"].to_numpy() == pytest.approx(1.0)
+
+
+class TestExchangeInWords:
+    """What is said of the middle of the seeds and of the interval, where the two do not cross at the same number."""
+
+    @staticmethod
+    def moved(ratios: dict[int, float], sd: float) -> pd.DataFrame:
+        rng, rows = np.random.default_rng(0), []
+        for seed in range(10):
+            rows.append(("transfer, 0 outside wells, 0–20 nM", seed, 1.0))
+            rows += [
+                (f"scratch, {m} outside wells, 0–20 nM", seed, ratio * np.exp(sd * rng.standard_normal()))
+                for m, ratio in ratios.items()
+            ]
+        table = pd.DataFrame(rows, columns=["arm", "seed", "sobol_all_mean"])
+        return table.assign(target="n = 2", N=96)
+
+    def test_the_interval_may_leave_a_doubt_where_the_middle_has_crossed(self):
+        words = exchange_in_words(self.moved({8: 1.4, 16: 0.9, 64: 0.4}, sd=0.3), [8, 16, 64])
+        assert words.startswith("The middle of the seeds crosses at **16 of 96 wells**")
+        assert words.endswith("The interval leaves no doubt from 64 on.")
+
+    def test_it_may_leave_one_at_the_most_that_were_moved(self):
+        words = exchange_in_words(self.moved({8: 1.4, 16: 0.9}, sd=0.3), [8, 16])
+        assert words.endswith("The interval leaves a doubt even at the most that were moved.")
+
+    def test_no_network_may_get_there(self):
+        assert exchange_in_words(self.moved({8: 2.0}, sd=0.1), [8]).startswith("With none of these numbers")
 
     def test_names_of_arms_come_apart_again(self):
         made = made_up()

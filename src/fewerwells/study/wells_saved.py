@@ -154,11 +154,40 @@ def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
         least, most = (_random_wells(rows.loc[at(rows["k"])], chosen) for at in (pd.Series.idxmin, pd.Series.idxmax))
         parts.append(
             f"from {domain} {chosen} wells that the library chose are worth about {middle * chosen:.0f} random ones "
-            f"(by system {least} to {most})"
+            f"(from system to system {least} to {most})"
         )
     held = int(found["holds"].sum())
     told = f"{'; '.join(parts)}. Half of the wells are enough in {held} of {len(found)} comparisons."
     return told[0].upper() + told[1:]
+
+
+def exchange_in_words(table: pd.DataFrame, outside: list[int]) -> str:
+    """How many of a plate's wells must lie outside for scratch to do as well as transfer with none there, in Markdown.
+
+    Told are the fewest at which the middle of the seeds says so, and the fewest at which the whole 95 % interval does.
+
+    Args:
+        table: of Experiment 3.
+        outside: the numbers of wells moved, increasing.
+    """
+    none = WellArm("transfer", "0 outside", "0–20 nM").name
+    ratios = {
+        m: against(table, WellArm("scratch", f"{m} outside", "0–20 nM").name, none, PLATE).iloc[0] for m in outside
+    }
+
+    def first(end: str) -> int | None:
+        return next((m for m, ratio in ratios.items() if ratio[end] < 1), None)
+
+    middle, sure = first("error"), first("high")
+    if middle is None:
+        return "With none of these numbers does a network from scratch get to what pre-training reaches with no well outside."
+    crossing = ratios[middle]
+    doubt = f"leaves no doubt from {sure} on" if sure else "leaves a doubt even at the most that were moved"
+    return (
+        f"The middle of the seeds crosses at **{middle} of {PLATE} wells**: there the error of scratch is "
+        f"{crossing['error']:.2f} times that of transfer, with an interval from {crossing['low']:.2f} to "
+        f"{crossing['high']:.2f}. The interval {doubt}."
+    )
 
 
 def at_the_truth(circuit: Circuit) -> Belief:

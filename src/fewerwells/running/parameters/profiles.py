@@ -45,7 +45,7 @@ PROFILES: dict[str, dict] = {
         "random_volumes": [24, 48],
         "chosen_volumes": [24],
         "design_seeds": 2,
-        "outside": [0, 8, 16],
+        "outside": [0, 8, 16, 32],
         "way_volumes": [8, 16],
         "circuits": ["goldbeter_koshland"],
         "curve_volumes": [24, 96],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewerwells.study.claim_list.readings import LOWER, WHOLE
+from fewerwells.science.circuits import reference_circuit
+from fewerwells.study.claim_list.readings import HIGHER, LOWER, PLACES, WHOLE
 from fewerwells.study.claims import Claim, Reading
-from fewerwells.study.quantities import AcrossRatio, ErrorRatio, NextSystem
+from fewerwells.study.columns import Region, error_column
+from fewerwells.study.quantities import AcrossRatio, ErrorRatio, NextSystem, SharedSeedsRatio
 from fewerwells.study.well_arms import DOMAINS, WellArm
 
 A_QUARTER, HALF = 24, 48  # wells of a plate
@@ -28,7 +30,16 @@ def _by_domain(quantity, top: tuple, bottom: tuple, table: str, stated: str, **k
     }
 
 
-def _claim(name: str, words: str, hypothesis: str, readings: dict, true_range: tuple, where: str, **kwargs) -> Claim:
+def _claim(
+    name: str,
+    words: str,
+    hypothesis: str,
+    readings: dict,
+    true_range: tuple,
+    where: str,
+    depends_on: str = "where the wells may lie",
+    **kwargs,
+) -> Claim:
     return Claim(
         name,
         words,
@@ -36,7 +47,7 @@ def _claim(name: str, words: str, hypothesis: str, readings: dict, true_range: t
         readings,
         true_range,
         f"13_which_wells#{where}",
-        depends_on="where the wells may lie",
+        depends_on=depends_on,
         of_study=False,
         **kwargs,
     )
@@ -47,6 +58,18 @@ _OWN, _TWICE, _AS_MANY = (
     ("library", "random", HALF),
     ("library", "random", A_QUARTER),
 )
+_OUTSIDE = PLACES[Region.OUTSIDE]
+
+
+def _moved(m: int, region: Region) -> ErrorRatio:
+    """Scratch with m of a plate's wells outside 0–10 nM against transfer with none there."""
+    return ErrorRatio(
+        "experiment_3",
+        {"arm": WellArm("scratch", f"{m} outside", "0–20 nM").name},
+        {"arm": WellArm("transfer", "0 outside", "0–20 nM").name},
+        column=error_column(region),
+    )
+
 
 CLAIMS: tuple[Claim, ...] = (
     _claim(
@@ -102,19 +125,64 @@ CLAIMS: tuple[Claim, ...] = (
             f"{name}-wells-outside",
             f"{name.capitalize()} of a plate's 96 wells moved outside 0–10 nM are worth at least as much as pre-training.",
             f"L(scratch, {m} outside) / L(transfer, none outside) ≤ 1",
-            {
-                WHOLE: Reading(
-                    ErrorRatio(
-                        "experiment_3",
-                        {"arm": WellArm("scratch", f"{m} outside", "0–20 nM").name},
-                        {"arm": WellArm("transfer", "0 outside", "0–20 nM").name},
-                    ),
-                    stated,
-                )
-            },
+            {WHOLE: Reading(_moved(m, Region.ALL), stated)}
+            | ({_OUTSIDE: Reading(_moved(m, Region.OUTSIDE), outside)} if outside else {}),
             (-np.inf, 1.0),
             "fig-exchange",
+            depends_on="where one looks",
         )
-        for name, m, stated in (("eight", 8, "contradicted"), ("sixteen", 16, "undecided"))
+        for name, m, stated, outside in (
+            ("eight", 8, "contradicted", ""),
+            ("sixteen", 16, "undecided", ""),
+            ("thirty-two", 32, "undecided", "supported"),
+        )
+    ),
+    _claim(
+        "place-beats-choice",
+        "Random wells from 0–20 nM teach the library more than as many chosen ones from 0–10 nM, on every target.",
+        "L(24 random from 0–20 nM) / L(24 chosen from 0–10 nM) < 1 on every target",
+        {
+            WHOLE: Reading(
+                ErrorRatio(
+                    "experiment_3",
+                    {"arm": WellArm("library", "random", "0–20 nM").name, "N": A_QUARTER},
+                    {"arm": WellArm("library", "library", "0–10 nM").name, "N": A_QUARTER},
+                    per="target",
+                ),
+                "contradicted",
+            )
+        },
+        LOWER,
+        "fig-worth",
+    ),
+    _claim(
+        "diagonal-alone-fails",
+        "Wells on the diagonal alone teach the library less than as many random ones, on every target.",
+        "L(24 on the diagonal) / L(24 random) > 1 on every target",
+        _by_domain(
+            SharedSeedsRatio,
+            ("library", "diagonal", A_QUARTER),
+            _AS_MANY,
+            "experiment_3",
+            "supported supported",
+            per="target",
+        ),
+        HIGHER,
+        "fig-designs",
+    ),
+    _claim(
+        "optimal-for-the-wrong-model",
+        "On the Goldbeter–Koshland cycle, wells that are optimal for the simple model teach less than random ones.",
+        "L(24 I-optimal for the simple model) / L(24 random) > 1 on the Goldbeter–Koshland cycle",
+        _by_domain(
+            SharedSeedsRatio,
+            ("library", "I-optimal, simple model", A_QUARTER),
+            _AS_MANY,
+            "experiment_3",
+            "supported supported",
+            where={"target": reference_circuit("goldbeter_koshland").label},
+        ),
+        HIGHER,
+        "fig-designs",
     ),
 )

@@ -58,6 +58,15 @@ CLAIMS: tuple[Claim, ...] = (
         inside="contradicted",
     ),
     _on_every_target(
+        "wrong-list-beats-scratch",
+        "Without the right mechanism the list still predicts better than a network from scratch.",
+        "fit, library without truth",
+        "scratch",
+        1.0,
+        whole="supported",
+        inside="contradicted",
+    ),
+    _on_every_target(
         "family-network-reaches-oracle",
         "A network that is pre-trained on the fitted family predicts from one plate as well as the oracle.",
         "fitted family",
