@@ -25,6 +25,7 @@ _MODULES = {
     "11": "train_it_yourself",
     "12": "a_thousand_circuits",
     "13": "which_wells",
+    "15": "measured_wells",
 }
 _CHECKS: dict[str, Callable] = {}  # filled by the modules as they are imported
 

@@ -22,7 +22,7 @@ from fewerwells.running.parameters.fields import (
     Volume,
 )
 from fewerwells.running.parameters.many_circuits import ManyCircuits
-from fewerwells.running.parameters.plates import YourPlate
+from fewerwells.running.parameters.plates import MeasuredWells, YourPlate
 from fewerwells.running.parameters.profiles import ProfileParameters
 from fewerwells.running.parameters.tables import (
     PUBLISHED,
@@ -207,5 +207,6 @@ CHAPTER_PARAMETERS: dict[str, type[ProfileParameters]] = {
     "12_a_thousand_circuits": ManyCircuits,
     "13_which_wells": Experiment3,
     "14_your_plate": YourPlate,
+    "15_measured_wells": MeasuredWells,
     "16_outside_the_family": OutsideFamily,
 }
