@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from fewerwells.course import check, checking, sealing
@@ -99,6 +100,47 @@ ETA = np.array([40.0, 30.0])
 SCRATCH, ORACLE = ARMS["scratch"].wells, ARMS["oracle"].wells
 GRID = np.stack(np.meshgrid(np.linspace(0.5, 9.5, 6), np.linspace(0.5, 9.5, 4)), axis=-1).reshape(-1, 2)
 PLATE = real_pairs(reference_circuit("n_part_complex"), 24, 0)
+
+
+def holding_out(least=1, spare=1, fixed=None, draw=lambda names, rng: rng.choice(names, len(names), replace=False)):
+    """Hold whole conditions out; each argument is one thing to get wrong."""
+
+    def hold_out(conditions, share, rng):
+        names = sorted(set(conditions))
+        number = fixed or min(max(least, round(share * len(names))), len(names) - spare)
+        chosen = set(draw(names, rng)[:number])
+        return np.array([name in chosen for name in conditions])
+
+    return hold_out
+
+
+def replicates(y, conditions):
+    """Mean and variance of each condition's wells."""
+    groups = [y[conditions == name] for name in np.unique(conditions)]
+    return np.array([group.mean() for group in groups]), np.array([group.var(ddof=1) for group in groups])
+
+
+def both_noises(power=2, taken=lambda a2, p2: (a2**0.5, p2**0.5)):
+    """A weighted line through variances, or through standard deviations, which is wrong."""
+
+    def two_noises(y, conditions):
+        means, variances = replicates(y, conditions)
+        spread = variances ** (power / 2)
+        p, a = np.polyfit(means**power, spread, 1, w=1 / spread)
+        return taken(max(a, 0.0), max(p, 0.0))
+
+    return two_noises
+
+
+def most_likely_noises(y, conditions):
+    """Both noises by maximum likelihood of the replicates' variances."""
+    means, variances = replicates(y, conditions)
+
+    def surprise(logs):
+        total = np.exp(2 * logs[0]) + np.exp(2 * logs[1]) * means**2
+        return np.sum(np.log(total) + variances / total)
+
+    return np.exp(minimize(surprise, np.log([np.sqrt(variances.min()), 0.1]), method="Nelder-Mead").x)
 
 
 def drawn_apart(first, second):
@@ -538,6 +580,23 @@ WRONG = [
     ("13.3", GRID, "at most 0.82"),
     ("13.3", np.stack([np.linspace(0, 10, 24)] * 2, axis=1), "does worst on"),
     ("13.3", GRID[:20], "shape (24, 2)"),
+    ("15.1", 0.0, "noise of their own"),
+    ("15.1", 2.0, "single well"),
+    ("15.1", 0.5, "each one's mean"),
+    ("15.1", "small", "single number"),
+    ("15.2", 3, "function"),
+    ("15.2", lambda conditions, share, rng: rng.random(len(conditions)) < share, "belong together"),
+    ("15.2", lambda conditions, share, rng: [0], "for each well"),
+    ("15.2", holding_out(least=0), "at least one"),
+    ("15.2", holding_out(spare=0), "nothing is left"),
+    ("15.2", holding_out(fixed=2), "are held out"),
+    ("15.2", holding_out(draw=lambda names, rng: names), "draw them with it"),
+    ("15.3", (1.0, 0.1), "function"),
+    ("15.3", both_noises(taken=lambda a2, p2: (a2, p2)), "decides"),
+    ("15.3", both_noises(power=1), "decides"),
+    ("15.3", lambda y, conditions: (-1.0, 0.1), "negative"),
+    ("15.3", lambda y, conditions: (np.std(y), 0.0), "decides"),
+    ("15.3", lambda y, conditions: 0.1, "additive and the proportional"),
 ]
 
 
@@ -557,6 +616,9 @@ def test_a_wrong_answer_fails_with_a_hint(exercise, answer, hint):
 
 # exercise, another right answer than the solution's
 ALSO_RIGHT = [
+    ("15.1", 1.02),
+    ("15.2", holding_out()),
+    ("15.3", most_likely_noises),
     ("6.1", lambda a, b: np.exp(around(np.log(a / b), 2.05))),
     ("6.1", lambda a, b: np.exp(np.quantile(iqm(np.log(a / b)[resampled_seeds(len(a), 500)]), [0.025, 0.975]))),
     ("6.4", seeds()),

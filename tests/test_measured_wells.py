@@ -4,14 +4,29 @@
 skipped.
 """
 
+import json
 import os
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
+from fewerwells.book import verdicts
 from fewerwells.laboratory import measured_files as files
-from fewerwells.laboratory.measured_errors import ARMS, FLOOR, KEY, errors_of, long_rows
+from fewerwells.laboratory.arms import Process
+from fewerwells.laboratory.measured_errors import (
+    ALL_DOSES,
+    ARMS,
+    BEYOND,
+    FLOOR,
+    KEY,
+    as_wells,
+    corrected,
+    errors_of,
+    long_rows,
+)
 from fewerwells.laboratory.measured_sets import (
     BLISS,
     HORMONE_MODELS,
@@ -23,9 +38,16 @@ from fewerwells.laboratory.measured_sets import (
     as_shares,
 )
 from fewerwells.laboratory.surfaces import fit
+from fewerwells.running.parameters import MeasuredWells
+from fewerwells.running.reading_order import chapters, project_root
+from fewerwells.running.storage import read_table
 from fewerwells.science.circuits import reference_circuit
+from fewerwells.study.claim_list.measured_wells import MEASURED
+from fewerwells.study.claims import ClaimError, judge_rows
 
 DATA = os.environ.get(files.DATA, "")
+ROOT = project_root(Path(__file__).parent)
+TABLE = ROOT / "results" / "measured.csv"
 at_hand = pytest.mark.skipif(not DATA, reason=f"{files.DATA} names no folder with measurements")
 
 
@@ -93,6 +115,8 @@ class TestFiles:
             assert strain["induced"].between(0, 1).all()
         pair = files.antivirals(2)
         assert len(pair) == 320
+        for one in SETS:
+            assert as_shares(one.neighbour())["output"].nunique() > 10, "a flat neighbour has nothing to teach"
         assert (pair.groupby(["dose_1", "dose_2"]).size().iloc[1:] == 4).all()
 
 
@@ -145,6 +169,10 @@ class TestErrors:
         assert table["input_1"].max() == table["input_2"].max() == 20
         assert sorted(table["output"]) == sorted(made_up()["y"])
 
+    def test_a_table_in_which_nothing_changes_is_refused(self):
+        with pytest.raises(ValueError, match=r"y is 1 in every row; there is nothing to learn\."):
+            as_shares(made_up().assign(y=1.0))
+
     def test_a_row_a_subsample_with_every_learner_on_the_same_wells(self):
         own = MeasuredSet("made up", "", made_up, made_up, "itself", BLISS, lambda s: np.zeros(len(s)), files.LACI)
         table = errors_of(own, [0, 1], (12,), lambda line: None)
@@ -161,6 +189,17 @@ class TestErrors:
         assert rows["has_model"].all()
         assert len(rows) == len(table) * (len(ARMS) + 1)
 
+    def test_a_neighbour_that_is_the_system_in_another_unit_takes_few_wells(self):
+        """Of a surface that is known but for a factor and a constant, a few wells make the whole."""
+        table = as_shares(made_up())
+        x, y = table[["input_1", "input_2"]].to_numpy(), table["output"].to_numpy()
+        known = Process().learn(as_wells(x, y)[0])
+        some = np.random.default_rng(0).permutation(len(x))[:12]
+        wells, spread = as_wells(x[some], 5.0 * known.predict(x[some] / 20) - 3.0)
+        found = spread * corrected(known, wells)(x / 20)
+        expected = 5.0 * known.predict(x / 20) - 3.0
+        assert found == pytest.approx(expected, abs=0.01 * np.ptp(expected))
+
     def test_high_doses_are_never_learnt_from(self):
         own = MeasuredSet("made up", "", made_up, made_up, "itself", {}, None, files.LACI)
         system = own.system(LOWER_HALF)
@@ -173,3 +212,53 @@ def test_sets_differ_and_each_has_a_neighbour():
     assert len({one.name for one in SETS}) == len(SETS)
     assert len({one.repository for one in SETS}) == 4
     assert all(one.words and one.neighbour_words for one in SETS)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return read_table(TABLE)
+
+
+class TestPublishedTable:
+    def test_is_of_every_system_with_every_number_of_wells_and_every_subsample(self, published):
+        assert tuple(published.columns) == (*KEY, FLOOR, *ARMS)
+        assert not published.duplicated(list(KEY)).any()
+        plans = [*((ALL_DOSES, size) for size in ("12", "24", "48", "all")), (BEYOND, "48")]
+        cells = {(one.name, *plan) for one in SETS for plan in plans}
+        found = published.groupby(["system", "split", "wells"])["seed"].apply(sorted)
+        assert set(found.index) == cells
+        assert all(seeds == list(range(50)) for seeds in found)
+
+    def test_a_learner_is_missing_only_where_there_is_none(self, published):
+        for one in SETS:
+            part = published[published["system"] == one.name].drop(columns=list(KEY))
+            lacking = set() if one.models else {"published"}
+            lacking |= set() if one.as_published else {"as published"}
+            lacking |= {FLOOR} if one.repository is files.GALACTOSE else set()
+            assert part[list(lacking)].isna().all(axis=None)
+            there = part.drop(columns=list(lacking)).to_numpy()
+            assert np.isfinite(there).all()
+            assert (there > 0).all()
+
+    def test_its_record_says_what_made_it(self):
+        record = json.loads(TABLE.with_suffix(".json").read_text(encoding="utf-8"))
+        made = MeasuredWells(**{name: value for name, value in record["parameters"].items() if name != "table_file"})
+        assert made == MeasuredWells(recompute=True)
+        assert record["packages"]["fewerwells"]
+
+    def test_the_verdicts_of_the_page_are_those_of_the_table(self, published):
+        verdicts.check_stated(judge_rows({"measured": long_rows(published)}, MEASURED), MEASURED)
+
+    @pytest.mark.parametrize("arm", ["transfer", "equations", "Gaussian process"])
+    def test_an_arm_that_was_mixed_up_with_another_is_noticed(self, published, arm):
+        swapped = long_rows(published.rename(columns={arm: "from scratch", "from scratch": arm}))
+        with pytest.raises(ClaimError, match="the prose does not follow"):
+            verdicts.check_stated(judge_rows({"measured": swapped}, MEASURED), MEASURED)
+
+    def test_claims_name_figures_of_the_chapter(self):
+        cells = nbformat.read(chapters(ROOT)["15_measured_wells"], as_version=4).cells
+        figures = {cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells}
+        assert {claim.where for claim in MEASURED} <= {f"15_measured_wells#{name}" for name in figures}
+        prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        cited = {word.partition(")")[0] for word in prose.split("(#claim-")[1:]}
+        assert cited <= {claim.name for claim in MEASURED}

@@ -8,17 +8,18 @@ of those means, so that their ratio is 1 at best.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from fewerwells.laboratory.answering import scaled
-from fewerwells.laboratory.arms import Equations, Process, Wells, smallest_doses
+from fewerwells.laboratory.arms import Answer, Equations, Process, Wells, smallest_doses
 from fewerwells.laboratory.judging import judge_noise
 from fewerwells.laboratory.measured_sets import LOWER_HALF, SETS, MeasuredSet, as_shares
 from fewerwells.laboratory.surfaces import SIMPLE, fit, weigh
-from fewerwells.laboratory.transfer import pretrained, simple_model, train_networks, tuned
+from fewerwells.laboratory.transfer import FROM_SCRATCH, pretrained, simple_model, tuned
 from fewerwells.laboratory.wells import replicate_groups
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import BIG
@@ -35,7 +36,10 @@ ARMS = {  # name → how it learns
     "Gaussian process": "a Gaussian process on logarithmic doses",
     "transfer": "networks pre-trained on the simple model fitted to the wells",
     "from scratch": "networks trained on the wells alone",
-    "transfer, measured": "networks pre-trained on another measured system",
+    "transfer, measured": "networks pre-trained on the measured neighbour",
+    "long transfer": "as transfer, then trained on the wells for as many epochs as from scratch",
+    "long transfer, measured": "as transfer, measured, then trained on the wells for as many epochs as from scratch",
+    "neighbour, corrected": "the neighbour's surface, scaled to the wells, and a Gaussian process for what is left",
     "published": "the authors' equations, refitted to the wells",
     "as published": "the authors' equation with the authors' numbers",
 }
@@ -56,7 +60,24 @@ def _published(measured: MeasuredSet, wells: Wells) -> Callable[[np.ndarray], np
     return lambda s: sum(weight * one.of(measured.models[one.form], s) for one, weight in pairs)
 
 
-def _without_networks(measured: MeasuredSet, task: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
+def corrected(neighbour: Answer, wells: Wells) -> Callable[[np.ndarray], np.ndarray]:
+    """A neighbour's surface times a factor plus a constant, by least squares, and a Gaussian process for what is left.
+
+    Kennedy and O'Hagan's autoregression (kennedy2000predicting), from one measured system to another.
+    """
+    root = np.sqrt(wells.weight)
+
+    def scale(s: np.ndarray) -> np.ndarray:
+        return np.column_stack([neighbour.predict(s), np.ones(len(s))])
+
+    factors, *_ = np.linalg.lstsq(scale(wells.s) * root[:, None], wells.y * root, rcond=None)
+    left = Process().learn(replace(wells, y=wells.y - scale(wells.s) @ factors))
+    return lambda s: scale(s) @ factors + left.predict(s)
+
+
+def _without_networks(
+    measured: MeasuredSet, neighbour: Answer, task: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Predictions at held-out doses (M,) of every learner that is no network, from wells (x, y)."""
     x, y, asked = task
     wells, spread = as_wells(x, y)
@@ -65,26 +86,37 @@ def _without_networks(measured: MeasuredSet, task: tuple[np.ndarray, np.ndarray,
         "equations": Equations().learn(wells).predict,
         "simple equation": Equations((SIMPLE[2],)).learn(wells).predict,
         "Gaussian process": Process().learn(wells).predict,
+        "neighbour, corrected": corrected(neighbour, wells),
     }
     if measured.models:
         learnt["published"] = _published(measured, wells)
     return {name: spread * predict(s) for name, predict in learnt.items()}
 
 
-def _networks(tasks: list[tuple], neighbour: Wells) -> dict[str, list[np.ndarray]]:
-    """Predictions of the networks for all tasks at once; their numbers of wells are the same."""
+def _networks(tasks: list[tuple], places: np.ndarray, neighbour: Answer) -> dict[str, list[np.ndarray]]:
+    """Predictions of the networks for all tasks at once; their numbers of wells are the same.
+
+    Args:
+        tasks: wells and held-out doses, as for `_without_networks`.
+        places: where the neighbour was measured, (N, 2), shares of the largest doses.
+        neighbour: what was learnt of it.
+    """
     seen, spreads = zip(*(as_wells(x, y) for x, y, _ in tasks), strict=True)
     raw = [
         Wells(x / BIG.high, y / spread, np.ones(len(y)), replicate_groups(x), False)
         for (x, y, _), spread in zip(tasks, spreads, strict=True)
     ]
-    least = smallest_doses(neighbour.s)  # what is learnt of the other system is learnt once, whichever wells follow
-    start = pretrained([neighbour.s], [Process().learn(neighbour).predict], [least])
+    least = smallest_doses(places)  # what is learnt of the other system is learnt once, whichever wells follow
+    start = pretrained([places], [neighbour.predict], [least])
     copies = start[np.tile(np.arange(len(start)), len(tasks))]
+    own = [smallest_doses(wells.s) for wells in raw]
+    simulated = pretrained([wells.s for wells in raw], [simple_model(wells) for wells in seen], own)
     answers = {
-        "transfer": train_networks(raw, [simple_model(wells) for wells in seen]),
-        "from scratch": train_networks(raw, None),
+        "transfer": tuned(simulated, raw, own),
+        "from scratch": tuned(None, raw, own),
         "transfer, measured": tuned(copies, raw, [least] * len(tasks)),
+        "long transfer": tuned(simulated, raw, own, FROM_SCRATCH),
+        "long transfer, measured": tuned(copies, raw, [least] * len(tasks), FROM_SCRATCH),
     }
     return {
         name: [
@@ -113,7 +145,8 @@ def errors_of(
 ) -> pd.DataFrame:
     """The rows of one system: a row a subsample, a column a learner."""
     source = as_shares(measured.neighbour())
-    neighbour, _ = as_wells(source[["input_1", "input_2"]].to_numpy(), source["output"].to_numpy())
+    theirs, _ = as_wells(source[["input_1", "input_2"]].to_numpy(), source["output"].to_numpy())
+    neighbour = Process().learn(theirs)
     whole, lower = measured.system(), measured.system(LOWER_HALF)
     most, least = _most(whole, seeds), min(HIGH_DOSES, _most(lower, seeds))
     plans = [(whole, ALL_DOSES, str(n), n) for n in sizes if n < most] + [(whole, ALL_DOSES, "all", most)]
@@ -129,8 +162,10 @@ def errors_of(
                 test = TestSet(test.x[out], test.y[out], None if test.sd is None else test.sd[out])
             tests.append(test)
             tasks.append((pairs.x, pairs.y[:, 0], test.x))
-        others = side_by_side(partial(_without_networks, measured), tasks, worth_it_from=16)
-        predictions = {name: [one[name] for one in others] for name in others[0]} | _networks(tasks, neighbour)
+        others = side_by_side(partial(_without_networks, measured, neighbour), tasks, worth_it_from=16)
+        predictions = {name: [one[name] for one in others] for name in others[0]} | _networks(
+            tasks, theirs.s, neighbour
+        )
         if measured.as_published is not None:
             predictions["as published"] = [measured.as_published(test.x / BIG.high) for test in tests]
         for k, (seed, test) in enumerate(zip(seeds, tests, strict=True)):

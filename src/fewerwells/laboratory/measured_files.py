@@ -154,10 +154,10 @@ STRAINS = {
         "traits/13-S288C.mat",
         "sha256:a9f95559a376af5922b443968c145c7c3243a684684784d9cedc86386abfda96",
     ),
-    "BC187": DataFile(
+    "I14": DataFile(
         GALACTOSE,
-        "traits/08-BC187.mat",
-        "sha256:7c70321cf5d9267a804929920cbdee950e454c1b84ab48783f060c4335d0d5d2",
+        "traits/02-I14.mat",
+        "sha256:39d40c4ec2286b806a990c2afc10adaa1e84c5dc9fee9d7a6e94c282fcb35fe3",
     ),
     "mig1Δ": DataFile(
         GALACTOSE,

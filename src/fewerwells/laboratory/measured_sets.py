@@ -126,7 +126,13 @@ class MeasuredSet:
 
 
 def as_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """A table's first two columns as shares of their largest dose times 20, its third as the output, sd as it is."""
+    """A table's first two columns as shares of their largest dose times 20, its third as the output, sd as it is.
+
+    Raises:
+        ValueError: the output is the same in every row.
+    """
+    if table.iloc[:, 2].nunique() < 2:
+        raise ValueError(f"{table.columns[2]} is {table.iloc[0, 2]:g} in every row; there is nothing to learn.")
     shares = {f"input_{k + 1}": BIG.high * table.iloc[:, k] / table.iloc[:, k].max() for k in range(2)}
     rest = {"sd": table["sd"]} if "sd" in table else {}
     return pd.DataFrame(shares | {"output": table.iloc[:, 2]} | rest)
@@ -157,8 +163,8 @@ SETS: tuple[MeasuredSet, ...] = (
         "galactose, wild type",
         "share of induced yeast cells (S288C), by glucose and by galactose, single wells",
         lambda: files.strain("S288C"),
-        lambda: files.strain("BC187"),
-        "another strain (BC187) on the same doses",
+        lambda: files.strain("I14"),
+        "another strain (I14) on the same doses",
         {},
         None,
         files.GALACTOSE,

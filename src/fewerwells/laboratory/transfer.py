@@ -71,18 +71,21 @@ def pretrained(places: list[np.ndarray], simulations: list[Callable], smallest: 
     ).ensemble
 
 
-def tuned(start: Ensemble | None, many: list[Wells], smallest: list[np.ndarray]) -> list[NetworkAnswer]:
+def tuned(
+    start: Ensemble | None, many: list[Wells], smallest: list[np.ndarray], epochs: int | None = None
+) -> list[NetworkAnswer]:
     """Networks trained on several sets of equally many wells, side by side.
 
     Args:
         start: `NETWORKS` networks for each set; None: they start from nothing.
         many: the sets.
         smallest: of each input the dose at which logarithms begin, (d,), for each set.
+        epochs: how long; None: as long as in the study, which depends on whether there is a start.
     """
     measured = [_pairs(w.s, w.y, least) for w, least in zip(many, smallest, strict=True) for _ in range(NETWORKS)]
-    schedule = Schedule(FROM_SCRATCH if start is None else FINE_TUNING)
+    usual = FROM_SCRATCH if start is None else FINE_TUNING
     begun = _fresh(len(many)) if start is None else start
-    ensemble = train(begun, measured, schedule, keys=list(range(len(measured)))).ensemble
+    ensemble = train(begun, measured, Schedule(epochs or usual), keys=list(range(len(measured)))).ensemble
     return [
         NetworkAnswer(ensemble[np.arange(k * NETWORKS, (k + 1) * NETWORKS)], least) for k, least in enumerate(smallest)
     ]

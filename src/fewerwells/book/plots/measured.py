@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from fewerwells.book.plots.style import ARM_COLOURS, GROUP_COLOURS, PALETTE, WINNER_COLOURS, plain_logarithmic
 
-LEARNERS = {  # name → colour
+LEARNERS = {  # drawn over the number of wells: name → colour
     "equations": WINNER_COLOURS["fit, library without truth"],
     "simple equation": PALETTE["muted"],
     "Gaussian process": WINNER_COLOURS["Gaussian process, log inputs"],
@@ -39,7 +40,7 @@ def plot_errors(summary: pd.DataFrame, ax: Axes, floor: float | None) -> None:
     ax.set(xscale="log", yscale="log")
     sizes = sorted(set(summary["N"]))
     ax.set_xticks(sizes, [str(size) for size in sizes])
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(NullLocator())
     plain_logarithmic(ax.yaxis)
 
 

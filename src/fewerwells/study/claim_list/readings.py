@@ -11,6 +11,7 @@ from fewerwells.study.columns import Region, error_column
 from fewerwells.study.quantities import ErrorRatio, LargestEquivalence, NextSystem, RatioChange, RatioGrowth, Unevenness
 
 COMPARABLE = 1.25  # an error at most this many times the other one counts as comparable
+NO_WORSE = 1.05  # an error at most this many times the other one counts as no worse
 MUCH = 2  # what is "much" higher is at least so many times as high
 
 PLACES = {Region.ALL: "over 0–20 nM", Region.INSIDE: "inside 0–10 nM", Region.OUTSIDE: "outside"}

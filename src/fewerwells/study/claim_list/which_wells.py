@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from fewerwells.science.circuits import reference_circuit
-from fewerwells.study.claim_list.readings import HIGHER, LOWER, PLACES, WHOLE
+from fewerwells.study.claim_list.readings import HIGHER, LOWER, NO_WORSE, PLACES, WHOLE
 from fewerwells.study.claims import Claim, Reading
 from fewerwells.study.columns import Region, error_column
 from fewerwells.study.quantities import AcrossRatio, ErrorRatio, NextSystem, SharedSeedsRatio
 from fewerwells.study.well_arms import DOMAINS, WellArm
 
 A_QUARTER, HALF = 24, 48  # wells of a plate
-NO_WORSE = 1.05  # times the error
 LOSES = 1.1  # times the error
 
 
