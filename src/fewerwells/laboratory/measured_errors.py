@@ -194,15 +194,17 @@ def measured_errors(
 
 
 def long_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a row a learner and subsample: `KEY`, `arm`, `error`, and what the system has.
+    """The table with a row a learner and subsample: `KEY`, `arm`, `error`, `in_standard_errors`, and what the system has.
 
     Args:
         table: as `measured_errors` gives it.
 
     Returns:
-        Learners that a system lacks are left out; `replicates` stands there as an arm, where it is known.
+        Learners that a system lacks are left out; `replicates` stands there as an arm, where it is known, and is the
+        unit of `in_standard_errors`, which is NaN elsewhere.
     """
     rows = table.melt(list(KEY), [FLOOR, *ARMS], "arm", "error").dropna(subset="error")
+    rows["in_standard_errors"] = rows["error"] / rows[list(KEY)].merge(table, how="left")[FLOOR].to_numpy()
     for name, arm in (("has_model", "published"), ("has_replicates", FLOOR)):
         rows[name] = rows["system"].isin(rows.loc[rows["arm"] == arm, "system"])
     return rows.reset_index(drop=True)

@@ -82,7 +82,7 @@ def run(
     from fewerwells.running.chapters import check_parameters
     from fewerwells.running.points import ROWS, check_output, make_points, run_point, write_output
     from fewerwells.running.reading_order import chapter_path, project_root
-    from fewerwells.running.storage import read_table, write_table
+    from fewerwells.running.storage import copy_table
     from fewerwells.running.sweeps import StorageError, check_storage
 
     try:
@@ -98,7 +98,7 @@ def run(
         if output is not None:
             write_output(point, output)
         if table_file:
-            write_table(read_table(point.folder / ROWS), Path(table_file))
+            copy_table(point.folder / ROWS, Path(table_file))
     except ParameterError as error:
         raise refuse(error) from None
     except (PapermillExecutionError, StorageError) as error:

@@ -95,6 +95,18 @@ def write_rows(table: pd.DataFrame, path: Path, digits: int = 7, **notes) -> Non
     write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
 
+def copy_table(source: Path, path: Path) -> None:
+    """Put a table, with its record, also elsewhere, as it is.
+
+    Raises:
+        DamagedTable: as `read_table`.
+    """
+    read_table(source)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, source.read_bytes())
+    write_whole(path.with_suffix(".json"), source.with_suffix(".json").read_bytes())
+
+
 def why_no_table(path: Path) -> str:
     """Why a table cannot be written where somebody wants it, "" where it can.
 
