@@ -19,7 +19,12 @@ LEARNERS = {  # drawn over the number of wells: name → colour
     "published": WINNER_COLOURS["Gaussian process on fit"],
     "as published": PALETTE["truth"],
 }
-_MARKS = ("o", "s", "^", "D", "v", "P")
+_SIZES = (  # mark and colour of a number of wells, from few to all: the more, the stronger, on either theme
+    ("o", PALETTE["muted"]),
+    ("s", WINNER_COLOURS["Gaussian process, log inputs"]),
+    ("^", ARM_COLOURS["transfer"]),
+    ("D", PALETTE["truth"]),
+)
 
 
 def plot_errors(summary: pd.DataFrame, ax: Axes, floor: float | None) -> None:
@@ -56,9 +61,9 @@ def plot_starts(found: pd.DataFrame, ax: Axes) -> None:
         part = found[found["wells"] == size]
         position = np.array([systems.index(name) for name in part["system"]])
         position = position + 0.7 * ((index + 0.5) / len(sizes) - 0.5)
-        colour = str(0.65 - 0.65 * index / max(1, len(sizes) - 1))  # the more wells, the darker
+        mark, colour = _SIZES[index % len(_SIZES)]
         ax.hlines(position, part["low"], part["high"], color=colour, linewidth=2)
-        ax.plot(part["error"], position, _MARKS[index % len(_MARKS)], color=colour, markersize=5, label=f"{size} wells")
+        ax.plot(part["error"], position, mark, color=colour, markersize=5, label=f"{size} wells")
     ax.axvline(1, color="grey", linewidth=1)
     ax.set_yticks(range(len(systems)), systems)
     ax.set_ylim(len(systems) - 0.5, -0.5)
