@@ -1,5 +1,6 @@
 """What a re-runner was promised: sweeps are checked first, spread over cores, resumed, and never spoil what is stored."""
 
+import ast
 import errno
 import json
 import os
@@ -446,6 +447,13 @@ class TestEngine:
         with pytest.raises(sweeps.StorageError, match="its results folder is not the one of this sweep"):
             sweeps._wait_for(point)
 
+    def test_a_shared_folder_may_be_slow(self, quick_book, own_results, monkeypatch):
+        (point,) = make_points(quick_book / "notebooks" / f"{CHAPTER}.ipynb", [SMOKE])
+        seen = iter([False, False, True])
+        monkeypatch.setattr(sweeps, "is_done", lambda _: next(seen))
+        sweeps._wait_for(point)
+        assert sweeps.SHARED_FOLDER_SECONDS >= 60
+
     def test_a_point_whose_workers_died_did_not_fail_twice_and_its_report_is_kept(self, quick_book, own_results):
         (point,) = make_points(quick_book / "notebooks" / f"{CHAPTER}.ipynb", [SMOKE])
         assert not point.folder.parent.exists()
@@ -453,6 +461,18 @@ class TestEngine:
         assert "Its workers died" in str(failure)
         assert "failed twice" not in str(failure)
         assert point.failure.read_text().strip() == str(failure).strip()
+        assert states([point]) == ["failed"]
+
+    def test_the_recipe_for_slurm_survives_cancelled_jobs_and_keeps_its_logs_from_git(self):
+        """The rest of it is tried by tests/cluster/slurm.py, on a real one."""
+        text = (ROOT / "book" / "rerun.md").read_text("utf-8")
+        calls = ast.walk(ast.parse(re.search(r"```python\n(import time\n.*?)```", text, re.DOTALL).group(1)))
+        named = {ast.unparse(call.func): call for call in calls if isinstance(call, ast.Call)}
+        settings = ast.literal_eval(named["dask.config.set"].args[0])
+        assert settings["distributed.scheduler.allowed-failures"] > 13  # so many were survived on a node
+        assert settings["distributed.scheduler.worker-saturation"] == 1.0
+        (logs,) = [word.value.value for word in named["SLURMCluster"].keywords if word.arg == "log_directory"]
+        assert f"{logs.split('/')[0]}/" in (ROOT / ".gitignore").read_text().splitlines()
 
     def test_several_sweeps_at_once_give_each_its_table_and_run_a_shared_point_once(self, quick_book, own_results):
         grids = {"noise": {"noise": [1.0, 2.0]}, "n": {"hill_coefficient": [2.0, 3.0]}, "both": GRID}
