@@ -18,9 +18,11 @@ from fewerwells.science.design.beliefs import Belief, library_belief, process_be
 from fewerwells.science.design.candidates import Candidates, grid
 from fewerwells.science.design.criteria import Batch, exchange, goal_matrix, lessons
 from fewerwells.science.design.designs import DESIGNS, Library, Optimal
+from fewerwells.science.design.reading import ALL_DESIGNS
 from fewerwells.science.design.rounds import in_rounds
 from fewerwells.science.fitting import fit_many
 from fewerwells.science.gaussian_processes import fit_gaussian_processes
+from fewerwells.science.learners.in_context import ReadInContext
 
 COMPLEX = reference_circuit("n_part_complex")
 SWITCH = reference_circuit("goldbeter_koshland")
@@ -168,19 +170,19 @@ def test_a_gaussian_process_believes_what_scikit_learn_says():
 
 
 class TestDesigns:
-    @pytest.mark.parametrize("name", DESIGNS)
+    @pytest.mark.parametrize("name", ALL_DESIGNS)
     @pytest.mark.parametrize("wells", [None, WELLS], ids=["first", "next"])
     def test_choose_among_the_candidates_and_the_same_for_a_seed(self, name, wells):
-        first, again = (DESIGNS[name].next_wells(wells, GRID, 8, seed=5) for _ in range(2))
+        first, again = (ALL_DESIGNS[name].next_wells(wells, GRID, 8, seed=5) for _ in range(2))
         np.testing.assert_array_equal(first, again)
         assert first.shape == (8, 2)
         assert {tuple(x) for x in first.tolist()} <= {tuple(x) for x in GRID.x.tolist()}
         assert np.unique(first, axis=0, return_counts=True)[1].max() <= GRID.replicates
 
-    @pytest.mark.parametrize("name", DESIGNS)
+    @pytest.mark.parametrize("name", ALL_DESIGNS)
     def test_without_replicates_no_well_is_filled_twice(self, name):
         once = Candidates(GRID.x, replicates=1)
-        assert len(np.unique(DESIGNS[name].next_wells(WELLS, once, 12, seed=0), axis=0)) == 12
+        assert len(np.unique(ALL_DESIGNS[name].next_wells(WELLS, once, 12, seed=0), axis=0)) == 12
 
     @pytest.mark.parametrize("name", ["random", "Sobol", "Sobol, logarithmic", "diagonal"])
     def test_rounds_go_on_where_the_last_one_stopped(self, name):
@@ -215,7 +217,9 @@ class TestDesigns:
 class TestNoTruthIsSeen:
     """A design knows wells and simulations. Whoever poisons the rest changes nothing."""
 
-    @pytest.mark.parametrize("name", ["library", "library, both", "Gaussian process", "I-optimal, simple model"])
+    @pytest.mark.parametrize(
+        "name", ["library", "library, both", "Gaussian process", "I-optimal, simple model", "in-context network"]
+    )
     def test_the_wells_asked_for_are_those_that_a_recording_is_asked_for(self, name):
         record = []
 
@@ -223,9 +227,9 @@ class TestNoTruthIsSeen:
             record.append((so_far, COMPLEX(x)))
             return record[-1][1]
 
-        live = in_rounds(DESIGNS[name], measure, GRID, (8, 8), seed=0)
+        live = in_rounds(ALL_DESIGNS[name], measure, GRID, (8, 8), seed=0)
         tape = dict(record)
-        replayed = in_rounds(DESIGNS[name], lambda x, so_far: tape[so_far], GRID, (8, 8), seed=0)
+        replayed = in_rounds(ALL_DESIGNS[name], lambda x, so_far: tape[so_far], GRID, (8, 8), seed=0)
         np.testing.assert_array_equal(replayed.x, live.x)
 
     def test_parameters_of_reference_circuits_are_not_known_to_the_library(self, monkeypatch):
@@ -246,6 +250,29 @@ class TestNoTruthIsSeen:
         for name in ("random", "Sobol", "diagonal", "D-optimal, simple model"):
             one, two = (DESIGNS[name].next_wells(wells, GRID, 8, 0) for wells in (WELLS, other))
             np.testing.assert_array_equal(one, two)
+
+
+class TestLeastSure:
+    """The network's own doubt, read anew from the network for every well."""
+
+    def test_the_first_well_of_a_round_is_where_its_interval_is_widest(self):
+        low, high = ReadInContext().learn([WELLS], [0]).interval(GRID.x, 0.8)
+        doubt = np.square(high - low)[0].sum(axis=-1)
+        (first,) = ALL_DESIGNS["in-context network"].next_wells(WELLS, GRID, 1, 0)
+        np.testing.assert_array_equal(first, GRID.x[np.argmax(doubt)])
+
+    def test_the_second_one_takes_the_first_as_read_at_its_median(self):
+        design = ALL_DESIGNS["in-context network"]
+        first, second = design.next_wells(WELLS, GRID, 2, 0)
+        believed = ReadInContext().learn([WELLS], [0]).predict(first[None])[0]
+        after = Pairs(np.vstack([WELLS.x, first]), np.vstack([WELLS.y, believed]))
+        np.testing.assert_array_equal(second, design.next_wells(after, GRID, 1, 0)[0])
+
+    def test_units_do_not_matter(self):
+        design = ALL_DESIGNS["in-context network"]
+        here = design.next_wells(WELLS, GRID, 8, 0)
+        there = design.next_wells(Pairs(1000 * WELLS.x, 0.01 * WELLS.y), Candidates(1000 * GRID.x), 8, 0)
+        np.testing.assert_allclose(there, 1000 * here)
 
 
 def test_lessons_are_differences_of_expected_errors():
@@ -269,6 +296,16 @@ def test_a_round_of_the_library_takes_less_than_two_seconds(wells):
     started = time.perf_counter()
     DESIGNS["library"].next_wells(wells, candidates, 8, 0)
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("wells", [real_pairs(COMPLEX, 16, 0), real_pairs(SWITCH, 88, 0, domain=BIG)])
+def test_a_round_of_the_network_takes_less_than_a_fifth_of_a_second(wells):
+    design, candidates = ALL_DESIGNS["in-context network"], grid(0, 10, 0.5)
+    design.next_wells(wells, candidates, 1, 0)  # torch is there
+    started = time.perf_counter()
+    design.next_wells(wells, candidates, 8, 0)
+    assert time.perf_counter() - started < 0.2
 
 
 GOOD = GRID.x[:3]
@@ -296,11 +333,11 @@ def test_bad_input_is_refused_in_a_sentence(call, named):
         call()
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", ALL_DESIGNS)
 @pytest.mark.parametrize(("n", "named"), [(0, "0 wells were asked for"), (7, "each may be filled 2 times")])
 def test_fewer_candidates_than_wells_are_refused(name, n, named):
     with pytest.raises(ValueError, match=named):
-        DESIGNS[name].next_wells(None, Candidates(GOOD, replicates=2), n, 0)
+        ALL_DESIGNS[name].next_wells(None, Candidates(GOOD, replicates=2), n, 0)
 
 
 @settings(max_examples=30)

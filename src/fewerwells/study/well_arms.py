@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fewerwells.science.datasets import BIG, SMALL, Domain
-from fewerwells.science.design.designs import DESIGNS
+from fewerwells.science.design.reading import ALL_DESIGNS
 from fewerwells.science.learners import Learner
 from fewerwells.study.chosen import Moved, Rounds
 from fewerwells.study.many_circuits import MANY_CIRCUITS
@@ -31,6 +31,7 @@ OTHER_DESIGNS = (
     "library, mechanisms",
     "library, rounds of 12",
     "library, one round",
+    "in-context network",
 )
 OTHER_LEARNERS = (
     ("library without truth", "Sobol"),
@@ -39,6 +40,9 @@ OTHER_LEARNERS = (
     ("Gaussian process", "Sobol"),
     ("Gaussian process", "library"),
     ("Gaussian process", "Gaussian process"),
+    ("in-context network", "random"),
+    ("in-context network", "library"),
+    ("in-context network", "in-context network"),
 )
 NETWORKS = ("scratch", "transfer")
 # Each way to use a simulation, by what it is used as: who learns, and who chose the wells; all inside 0–10 nM.
@@ -72,7 +76,7 @@ class WellArm:
     def arm(self) -> Arm:
         """The arm itself."""
         domain: Domain = DOMAINS[self.domain]
-        asks = getattr(DESIGNS.get(self.design), "asks", "Is one well outside worth many inside?")
+        asks = getattr(ALL_DESIGNS.get(self.design), "asks", "Is one well outside worth many inside?")
         return Arm(asks, LEARNERS[self.learner], Wells(domain, chosen=self._chosen))
 
     @property
@@ -83,8 +87,8 @@ class WellArm:
             return Moved(int(self.design.split()[0]))
         without = self.learner == "library without truth" and self.design.startswith("library")
         if self.design in ROUNDS:
-            return Rounds(DESIGNS["library"], ROUNDS[self.design], without_truth=without)
-        return Rounds(DESIGNS[self.design], without_truth=without)
+            return Rounds(ALL_DESIGNS["library"], ROUNDS[self.design], without_truth=without)
+        return Rounds(ALL_DESIGNS[self.design], without_truth=without)
 
 
 def _all() -> list[WellArm]:

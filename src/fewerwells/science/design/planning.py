@@ -9,7 +9,8 @@ import numpy as np
 from fewerwells.science.datasets import Domain, Pairs, refuse_impossible, sobol_inputs
 from fewerwells.science.design.candidates import Candidates
 from fewerwells.science.design.criteria import GOALS, Lessons, lessons
-from fewerwells.science.design.designs import DESIGNS, REGION_POINTS, Library, Optimal
+from fewerwells.science.design.designs import REGION_POINTS, Library, Optimal
+from fewerwells.science.design.reading import ALL_DESIGNS
 
 FIRST_ROUND = ("first round", "random", "Sobol", "Sobol, logarithmic", "diagonal")  # designs that need no wells
 
@@ -45,7 +46,7 @@ def plan_wells(
         candidates: those that can be filled.
         n: how many to fill next.
         region: where predictions count.
-        design: one of `designs.DESIGNS`; before the first well one of `FIRST_ROUND`.
+        design: one of `reading.ALL_DESIGNS`; before the first well one of `FIRST_ROUND`.
         goal: one of `criteria.GOALS`; other designs than "library" have "prediction" only.
         noise: standard deviation of a measurement in the unit of the outputs; None: estimated from the fits.
         seed: of designs that draw.
@@ -55,16 +56,16 @@ def plan_wells(
             noise that is not positive, or outputs that cannot be measurements or are all equal.
     """
     name = design if goal == "prediction" else f"{design}, {goal}"
-    if design not in DESIGNS:
-        raise ValueError(f"there is no design {design!r}; choose one of {', '.join(DESIGNS)}.")
-    if goal not in GOALS or name not in DESIGNS:
+    if design not in ALL_DESIGNS:
+        raise ValueError(f"there is no design {design!r}; choose one of {', '.join(ALL_DESIGNS)}.")
+    if goal not in GOALS or name not in ALL_DESIGNS:
         raise ValueError(
             f'there is no goal {goal!r} for the design {design!r}; "library" has {", ".join(GOALS)}, others one each.'
         )
     if noise is not None and not (np.isfinite(noise) and noise > 0):
         raise ValueError(f"the noise is {noise}; it must be positive.")
     candidates.refuse_too_few(n)
-    chosen = DESIGNS[name]
+    chosen = ALL_DESIGNS[name]
     if isinstance(chosen, Optimal):
         chosen = replace(chosen, region=region)
     if wells is None:
