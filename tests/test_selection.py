@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.study.selection import harmful, winners, worst_case
+from fewerwells.study.selection import harmful, winners, within_reach, worst_case
 
 
 def table(errors: dict, n_seeds: int = 20) -> pd.DataFrame:
@@ -108,3 +108,9 @@ def test_the_worst_case_is_that_of_the_target_on_which_an_arm_loses_most():
         np.testing.assert_allclose(worst.loc[arm], ratio)
     assert found.loc[found["arm"] == "c", "error"].isna().all()
     assert winners(found[found["arm"] != "scratch"], "error", ["N"], "a").iloc[0]["winner"] == "b"
+
+
+def test_a_laboratory_that_stays_inside_is_offered_no_method_with_wells_outside():
+    arms = ["transfer", "big-domain scratch", "Gaussian process, big domain", "fit, n free", "scratch"]
+    found = within_reach(pd.DataFrame({"arm": arms * 2, "error": 1.0}))
+    assert list(found["arm"]) == ["transfer", "fit, n free", "scratch"] * 2

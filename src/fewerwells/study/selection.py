@@ -13,8 +13,10 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
+from fewerwells.science.datasets import SMALL
 from fewerwells.science.statistics import Estimate, iqm, paired_ratio, probability_of_improvement, seed_matrix
 from fewerwells.study.columns import Region, error_column
+from fewerwells.study.protocol import ARMS
 
 
 def winners(
@@ -60,6 +62,12 @@ def winners(
             | {"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "n_seeds": int((~even).sum())}
         )
     return pd.DataFrame(rows)
+
+
+def within_reach(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of arms whose wells a laboratory can fill that measures inside 0–10 nM only."""
+    inside = [arm for arm in table["arm"].unique() if ARMS[arm].wells.domain is SMALL]
+    return table[table["arm"].isin(inside)]
 
 
 def worst_case(table: pd.DataFrame, column: str, by: list[str]) -> pd.DataFrame:

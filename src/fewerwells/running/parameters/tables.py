@@ -42,6 +42,7 @@ from fewerwells.science.pipetting import Pipetted
 from fewerwells.science.random_systems import random_system
 from fewerwells.study.baselines import BASELINES, add_baselines
 from fewerwells.study.chosen import PLATE
+from fewerwells.study.many_circuits import NEVER_SEEN, READERS, add_many_circuits, can_run
 from fewerwells.study.protocol import CONTROLS, REMEDIES, RIVALS, SIMPLE_MODEL, STUDY_ARMS, Cell, Design, Protocol
 from fewerwells.study.well_arms import (
     DOMAINS,
@@ -55,7 +56,8 @@ from fewerwells.study.well_arms import (
     add_well_arms,
 )
 
-# Who may win the map of winners: no oracle, nobody who is told the true form, and of the networks only cheap ones.
+# Who may win the map of winners: no oracle, nobody who is told the true form, and of the networks only cheap ones. Where
+# there is a network that has never read a circuit like the target, it stands for the one that has read all.
 CONTENDERS = (
     "transfer",
     "scratch",
@@ -68,6 +70,7 @@ CONTENDERS = (
     "Gaussian process, log inputs",
     "Gaussian process, big domain",
     "Gaussian process on fit",
+    "in-context network",
 )
 SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
 
@@ -252,10 +255,16 @@ class WinnerMap(TrainingParameters):
     @property
     def designs(self) -> list[Design]:
         """One a noise."""
+        add_many_circuits()
         targets = [reference_circuit(name) for name in self.map_circuits]
-        cells = tuple(Cell(arm, t, n) for t in targets for n in self.map_volumes for arm in CONTENDERS)
+        cells = tuple(Cell(_unseen(arm, t), t, n) for t in targets for n in self.map_volumes for arm in CONTENDERS)
         seeds = self.consecutive_seeds(self.map_seeds)
         return [Design(replace(self.protocol, noise=noise), seeds, cells) for noise in self.map_noises]
+
+
+def _unseen(arm: str, target: Circuit) -> str:
+    """The arm, or the network that has never read a circuit like the target instead of the one that has."""
+    return NEVER_SEEN if arm == READERS[0] and can_run(NEVER_SEEN, target) else arm
 
 
 class RandomSystems(TrainingParameters):
