@@ -42,6 +42,8 @@ const answer = {
   },
   halves: ({ weights }) => plates.halves(weights),
   read: ({ network, x, y, queries }) => plates.readPlate(plates.makeReader(network), { x, y }, queries),
+  least_sure: ({ network, x, y, candidates, n, replicates }) =>
+    plates.leastSure(plates.makeReader(network), { x, y }, candidates, n, replicates),
   reading_seconds: ({ network, x, y, queries }) => {
     const reader = plates.makeReader(network);
     const started = performance.now();

@@ -29,8 +29,12 @@ from filelock import FileLock
 from fewerwells.book.widgets import _bundle, pretrained
 from fewerwells.running.reading_order import project_root
 from fewerwells.science.circuits import reference_circuit
+from fewerwells.science.datasets import Pairs
+from fewerwells.science.design.candidates import grid
+from fewerwells.science.design.reading import LeastSure
+from fewerwells.science.in_context.reader import InContextNetwork
 from fewerwells.science.networks import STUDY_SIZES, Ensemble
-from tests.test_widgets import fresh_network, torch_training, wells
+from tests.test_widgets import fresh_network, normals, torch_training, uniforms, wells
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
 
@@ -40,6 +44,7 @@ CHAPTERS = [entry for part in TOC["parts"] for entry in part["chapters"]]
 PAGES = [TOC["root"], *(page["file"] for entry in CHAPTERS for page in (entry, *entry.get("sections", [])))]
 FIGURES = "notebooks/11_train_it_yourself"
 READS_PLATES = "notebooks/12_a_thousand_circuits"
+CHOOSES_WELLS = "notebooks/13_which_wells"
 PARTS = 3  # in which the pages are looked at, side by side
 SHARED_OUT = [
     pytest.param(page, marks=pytest.mark.xdist_group(name=f"pages {number % PARTS + 1}"))
@@ -205,7 +210,9 @@ class TestEveryPage:
                 path = html / unquote(urlparse(url).path).lstrip("/")
                 if path.name.startswith(OWN_FILES) or "_static" not in path.relative_to(html).parts:
                     own += len(gzip.compress(path.read_bytes()))
-            network = 600_000 if page == READS_PLATES else 0  # what the network that travels with this page may weigh
+            network = (
+                600_000 if page in (READS_PLATES, CHOOSES_WELLS) else 0
+            )  # what the network that travels with this page may weigh
             assert own < 500_000 + network, f"{page} in the {scheme} theme"
 
     def test_draws_its_icons_without_the_script_or_the_font_of_all(self, opened, page):
@@ -389,8 +396,8 @@ def test_landing_page_is_there_within_a_second(tab):
     assert min(seconds) < 1
 
 
-def figure(tab, name: str):
-    show(tab, FIGURES)
+def figure(tab, name: str, page: str = FIGURES):
+    show(tab, page)
     box = tab.get_by_role("group", name=name)
     box.scroll_into_view_if_needed()
     return box
@@ -512,6 +519,85 @@ class TestTrainItYourself:
 
 def numbers_in(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"(?<![₁₂\w])\d+(?:\.\d+)?", text)]
+
+
+MESH = np.stack(np.meshgrid(np.arange(20) + 0.5, np.arange(20) + 0.5), axis=-1).reshape(-1, 2)  # of the figures
+
+
+@figures
+@needs_chromium
+class TestReadAPlate:
+    def test_shows_the_numbers_of_python(self, tab):
+        box = figure(tab, "Read a plate", READS_PLATES)
+        box.get_by_label("Wells you buy").press("PageDown")
+        bought = int(box.get_by_label("Wells you buy").input_value())
+        assert bought == 16
+        sync_api.expect(box.get_by_role("status")).to_contain_text("16 wells", timeout=60_000)
+        row = box.get_by_role("row").filter(has_text="reads the plate")
+        shown = [float(text) for text in row.get_by_role("cell").all_inner_texts()]
+        circuit = reference_circuit("n_part_complex", 2.0)
+        parameters = {"theta": circuit.theta, "eta": circuit.eta, "n": circuit.n, "b": circuit.b}
+        plate = Pairs(*wells(parameters, bought, 1.0, 10.0, 0))
+        errors = np.abs(InContextNetwork.load().predict([plate], MESH)[0] - circuit(MESH)).mean(axis=1)
+        inside = (MESH <= 10).all(axis=1)
+        assert shown == pytest.approx([errors[inside].mean(), errors[~inside].mean()], rel=6e-3)
+
+
+@figures
+@needs_chromium
+class TestWhichWells:
+    CIRCUIT = reference_circuit("n_part_complex", 2.0)
+
+    def chance(self, n: int) -> np.ndarray:
+        """The first n wells that chance fills for seed 0 inside 0–10 nM, moved to the grid."""
+        return 0.5 * np.floor(2 * 10 * uniforms(0, 1, 2 * n).reshape(n, 2) + 0.5)
+
+    def measured(self, x: np.ndarray) -> Pairs:
+        return Pairs(x, self.CIRCUIT(x) + normals(0, 2, 2 * len(x)).reshape(-1, 2))
+
+    def said(self, x: np.ndarray) -> tuple[float, float]:
+        """Error and half the interval's width over 0–20 nM, nM."""
+        low, middle, high = np.moveaxis(InContextNetwork.load().quantiles([self.measured(x)], MESH)[0], -1, 0)[
+            [2, 4, 6]
+        ]
+        return np.abs(middle - self.CIRCUIT(MESH)).mean(), (high - low).mean() / 2
+
+    def shown(self, box, plate: str, n: int) -> list[float]:
+        status = box.get_by_role("status")
+        sync_api.expect(status).to_contain_text(f"{plate} plate: {n} wells", timeout=60_000)
+        words = re.search(
+            rf"{plate} plate: {n} wells, error ([\d.]+) nM, half the interval's width ([\d.]+) nM", status.inner_text()
+        )
+        return [float(number) for number in words.groups()]
+
+    def test_both_plates_show_the_numbers_of_python(self, tab):
+        box = figure(tab, "Which wells?", CHOOSES_WELLS)
+        first = self.chance(8)
+        for plate in ("Your", "the network's"):
+            assert self.shown(box, plate, 8) == pytest.approx(self.said(first), rel=6e-3)
+        by_keyboard(box.get_by_role("button", name="Let the network choose eight"))
+        chosen = LeastSure().next_wells(self.measured(first), grid(0, 10, 0.5), 8, 0)
+        after = np.concatenate([first, chosen])
+        assert self.shown(box, "the network's", 16) == pytest.approx(self.said(after), rel=2e-2)
+        by_keyboard(box.get_by_role("button", name="Eight by chance"))
+        assert self.shown(box, "Your", 16) == pytest.approx(self.said(self.chance(16)), rel=6e-3)
+
+    def test_a_well_is_filled_by_a_click_and_by_typing_and_all_can_start_again(self, tab):
+        box = figure(tab, "Which wells?", CHOOSES_WELLS)
+        self.shown(box, "Your", 8)
+        picture = box.get_by_role("img", name="Colour map of the true circuit")
+        size = picture.bounding_box()
+        picture.click(position={"x": size["width"] * (38 + 110) / 264, "y": size["height"] * (8 + 110) / 262})
+        with_click = np.concatenate([self.chance(8), [[10.0, 10.0]]])
+        assert self.shown(box, "Your", 9) == pytest.approx(self.said(with_click), rel=6e-3)
+        box.get_by_label("x₁ of a well (nM)").fill("4")
+        box.get_by_label("x₂ of a well (nM)").fill("0")
+        box.get_by_label("x₂ of a well (nM)").press("Enter")
+        by_keyboard(box.get_by_role("button", name="Fill this well"))
+        typed = np.concatenate([with_click, [[4.0, 0.0]]])
+        assert self.shown(box, "Your", 10) == pytest.approx(self.said(typed), rel=6e-3)
+        by_keyboard(box.get_by_role("button", name="Start again"))
+        self.shown(box, "Your", 8)
 
 
 @figures

@@ -18,6 +18,8 @@ from fewerwells.book.widgets import ReadAPlate, TrainItYourself, _bundle, plate_
 from fewerwells.book.widgets.summary import summarise
 from fewerwells.science.circuits import hill_family, simple_activation
 from fewerwells.science.datasets import BIG, Pairs, sobol_inputs
+from fewerwells.science.design.candidates import Candidates, grid
+from fewerwells.science.design.reading import LeastSure
 from fewerwells.science.in_context.features import LEVELS
 from fewerwells.science.in_context.reader import InContextNetwork
 from fewerwells.science.networks import STUDY_SIZES, Ensemble, parameter_count
@@ -218,6 +220,20 @@ class TestReader:
                 expected = network.quantiles([wells], queries)[0]
                 unit = np.sqrt((wells.y**2).mean(axis=0))[:, None] + (wells.y == 0).all()
                 assert np.max(np.abs(got - expected) / np.maximum(np.abs(expected), unit)) < 1e-5
+
+    def test_the_wells_it_asks_for_are_those_of_python(self, monkeypatch):
+        doubled = InContextNetwork.load().network.double()
+        exact = InContextNetwork(lambda wells, queries: doubled(wells.double(), queries.double()))
+        monkeypatch.setattr(InContextNetwork, "load", lambda _: exact)
+        told, expected = [], []
+        for high, replicates in ((10, 8), (20, 1)):
+            for wells, _ in list(self.cases())[1:3]:
+                open_to = Candidates(grid(0, high, 1).x, replicates)
+                told.append({"what": "least_sure", "network": self.NETWORK, "n": 8, "replicates": replicates})
+                told[-1] |= {"x": wells.x.ravel().tolist(), "y": wells.y.ravel().tolist()}
+                told[-1] |= {"candidates": open_to.x.ravel().tolist()}
+                expected.append(LeastSure().next_wells(wells, open_to, 8, 0).ravel())
+        np.testing.assert_array_equal(javascript(told), expected)
 
     def test_the_weights_are_the_shipped_ones(self):
         (got,) = javascript([{"what": "halves", "weights": self.NETWORK["weights"]}])

@@ -21,7 +21,7 @@ from fewerwells.book.widgets._bundle import module, styles
 from fewerwells.book.widgets.summary import summarise
 from fewerwells.science.circuits import CIRCUITS, REFERENCE_ETA, REFERENCE_THETA, Circuit, reference_circuit
 
-__all__ = ["CircuitExplorer", "PlateOnPage", "ReadAPlate", "ResultsExplorer", "TrainItYourself"]
+__all__ = ["CircuitExplorer", "PlateOnPage", "ReadAPlate", "ResultsExplorer", "TrainItYourself", "WhichWells"]
 
 _NOT_ALIVE = "This figure is alive where JavaScript runs. A still version stands below."
 
@@ -132,6 +132,37 @@ class ReadAPlate(_Figure):
             "surface": _surface_colours(),
             "circuits": _targets(),
             "pretrained": _pretrained(),
+            "network": plate_reader.export(),
+        }
+        super().__init__(data=data, **values)
+
+
+class WhichWells(_Figure):
+    """The reader fills a plate by hand or by chance, a network fills another with the wells of which it is least sure.
+
+    Attributes:
+        circuit: label of the real circuit.
+        within: up to which concentration wells can be filled, nM: 10 or 20.
+        noise: standard deviation of the measurement noise, nM.
+        seed: fixes the first wells, those by chance, and the noise.
+        result: written by the figure after each round, for `yours` and `network`: `n` wells, `error` (mean absolute, nM, over
+            0–20 nM; also `inside` and `outside` the small domain), `half` the mean width of the 80 % intervals (nM), and
+            `wells` (x₁, x₂, x₁, …, nM).
+    """
+
+    script = "which_wells"
+    _esm = module(script)
+    circuit = traitlets.Unicode("n = 2").tag(sync=True, page=True)
+    within = traitlets.Int(10).tag(sync=True, page=True)
+    noise = traitlets.Float(1.0).tag(sync=True, page=True)
+    seed = traitlets.Int(0).tag(sync=True, page=True)
+    result = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **values):
+        data = {
+            "palette": PALETTE,
+            "surface": _surface_colours(),
+            "circuits": _targets(),
             "network": plate_reader.export(),
         }
         super().__init__(data=data, **values)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NAMES = ("circuit_explorer", "read_a_plate", "results_explorer", "train_it_yourself", "your_plate")
+NAMES = ("circuit_explorer", "read_a_plate", "results_explorer", "train_it_yourself", "which_wells", "your_plate")
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=function )", re.MULTILINE)

@@ -193,10 +193,42 @@ export function readPlate(reader, wells, queries) {
   });
 }
 
+/** How unsure of each query, nM²: the squared widths of the 80 % intervals of both outputs, added. */
+export function doubts(reader, quantiles) {
+  const count = reader.levels.length;
+  const [low, high] = [reader.levels.indexOf(0.1), reader.levels.indexOf(0.9)];
+  const width = (at) => quantiles[at * count + high] - quantiles[at * count + low];
+  return Float64Array.from({ length: quantiles.length / (2 * count) }, (_, i) => width(2 * i) ** 2 + width(2 * i + 1) ** 2);
+}
+
+/**
+ * The n wells (flat) among flat candidates of which the network is least sure, one after another, each taken as read at its
+ * median: the package's design "in-context network". `replicates` is how often each may be filled.
+ */
+export function leastSure(reader, wells, candidates, n, replicates) {
+  const shortList = 128;
+  const doubt = doubts(reader, readPlate(reader, wells, candidates));
+  const order = Array.from(doubt.keys()).sort((a, b) => doubt[b] - doubt[a]).slice(0, Math.max(n, shortList));
+  const open = Float64Array.from(order.flatMap((i) => [candidates[2 * i], candidates[2 * i + 1]]));
+  const left = order.map(() => replicates);
+  const [count, middle] = [reader.levels.length, reader.levels.indexOf(0.5)];
+  const [x, y] = [[...wells.x], [...wells.y]];
+  for (let round = 0; round < n; round++) {
+    const quantiles = readPlate(reader, { x: Float64Array.from(x), y: Float64Array.from(y) }, open);
+    const now = doubts(reader, quantiles);
+    let best = -1;
+    for (let i = 0; i < left.length; i++) if (left[i] > 0 && (best < 0 || now[i] > now[best])) best = i;
+    left[best] -= 1;
+    x.push(open[2 * best], open[2 * best + 1]);
+    y.push(quantiles[2 * best * count + middle], quantiles[(2 * best + 1) * count + middle]);
+  }
+  return Float64Array.from(x.slice(-2 * n));
+}
+
 /** All functions of this file, for a Web Worker. */
 export function readerFunctions() {
   return [
     halves, makeReader, linear, silu, normed, attended, readingStep, entered, plateScales, inputFeatures, plateFeatures,
-    readOnce, spreadOut, exchanged, distinctWells, readPlate,
+    readOnce, spreadOut, exchanged, distinctWells, readPlate, doubts, leastSure,
   ];
 }
