@@ -13,12 +13,24 @@ import pytest
 
 from fewerwells.running import experiments, identity, sample
 from fewerwells.running.experiments import run
-from fewerwells.running.parameters import ChosenInSystems, Experiment1, ManyCircuits
+from fewerwells.running.parameters import ChosenInSystems, Experiment1, ManyCircuits, Sweeps
 from fewerwells.running.published import RECOMPUTE, code_of_arms
 from fewerwells.running.sample import sampled
 from fewerwells.running.storage import provenance, write_table
 
 SMOKE = partial(Experiment1, profile="smoke", n_seeds=3, volumes=[10, 50])
+
+ONE_SWEEP = {  # each choice as it usually is
+    "sweep_hill_coefficients": 2.0,
+    "sweep_noises": 1.0,
+    "sweep_batch_sizes": 256,
+    "sweep_learning_rates": 1e-3,
+    "sweep_losses": "l1",
+    "sweep_input_scalings": "symmetric",
+    "sweep_pretraining_shares": 0.9,
+    "sweep_fine_tuning_rates": 1.0,
+    "sweep_mismatches": 0.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +103,23 @@ class TestReading:
         monkeypatch.setattr(identity, "version", lambda name: "99" if name == "numba" else real(name))
         run(SMOKE())
         assert len(trained) == 5
+
+    def test_an_arm_on_wells_of_two_laboratories_is_read_from_the_code_of_either(self, book, trained, monkeypatch):
+        """What a pipette's error is written in counts for its cells alone."""
+        varied = {name: [value] for name, value in ONE_SWEEP.items()} | {"sweep_proportional_noises": [0.0, 0.2]}
+        sweeps = Sweeps(profile="smoke", sweep_volumes=[10], sweep_input_errors=[0.0], **varied)
+        table = run(sweeps)
+        code = code_of_arms(sweeps.designs, "fused")
+        assert {"transfer", "scratch", "oracle"} < set(code)
+        write_table(table, book / "results" / "two.csv", published="2026-01-02", code=code)
+        monkeypatch.setenv("FEWERWELLS_RESULTS", str(book / "elsewhere"))
+        trained.clear()
+        pd.testing.assert_frame_equal(run(sweeps), table)
+        assert trained == []
+        other = dict.fromkeys(code.keys() - {"transfer", "scratch", "oracle"}, "another version")
+        write_table(table, book / "results" / "two.csv", published="2026-01-02", code=code | other)
+        run(sweeps)
+        assert sorted(trained) == ["oracle", "scratch", "transfer"]
 
     def test_a_rerun_reads_nothing(self, book, trained, monkeypatch):
         monkeypatch.setenv(RECOMPUTE, "1")

@@ -32,8 +32,18 @@ def published_folder() -> Path | None:
 
 
 def code_of_arms(designs: Sequence[Design], engine: str) -> dict[str, str]:
-    """For each arm of some designs the digest of the code and the libraries that its rows come from."""
-    return {cell.arm: cell_code(cell, design.protocol, engine) for design in designs for cell in design.cells}
+    """For each arm of some designs the digest of the code and the libraries that its rows come from.
+
+    An arm's rows may come from different code, as on wells that are pipetted with an error: those of its first cell
+    stand under its name, and cells that differ under their `settings_hash`.
+    """
+    found: dict[str, str] = {}
+    for design in designs:
+        for cell in design.cells:
+            code = cell_code(cell, design.protocol, engine)
+            if found.setdefault(cell.arm, code) != code:
+                found[row_hashes(cell, design.protocol, ())[0]] = code
+    return found
 
 
 @lru_cache(maxsize=4)
@@ -50,7 +60,8 @@ def _read(state: tuple) -> pd.DataFrame:
         except (DamagedTable, OSError, ValueError):
             continue
         if "parameter_hash" in table:  # a table of measured wells has rows of another kind
-            tables.append(table.assign(code=table["arm"].map(record.get("code", {}))))
+            code = record.get("code", {})
+            tables.append(table.assign(code=table["settings_hash"].map(code).fillna(table["arm"].map(code))))
     if not tables:
         return pd.DataFrame(index=pd.Index([], name="parameter_hash"))
     rows = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash")

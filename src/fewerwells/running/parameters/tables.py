@@ -457,6 +457,8 @@ PUBLISHED: dict[str, type[TrainingParameters | Sweeps]] = {
     "experiment_2": Experiment2,
     "controls": Controls,
     "targets": Targets,
+    "baselines": Baselines,
+    "sweeps": Sweeps,
     "winner_map": WinnerMap,
     "random_systems": RandomSystems,
     "experiment_3": Experiment3,
