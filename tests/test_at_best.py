@@ -6,21 +6,21 @@ import pytest
 
 from fewerwells.book.verdicts import at_best
 from fewerwells.science.statistics import Estimate
-from fewerwells.study.at_best import AS_TRAINED, AT_BEST, judged_twice, outcome
+from fewerwells.study.at_best import AS_TRAINED, AT_BEST, care_pays, judged_twice, on_logarithms, outcome
 from fewerwells.study.baselines import BASELINES
-from fewerwells.study.columns import INSIDE_ERROR, OUTSIDE_ERROR
+from fewerwells.study.columns import ERROR, INSIDE_ERROR, OUTSIDE_ERROR
 
 
-def baselines(inside: dict, outside: dict, n_seeds: int = 6) -> pd.DataFrame:
-    """Errors of four arms on two targets, where each seed's luck is shared by all arms."""
+def baselines(inside: dict, outside: dict, n_seeds: int = 6, **whole) -> pd.DataFrame:
+    """Errors of all arms on two targets, 1 where nothing else is said; each seed's luck is shared by all arms."""
     rng, rows = np.random.default_rng(0), []
     for target in ("a", "b"):
         for seed in range(n_seeds):
             luck = np.exp(rng.normal())
             rows += [
-                {"arm": arm, "target": target, "seed": seed}
-                | {INSIDE_ERROR: luck * inside[arm], OUTSIDE_ERROR: luck * outside[arm]}
-                for arm in inside
+                {"arm": arm, "target": target, "seed": seed, ERROR: luck * whole.get(arm, 1.0)}
+                | {INSIDE_ERROR: luck * inside.get(arm, 1.0), OUTSIDE_ERROR: luck * outside.get(arm, 1.0)}
+                for arm in (*AS_TRAINED, *BASELINES)
             ]
     return pd.DataFrame(rows)
 
@@ -43,6 +43,20 @@ def test_the_page_names_what_turns():
     text = at_best(baselines(errors(0.5, 1.5), errors(0.4, 0.6))).data
     assert "Of 4 verdicts 2 turn: *a*, inside: helps as trained, does harm at best; *b*, inside" in text
     assert "not published yet" in at_best(None).data
+
+
+def test_what_care_pays_is_told_beside_the_same_way_of_learning():
+    whole = {"transfer": 0.5, "transfer, log inputs": 0.4, "scratch, log inputs": 0.2, "scratch, mean of five": 0.7}
+    table = baselines({}, {}, **whole)
+    found = care_pays(table)
+    assert set(found) == set(BASELINES)
+    assert found["scratch, log inputs"]["a"].value == pytest.approx(0.2)
+    assert found["transfer, log inputs"]["b"].value == pytest.approx(0.8)
+    assert found["transfer from the complex model"]["a"].value == pytest.approx(2)
+    assert on_logarithms(table)["a"].value == pytest.approx(2)
+    text = at_best(table).data
+    assert "has 0.2 to 0.2 times its error" in text
+    assert "pre-training does harm on *a*, *b*." in text
 
 
 def test_an_interval_that_holds_one_decides_nothing():

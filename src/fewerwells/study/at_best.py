@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fewerwells.science.statistics import Estimate, paired_ratio
-from fewerwells.study.columns import Region, error_column
+from fewerwells.study.baselines import BASELINES
+from fewerwells.study.columns import ERROR, Region, error_column
 
 AS_TRAINED = ("transfer", "scratch")
 AT_BEST = ("transfer, at its best", "scratch, at its best")  # chosen on held-out wells, see `baselines`
@@ -67,3 +68,31 @@ def judged_twice(table: pd.DataFrame) -> list[Twice]:
         for target, part in table.groupby("target", sort=False)
         for region in (Region.INSIDE, Region.OUTSIDE)
     ]
+
+
+def care_pays(table: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
+    """For each fair baseline, by target, its error over 0–20 nM over that of the same way of learning as the study trains it.
+
+    Args:
+        table: rows of `AS_TRAINED` and of every baseline, once a seed on each target.
+    """
+    return {
+        arm: {
+            str(target): paired_ratio(part, ERROR, {"arm": arm}, {"arm": _plain(arm)})
+            for target, part in table.groupby("target", sort=False)
+        }
+        for arm in BASELINES
+    }
+
+
+def _plain(arm: str) -> str:
+    return next(plain for plain in AS_TRAINED if arm.startswith(plain))
+
+
+def on_logarithms(table: pd.DataFrame) -> dict[str, Estimate]:
+    """By target, transfer's error over scratch's over 0–20 nM where both are given logarithms of the inputs."""
+    transfer, scratch = ({"arm": f"{plain}, log inputs"} for plain in AS_TRAINED)
+    return {
+        str(target): paired_ratio(part, ERROR, transfer, scratch)
+        for target, part in table.groupby("target", sort=False)
+    }
