@@ -184,4 +184,38 @@ CLAIMS: tuple[Claim, ...] = (
         HIGHER,
         "fig-designs",
     ),
+    _claim(
+        "least-sure-teaches-most",
+        "A network that reads plates is taught more by the wells of which it is least sure than by random ones, on every "
+        "target.",
+        "L(24 of which it is least sure) / L(24 random) < 1 on every target, read by the same network",
+        _by_domain(
+            SharedSeedsRatio,
+            ("in-context network", "in-context network", A_QUARTER),
+            ("in-context network", "random", A_QUARTER),
+            "experiment_3",
+            "undecided contradicted",
+            per="target",
+        ),
+        LOWER,
+        "fig-designs",
+    ),
+    _claim(
+        "twelve-wells-against-thousands",
+        "Twelve wells that the library chose inside 0–10 nM predict better than a pre-trained network with 20,000 there.",
+        "L(library, 12 chosen) / L(transfer, 20,000 wells) < 1 on the study's own system",
+        {
+            WHOLE: Reading(
+                SharedSeedsRatio(
+                    "experiment_3",
+                    {"arm": WellArm("library", "library", "0–10 nM").name, "N": 12},
+                    {"arm": "transfer", "N": 20_000},
+                    where={"target": reference_circuit("n_part_complex").label},
+                ),
+                "supported",
+            ),
+        },
+        LOWER,
+        "fig-worth",
+    ),
 )
