@@ -9,6 +9,7 @@ from fewerwells.study.claim_list.readings import HIGHER, LOWER, NO_WORSE, PLACES
 from fewerwells.study.claims import Claim, Reading
 from fewerwells.study.columns import Region, error_column
 from fewerwells.study.quantities import AcrossRatio, ErrorRatio, NextSystem, SharedSeedsRatio
+from fewerwells.study.volumes import nearest
 from fewerwells.study.well_arms import DOMAINS, WellArm
 
 A_QUARTER, HALF = 24, 48  # wells of a plate
@@ -208,8 +209,8 @@ CLAIMS: tuple[Claim, ...] = (
             WHOLE: Reading(
                 SharedSeedsRatio(
                     "experiment_3",
-                    {"arm": WellArm("library", "library", "0–10 nM").name, "N": 12},
-                    {"arm": "transfer", "N": 20_000},
+                    {"arm": WellArm("library", "library", "0–10 nM").name, "N": nearest(12)},
+                    {"arm": "transfer"},  # with as many wells as the oracle, in this table
                     where={"target": reference_circuit("n_part_complex").label},
                 ),
                 "supported",
