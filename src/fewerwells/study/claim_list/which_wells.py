@@ -200,6 +200,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         LOWER,
         "fig-designs",
+        differs=False,
     ),
     _claim(
         "twelve-wells-against-thousands",
