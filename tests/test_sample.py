@@ -13,7 +13,7 @@ import pytest
 
 from fewerwells.running import experiments, identity, sample
 from fewerwells.running.experiments import run
-from fewerwells.running.parameters import ChosenInSystems, Experiment1, ManyCircuits, Sweeps
+from fewerwells.running.parameters import PUBLISHED, ChosenInSystems, Experiment1, ManyCircuits, Sweeps
 from fewerwells.running.published import RECOMPUTE, code_of_arms
 from fewerwells.running.sample import sampled
 from fewerwells.running.storage import provenance, write_table
@@ -73,6 +73,10 @@ def trained(monkeypatch):
 
 def check(folder):
     return sample.check(folder / "results", {"one": SMOKE})["one"]
+
+
+def _same(part, whole) -> bool:
+    return part.protocol == whole.protocol and set(part.seeds) < set(whole.seeds)
 
 
 class TestReading:
@@ -137,6 +141,16 @@ class TestSample:
         design = sample.sampled(SMOKE())
         assert design.seeds == (SMOKE().seeds[sample.PLACE % 3],)
         assert design.cells == SMOKE().designs[0].cells
+
+    @pytest.mark.parametrize("name", PUBLISHED)
+    def test_of_many_cells_it_is_every_one_on_a_system(self, name):
+        parameters = PUBLISHED[name]()
+        part = sampled(parameters)
+        (whole,) = (one for one in parameters.designs if set(part.cells) <= set(one.cells) and _same(part, one))
+        systems = {cell.target for cell in part.cells}
+        assert set(part.cells) == {cell for cell in whole.cells if cell.target in systems}
+        assert systems == {cell.target for cell in whole.cells} or len(systems) == 1
+        assert len(set(whole.cells)) <= sample.MANY or len(systems) == 1
 
     def test_the_same_tables_are_sampled_once(self, book, monkeypatch):
         first = check(book)
