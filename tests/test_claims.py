@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.book.verdicts import check_stated, entry, in_words, overview, turned_sentences
+from fewerwells.book.verdicts import check_stated, entry, in_wells, in_words, overview, turned_sentences
 from fewerwells.running import experiments
 from fewerwells.running.experiments import check_complete, expected_rows
 from fewerwells.running.parameters import Verdicts
@@ -20,7 +20,15 @@ from fewerwells.study.claim_list import CLAIMS, claims_on
 from fewerwells.study.claim_list.readings import by_region
 from fewerwells.study.claims import Claim, ClaimError, Reading, judge, verdict
 from fewerwells.study.columns import ERROR_COLUMNS, error_column
-from fewerwells.study.quantities import ErrorPerDoubling, ErrorRatio, LargestEquivalence, RatioChange, Unevenness
+from fewerwells.study.quantities import (
+    ErrorPerDoubling,
+    ErrorRatio,
+    LargestEquivalence,
+    RatioChange,
+    RatioElsewhere,
+    RatioToEach,
+    Unevenness,
+)
 from fewerwells.study.table import InconsistentTables, check_tables, row_checksums
 from fewerwells.study.volumes import largest, nearest, share_of_oracle, smallest
 
@@ -213,6 +221,19 @@ def test_entries_can_be_linked_to_and_say_what_came_out(judged):
     assert "*supported over 0–20 nM; contradicted inside 0–10 nM*" in in_words(judged).data
 
 
+def test_units_keep_their_letters_in_headings(judged):
+    assert not re.search(r"\bnm\b", in_words(judged).data + "".join(entry(judgement) for judgement in judged))
+
+
+def test_the_answer_in_wells_claims_no_number_beyond_what_was_tried():
+    """Outside, scratch never gets to transfer: the sentence says so, and gives no worth."""
+    words = in_wells(PUBLISHED["experiment_1"])
+    assert "no number of such wells that was tried, up to 20,000, does without it what they do" in words
+    table = PUBLISHED["experiment_1"].copy()
+    table["arm"] = table["arm"].replace({"transfer": "scratch", "scratch": "transfer"})
+    assert "where no well was filled, they do the work of" in in_wells(table)
+
+
 def test_a_missing_table_is_named():
     with pytest.raises(ClaimError, match="comparable-to-oracles cannot be judged: there is no table experiment_2"):
         judge({"experiment_1": PUBLISHED["experiment_1"]}, CLAIMS)
@@ -276,6 +297,18 @@ class TestQuantities:
     def test_a_change_of_ratio(self):
         change = RatioChange("x", {"arm": "a"}, {"arm": "b"}, largest, smallest, "error")
         assert change.estimates(self.only_t)[""].value == pytest.approx(0.5)
+
+    def test_a_ratio_to_each_of_several_arms_names_the_arm(self):
+        table = pd.concat([self.only_t, self.only_t[self.only_t["arm"] == "b"].assign(arm="c", error=16.0)])
+        found = RatioToEach("x", {"arm": "a", "N": 10}, ("b", "c"), "error").estimates(table)
+        assert {arm: one.value for arm, one in found.items()} == pytest.approx({"b": 0.5, "c": 0.25})
+
+    def test_a_ratio_in_one_place_over_that_in_another(self):
+        pair = {"arm": "a", "N": 10}, {"arm": "b", "N": 10}
+        found = RatioElsewhere("x", *pair, {"target": "t"}, {"target": "u"}, "error").estimates(self.table)
+        assert found[""].value == pytest.approx(0.5 / 3)
+        with pytest.raises(ValueError, match="no row with target = v"):
+            RatioElsewhere("x", *pair, {"target": "t"}, {"target": "v"}, "error").estimates(self.table)
 
     def test_a_change_per_doubling(self):
         curve = ErrorPerDoubling("x", {"arm": "b"}, smallest, largest, "error")

@@ -182,6 +182,7 @@ def half(errors, choosing, judging):
     return winner, np.exp((logs[judging, winner] - logs[judging, 0]).mean())
 
 
+THAN_SCRATCH = {"swapped": "worse", "transfer": "better", "shuffled": "worse", "step-matched": "worse"}
 NAMES = ("batch size", "learning rate", "input scaling")
 
 
@@ -460,11 +461,12 @@ WRONG = [
     ),
     ("8.1", steps_of, "these are steps"),
     ("8.1", lambda wells, synthetic, before, after, batch: 1000, "batches of"),
-    ("8.2", ["swapped", "shuffled", "step-matched", "transfer"], "Smallest"),
-    ("8.2", ["transfer", "step-matched", "swapped", "shuffled"], "wrong circuit"),
-    ("8.2", ["transfer", "swapped", "shuffled", "step-matched"], "beat none"),
-    ("8.2", ["transfer", "shuffled", "step-matched", "swapped"], "nonsense"),
-    ("8.2", ["step-matched", "transfer", "shuffled", "swapped"], "more steps"),
+    ("8.2", THAN_SCRATCH | {"swapped": "better"}, "another circuit"),
+    ("8.2", THAN_SCRATCH | {"shuffled": "better"}, "dealt out"),
+    ("8.2", THAN_SCRATCH | {"step-matched": "better"}, "many steps"),
+    ("8.2", THAN_SCRATCH | {"swapped": "better", "shuffled": "better"}, "warm start"),
+    ("8.2", dict.fromkeys(THAN_SCRATCH, "better"), "One of them"),
+    ("8.2", THAN_SCRATCH | {"transfer": "worse"}, "seen nothing"),
     ("8.3", 1.0, "still helps"),
     ("8.3", 1.05, "still helps"),
     ("8.3", 1.3, "already hurts"),

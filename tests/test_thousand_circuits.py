@@ -75,7 +75,7 @@ def verdicts(table: pd.DataFrame) -> dict[str, str]:
 
 def test_the_claims_follow_the_table():
     good = {"in-context network": 0.2, NEVER_SEEN: 0.4, "wide library, truth left out": 0.3, "meta-learned start": 0.5}
-    found = verdicts(made_up(**good, **{"fit, library": 0.1, "what the wells know": 0.18, "symbolic regression": 0.6}))
+    found = verdicts(made_up(**good, **{"fit, library": 0.1}))
     assert set(found.values()) == {"supported"}
     found = verdicts(made_up(**{"in-context network": 0.5, NEVER_SEEN: 0.9}))
     assert (found["reader-beats-transfer"], found["reader-as-hoped"]) == ("supported", "contradicted")
@@ -97,6 +97,7 @@ def test_every_arm_of_the_chapter_that_is_not_only_shown_is_in_a_claim():
         for group in (reading.quantity.numerator, reading.quantity.denominator)
     }
     shown_only = {"wide library", "joint discrepancy", "meta-learned start, truth left out"}
+    shown_only |= {"what the wells know", "symbolic regression"}  # on too few seeds for a verdict
     assert set(MANY_CIRCUITS) - read == shown_only
 
 

@@ -64,6 +64,11 @@ def equivalence_text(row: pd.Series) -> str:
     return value if value == low == high else f"{value} [{low}, {high}]"
 
 
+def capital(words: str) -> str:
+    """The same words with a capital at the front; the rest stays as it is, "nM" for one."""
+    return words[:1].upper() + words[1:]
+
+
 def table(rows: list[dict]) -> Markdown:
     """Rows as a Markdown table, the keys of the first row as its head; text columns left, numbers right."""
     names = list(rows[0])

@@ -98,7 +98,7 @@ def in_words(judged: Sequence[Judgement]) -> Markdown:
         lines.setdefault(judgement.verdict, []).append(line)
     order = [*VERDICTS, *(verdict for verdict in lines if verdict not in VERDICTS)]
     blocks = [
-        [f"**{verdict.capitalize()}: {len(lines[verdict])} of {len(judged)}**", "\n".join(lines[verdict])]
+        [f"**{report.capital(verdict)}: {len(lines[verdict])} of {len(judged)}**", "\n".join(lines[verdict])]
         for verdict in order
         if verdict in lines
     ]
@@ -111,7 +111,7 @@ def entry(judgement: Judgement) -> str:
     chapter, figure = claim.where.split("#")
     table = claim.table.replace("_", " ").capitalize()
     lines = [
-        f"**{claim.words}** {judgement.verdict.capitalize()}.",
+        f"**{claim.words}** {report.capital(judgement.verdict)}.",
         f"*{'Said by the study' if claim.of_study else 'Said by this book'}.* It would mean: {claim.hypothesis}. "
         f"Seen in [this figure]({chapter}.ipynb#{figure}), tested on {table}.",
     ]
@@ -141,7 +141,8 @@ def at_best(baselines: pd.DataFrame | None) -> Markdown:
     """
     if baselines is None:
         return Markdown(
-            "The table of these trainings is not published yet, so nothing is said here of what they change."
+            "The table of these trainings is not published yet. Until it is, every comparison of this book is one of "
+            "networks as the study trains them."
         )
     found = judged_twice(baselines)
     rows = [
@@ -200,14 +201,19 @@ def in_wells(experiment_1: pd.DataFrame) -> str:
     """
     plate = one_plate(_volumes(experiment_1))
     curves = experiment_1[experiment_1["arm"] != "oracle"]
-    worth = {}
-    for region in (Region.INSIDE, Region.OUTSIDE):
-        row = data_equivalence(curves, error_column(region)).set_index("N").loc[plate]
-        worth[region] = report.equivalence_text(row * plate)
+    worth = {
+        region: data_equivalence(curves, error_column(region)).set_index("N").loc[plate] * plate
+        for region in (Region.INSIDE, Region.OUTSIDE)
+    }
+    beyond = worth[Region.OUTSIDE]
+    if np.isinf(beyond["low"]):  # not even the lower end of the interval is within what was tried
+        told = f"no number of such wells that was tried, up to {_volumes(experiment_1)[-1]:,}, does without it what they do"
+    else:
+        told = f"they do the work of {report.equivalence_text(beyond)}"
     return (
         f"**Where the wells are measured, at 0–10 nM, {plate:,} wells with pre-training do the work of "
-        f"{worth[Region.INSIDE]} wells without it. Beyond, up to 20 nM, where no well was filled, they do the work of "
-        f"{worth[Region.OUTSIDE]}.** Square brackets hold 95 % intervals."
+        f"{report.equivalence_text(worth[Region.INSIDE])} wells without it. Beyond, up to 20 nM, where no well was "
+        f"filled, {told}.** Square brackets hold 95 % intervals. Both networks are trained by the study's recipe."
     )
 
 
@@ -235,6 +241,6 @@ def inside_outside(experiment_1: pd.DataFrame) -> str:
     sentences.append(
         f"With {most:,} wells it is {report.with_interval(to_oracle[Region.INSIDE])} times the oracle's inside and "
         f"{report.with_interval(to_oracle[Region.OUTSIDE])} times the oracle's outside"
-        + (": what no well has shown, fine-tuning does not correct." if to_oracle[Region.OUTSIDE].low > 1 else ".")
+        + (": where no well is, it does not get there." if to_oracle[Region.OUTSIDE].low > 1 else ".")
     )
     return " ".join(sentences)

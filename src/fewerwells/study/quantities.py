@@ -138,6 +138,57 @@ class SharedSeedsRatio(ErrorRatio):
 
 
 @dataclass(frozen=True)
+class RatioToEach:
+    """How many times larger one group's error is than that of each of several arms, of the same seeds.
+
+    Attributes:
+        table: its name.
+        numerator: the group.
+        arms: the arms that it is compared with, at the numerator's number of wells.
+        column: an error column.
+    """
+
+    table: str
+    numerator: Group
+    arms: tuple[str, ...]
+    column: str = ERROR
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        pairs = {arm: _with_volumes(table, [self.numerator, dict(self.numerator) | {"arm": arm}]) for arm in self.arms}
+        return {arm: log_ratio(table, self.column, *pair) for arm, pair in pairs.items()}
+
+    estimates = _estimates
+
+
+@dataclass(frozen=True)
+class RatioElsewhere:
+    """How many times larger a ratio of two arms' errors is in one place than in another, paired by seed.
+
+    Attributes:
+        table: its name.
+        numerator, denominator: the two arms.
+        here, there: values of columns that name the two places.
+        column: an error column.
+    """
+
+    table: str
+    numerator: Group
+    denominator: Group
+    here: Group
+    there: Group
+    column: str = ERROR
+
+    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
+        here, there = (
+            log_ratio(_rows(table, place), self.column, self.numerator, self.denominator)
+            for place in (self.here, self.there)
+        )
+        return {"": here - there}
+
+    estimates = _estimates
+
+
+@dataclass(frozen=True)
 class ErrorPerDoubling:
     """By which factor one arm's error changes with every doubling of its wells, between two volumes.
 

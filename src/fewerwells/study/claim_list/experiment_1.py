@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewerwells.study.claim_list.readings import COMPARABLE, MUCH, ORACLE, SCRATCH, TRANSFER, WHOLE, by_region
+from fewerwells.study.claim_list.readings import (
+    COMPARABLE,
+    HIGHER,
+    LOWER,
+    MUCH,
+    ORACLE,
+    SCRATCH,
+    TRANSFER,
+    WHOLE,
+    by_region,
+)
 from fewerwells.study.claims import Claim, Reading
 from fewerwells.study.columns import STUDY_VARIANCE
 from fewerwells.study.quantities import ErrorPerDoubling, ErrorRatio, LargestEquivalence, RatioChange
@@ -118,10 +128,40 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "outside-stays-wrong",
-        "What no well has shown, fine-tuning does not correct.",
+        "Outside the wells' domain transfer stays worse than the oracle, even with the most wells that were tried.",
         f"L(transfer, largest N) / L(oracle) > {COMPARABLE} outside the wells' domain",
         by_region(ErrorRatio("experiment_1", TRANSFER | {"N": largest}, ORACLE), outside="supported"),
         (COMPARABLE, np.inf),
+        "03_experiment_1#fig-inside-outside",
+        of_study=False,
+    ),
+    Claim(
+        "scratch-with-as-many-inside",
+        "Inside, a network from scratch does about as well as the oracle with as many wells there.",
+        f"L(scratch, N = a quarter of the oracle's) / L(oracle) ≤ {COMPARABLE} inside the wells' domain",
+        by_region(ErrorRatio("experiment_1", SCRATCH | {"N": share_of_oracle(0.25)}, ORACLE), inside="supported"),
+        (-np.inf, COMPARABLE),
+        "03_experiment_1#fig-inside-outside",
+        of_study=False,
+    ),
+    Claim(
+        "ahead-inside-at-500",
+        "Inside, transfer is still ahead of training from scratch at 500 wells.",
+        "L(transfer) / L(scratch) < 1 at 500 wells inside the wells' domain",
+        by_region(
+            ErrorRatio("experiment_1", TRANSFER | {"N": nearest(500)}, SCRATCH | {"N": nearest(500)}),
+            inside="supported",
+        ),
+        LOWER,
+        "03_experiment_1#fig-inside-outside",
+        of_study=False,
+    ),
+    Claim(
+        "lead-shrinks-inside",
+        "Inside, the lead of transfer shrinks from the fewest wells to one plate.",
+        "[L(transfer) / L(scratch) at 96 wells] / [the same at the smallest N] > 1 inside the wells' domain",
+        by_region(RatioChange("experiment_1", TRANSFER, SCRATCH, nearest(96), smallest), inside="supported"),
+        HIGHER,
         "03_experiment_1#fig-inside-outside",
         of_study=False,
     ),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewerwells.study.claim_list.readings import COMPARABLE, HIGHER, ORACLE, SCRATCH, TRANSFER, by_region
+from fewerwells.study.claim_list.readings import COMPARABLE, HIGHER, LOWER, ORACLE, SCRATCH, TRANSFER, by_region
 from fewerwells.study.claims import Claim
-from fewerwells.study.quantities import ErrorRatio, RatioGrowth, Unevenness
+from fewerwells.study.quantities import ErrorRatio, RatioElsewhere, RatioGrowth, Unevenness
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -18,6 +18,15 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         (-np.inf, COMPARABLE),
         "04_experiment_2#fig-target-inside-outside",
+    ),
+    Claim(
+        "short-of-every-oracle",
+        "On every target transfer falls short of its oracle.",
+        f"L(transfer) / L(oracle) > {COMPARABLE} on every target",
+        by_region(ErrorRatio("experiment_2", TRANSFER, ORACLE, per="target"), whole="supported", inside="contradicted"),
+        (COMPARABLE, np.inf),
+        "04_experiment_2#fig-target-inside-outside",
+        of_study=False,
     ),
     Claim(
         "consistent-across-targets",
@@ -47,7 +56,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "fades-with-distance",
-        "With every step away from the simulation pre-training is worth less.",
+        "Along the complexes, with every step of n away from the simulation pre-training is worth less.",
         "[L(transfer) / L(scratch) at one n] / [the same at the n before] > 1 for every step of n",
         by_region(
             RatioGrowth("experiment_2", TRANSFER, SCRATCH, along="n", where={"circuit": "n_part_complex"}),
@@ -58,5 +67,23 @@ CLAIMS: tuple[Claim, ...] = (
         HIGHER,
         "04_experiment_2#fig-fading",
         differs=False,  # inside, the last step of n is too small to be told from none
+    ),
+    Claim(
+        "distance-is-not-all",
+        "On the cycle pre-training is worth more than on the n = 3 complex, about which the simulation is as wrong.",
+        "[L(transfer) / L(scratch) on the cycle] / [the same on n = 3] < 1",
+        by_region(
+            RatioElsewhere(
+                "experiment_2",
+                TRANSFER,
+                SCRATCH,
+                here={"circuit": "phosphorylation_cycle"},
+                there={"circuit": "n_part_complex", "n": 3.0},
+            ),
+            whole="supported",
+        ),
+        LOWER,
+        "04_experiment_2#fig-fading",
+        of_study=False,
     ),
 )

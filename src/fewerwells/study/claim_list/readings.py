@@ -8,7 +8,16 @@ import numpy as np
 
 from fewerwells.study.claims import Reading
 from fewerwells.study.columns import Region, error_column
-from fewerwells.study.quantities import ErrorRatio, LargestEquivalence, NextSystem, RatioChange, RatioGrowth, Unevenness
+from fewerwells.study.quantities import (
+    ErrorRatio,
+    LargestEquivalence,
+    NextSystem,
+    RatioChange,
+    RatioElsewhere,
+    RatioGrowth,
+    RatioToEach,
+    Unevenness,
+)
 
 COMPARABLE = 1.25  # an error at most this many times the other one counts as comparable
 NO_WORSE = 1.05  # an error at most this many times the other one counts as no worse
@@ -19,7 +28,14 @@ WHOLE = PLACES[Region.ALL]
 
 
 def by_region(
-    quantity: ErrorRatio | RatioChange | RatioGrowth | Unevenness | LargestEquivalence | NextSystem,
+    quantity: ErrorRatio
+    | RatioToEach
+    | RatioChange
+    | RatioElsewhere
+    | RatioGrowth
+    | Unevenness
+    | LargestEquivalence
+    | NextSystem,
     whole: str | None = None,
     inside: str | None = None,
     outside: str | None = None,

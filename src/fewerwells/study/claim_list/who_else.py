@@ -82,6 +82,8 @@ CLAIMS: tuple[Claim, ...] = (
         "transfer",
         1.0,
         whole="supported",
+        inside="contradicted",
+        outside="supported",
     ),
     _on_every_target(
         "helps-on-every-circuit",
@@ -91,10 +93,20 @@ CLAIMS: tuple[Claim, ...] = (
         1.0,
         whole="undecided",
         inside="contradicted",
+        outside="undecided",
+    ),
+    _on_every_target(
+        "right-equation-reaches-oracle",
+        "The right equation predicts from one plate as well as the network with 20,000 wells.",
+        "fit, true form",
+        "oracle",
+        COMPARABLE,
+        whole="contradicted",
+        inside="supported",
     ),
     _over_systems(
         "helps-in-other-systems",
-        "In systems drawn at random, pre-training helps on average.",
+        "In complexes drawn at random, pre-training helps on average.",
         "transfer",
         whole="supported",
         inside="supported",
@@ -102,7 +114,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _over_systems(
         "helps-in-the-next-system",
-        "Pre-training will help in the next system drawn, too.",
+        "Pre-training will help in the next complex drawn, too.",
         "transfer",
         NextSystem,
         whole="undecided",
@@ -111,7 +123,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _over_systems(
         "equation-in-other-systems",
-        "In systems drawn at random, fitting the equation with n free helps on average.",
+        "In complexes drawn at random, fitting the equation with n free, which is the right one, helps on average.",
         "fit, n free",
         whole="supported",
         inside="supported",
