@@ -228,7 +228,7 @@ def test_units_keep_their_letters_in_headings(judged):
 def test_the_answer_in_wells_claims_no_number_beyond_what_was_tried():
     """Outside, scratch never gets to transfer: the sentence says so, and gives no worth."""
     words = in_wells(PUBLISHED["experiment_1"])
-    assert "no number of such wells that was tried, up to 20,000, does without it what they do" in words
+    assert "even 20,000 such wells, the most that were tried, do less without it" in words
     table = PUBLISHED["experiment_1"].copy()
     table["arm"] = table["arm"].replace({"transfer": "scratch", "scratch": "transfer"})
     assert "where no well was filled, they do the work of" in in_wells(table)

@@ -1,9 +1,9 @@
 """Sphinx extension: the role {claim}`words <name>` ties words of prose to the test that bears them out.
 
-It makes the words a link to the claim's entry on the page Verdicts; pointed at, it says which sentence was tested and the
-verdict that the prose was written for. That page refuses to be built from published results which say otherwise. A claim that
-does not exist is a dangling reference, which stops the build. Links to chapters in the output of cells are led to their pages,
-so that the same output works in JupyterLab and on the page.
+It makes the words a link to the claim's entry on the page *What we found*; pointed at, it says which sentence was tested
+and the verdict that the prose was written for. That page refuses to be built from published results which say
+otherwise. A claim that does not exist is a dangling reference, which stops the build. Links to chapters in the output
+of cells are led to their pages, so that the same output works in JupyterLab and on the page.
 """
 
 import posixpath

@@ -106,7 +106,7 @@ def in_words(judged: Sequence[Judgement]) -> Markdown:
 
 
 def entry(judgement: Judgement) -> str:
-    """A claim's entry on the page Verdicts, in Markdown: what is said, what it would mean, what came out, where."""
+    """A claim's entry on the page *What we found*, in Markdown: what is said, what it would mean, what came out, where."""
     claim = judgement.claim
     chapter, figure = claim.where.split("#")
     table = claim.table.replace("_", " ").capitalize()
@@ -207,7 +207,7 @@ def in_wells(experiment_1: pd.DataFrame) -> str:
     }
     beyond = worth[Region.OUTSIDE]
     if np.isinf(beyond["low"]):  # not even the lower end of the interval is within what was tried
-        told = f"no number of such wells that was tried, up to {_volumes(experiment_1)[-1]:,}, does without it what they do"
+        told = f"even {_volumes(experiment_1)[-1]:,} such wells, the most that were tried, do less without it"
     else:
         told = f"they do the work of {report.equivalence_text(beyond)}"
     return (

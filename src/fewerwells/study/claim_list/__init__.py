@@ -1,4 +1,4 @@
-"""Everything that is claimed, sentence by sentence, chapter by chapter, in the order of the page Verdicts."""
+"""Everything that is claimed, sentence by sentence, chapter by chapter, in the order of the page *What we found*."""
 
 from fewerwells.study.claim_list import experiment_1, experiment_2, many_circuits, which_wells, who_else, why_it_works
 from fewerwells.study.claims import Claim
