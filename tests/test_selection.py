@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fewerwells.book.report import with_interval
 from fewerwells.study.selection import harmful, winners, within_reach, worst_case
 
 
@@ -29,7 +30,7 @@ def test_the_best_on_even_seeds_wins_whatever_the_odd_ones_say():
     ).to_dict("records")
     assert (row["winner"], row["runner_up"]) == ("a", "b")
     assert row["probability"] == 0
-    assert row["ratio"] == pytest.approx(3.0)
+    assert row["error"] == pytest.approx(3.0)
     assert row["n_seeds"] == 10
 
 
@@ -40,7 +41,7 @@ def test_among_equals_nobody_is_flattered():
         arms = {f"arm {k}": partial(lambda noise, s: np.exp(noise[s]), rng.normal(0, 0.5, 20)) for k in range(30)}
         everything = table(arms)
         found = winners(everything, "error", ["target"], "arm 0").iloc[0]
-        ratios.append(np.log(found["ratio"]))
+        ratios.append(np.log(found["error"]))
     assert abs(np.mean(ratios)) < 3 * np.std(ratios) / np.sqrt(len(ratios))
 
 
@@ -64,16 +65,16 @@ def test_too_few_to_choose_from_is_refused(arms, n_seeds):
 
 
 def test_two_seeds_a_side_are_enough():
-    assert winners(table({"a": lambda s: 1.0, "b": lambda s: 2.0}, 4), "error", ["target"], "b").iloc[0]["ratio"] == 0.5
+    assert winners(table({"a": lambda s: 1.0, "b": lambda s: 2.0}, 4), "error", ["target"], "b").iloc[0]["error"] == 0.5
 
 
 def test_the_reference_need_not_be_a_candidate_nor_be_there():
     rows = table({"a": lambda s: 1.0, "b": lambda s: 2.0, "oracle": lambda s: 0.5})
     beside = winners(rows, "error", ["target"], "oracle", among=["a", "b"]).iloc[0]
-    assert (beside["winner"], beside["runner_up"], beside["ratio"]) == ("a", "b", pytest.approx(2.0))
+    assert (beside["winner"], beside["runner_up"], beside["error"]) == ("a", "b", pytest.approx(2.0))
     alone = winners(rows[rows["arm"] != "oracle"], "error", ["target"], "oracle").iloc[0]
     assert alone["winner"] == "a"
-    assert np.isnan([alone["ratio"], alone["low"], alone["high"]]).all()
+    assert np.isnan([alone["error"], alone["low"], alone["high"]]).all()
 
 
 def test_harm_is_called_where_both_or_one_error_of_transfer_is_surely_larger():
@@ -108,6 +109,12 @@ def test_the_worst_case_is_that_of_the_target_on_which_an_arm_loses_most():
         np.testing.assert_allclose(worst.loc[arm], ratio)
     assert found.loc[found["arm"] == "c", "error"].isna().all()
     assert winners(found[found["arm"] != "scratch"], "error", ["N"], "a").iloc[0]["winner"] == "b"
+
+
+def test_a_winner_can_be_told_on_a_page():
+    """The row of a winner is a row of a summary: the page says its error with its interval."""
+    found = winners(table({"a": lambda s: 1.0, "b": lambda s: 2.0}, 4), "error", ["target"], "b")
+    assert with_interval(found.iloc[0]) == "0.5 [0.5, 0.5]"
 
 
 def test_a_laboratory_that_stays_inside_is_offered_no_method_with_wells_outside():
