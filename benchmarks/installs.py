@@ -9,7 +9,7 @@ them, in which commands run and what each extra brings is imported; and with eac
 imported. "Lowest" is the oldest version within its range of everything that pyproject.toml names for which that Python
 has a wheel; "newest" is the newest. A Python is whatever uv takes for one: a version or a path. Where PyTorch comes
 from is uv's business: `UV_FIND_LINKS` or `UV_EXTRA_INDEX_URL` name a place with a small wheel for machines without a
-GPU. An environment takes one to three minutes on two cores, and PyTorch for GPUs 6 GB of disk while it is there.
+GPU. An environment took three to ten minutes where other work kept two cores busy; with PyTorch for GPUs it holds 6 GB.
 
 Prints a line for each environment, then a table in Markdown; the reports of what failed are kept in `_build/installs`.
 """
