@@ -62,8 +62,8 @@ def with_checksums(table: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture
 def few_resamples(monkeypatch):
     """For tests in which something is missing: no interval matters."""
-    whole = statistics.resampled_seeds
-    monkeypatch.setattr(statistics, "resampled_seeds", lambda n_seeds, resamples=0: whole(n_seeds, 20))
+    whole = statistics._times_drawn
+    monkeypatch.setattr(statistics, "_times_drawn", lambda n_seeds, resamples, state: whole(n_seeds, 20, state))
 
 
 @pytest.fixture(scope="module")

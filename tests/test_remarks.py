@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 
 from fewerwells.book.plots.remarks import plot_fading, plot_own_and_new
 from fewerwells.science.circuits import reference_circuit
+from fewerwells.study.columns import error_column
+from fewerwells.study.fading import distances, worth_by_distance
 from fewerwells.study.overfitting import own_and_new_wells
-from fewerwells.study.protocol import Cell, Protocol
+from fewerwells.study.protocol import SIMPLE_MODEL, Cell, Protocol
 from fewerwells.study.quantities import RatioGrowth
 from fewerwells.study.trials import run_cell
 
@@ -32,6 +34,35 @@ def test_a_ratio_that_grows_twofold_at_each_step_is_found_to():
     found = growth.estimates(table)
     assert list(found) == ["n = 1.5 over 1", "n = 3 over 1.5"]
     assert [one.value for one in found.values()] == pytest.approx([2.0, 2.0])
+
+
+def test_distance_is_what_believing_the_simulation_costs():
+    """Against a plain grid that is far finer than what a plot shows; nothing where the simulation is the truth."""
+    targets = [reference_circuit("n_part_complex", n) for n in (1.0, 2.0, 4.0)]
+    found = distances(targets)
+    axis = (np.arange(400) + 0.5) / 20
+    x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    inside = (x <= 10).all(axis=1)
+    for row, target in zip(found.itertuples(), targets, strict=True):
+        error = np.abs(SIMPLE_MODEL(x) - target(x)).mean(axis=1)
+        expected = [error.mean(), error[inside].mean(), error[~inside].mean()]
+        assert [row.all, row.inside, row.outside] == pytest.approx(expected, rel=0.01, abs=1e-9)
+    assert found["all"].is_monotonic_increasing
+
+
+def test_what_pre_training_is_worth_stands_beside_the_distance():
+    targets = [reference_circuit("n_part_complex"), reference_circuit("phosphorylation_cycle")]
+    rows = [
+        {"arm": arm, "target": target.label, "seed": seed}
+        | {error_column("inside"): factor * (1 + seed), error_column("outside"): factor**2 * (1 + seed)}
+        for target in targets
+        for arm, factor in (("transfer", 0.5), ("scratch", 1.0))
+        for seed in range(4)
+    ]
+    found = worth_by_distance(pd.DataFrame(rows), targets)
+    assert found["error"].to_list() == pytest.approx([0.5, 0.25] * 2)
+    assert found["in_line"].to_list() == [True, True, False, False]
+    assert found["distance"].to_list() == pytest.approx(np.repeat(distances(targets)["all"], 2).to_list())
 
 
 def test_errors_are_those_on_the_very_wells_and_on_wells_that_no_volume_holds():
@@ -56,7 +87,7 @@ def test_figures_put_targets_at_their_distance_and_errors_at_their_volumes():
     axes = Figure().subplots()
     ratios = pd.DataFrame(
         {"target": ["n = 2", "a cycle"], "distance": [4.0, 6.0], "region": "inside", "in_line": [True, False]}
-    ).assign(ratio=[0.5, 0.8], low=[0.4, 0.7], high=[0.6, 0.9])
+    ).assign(error=[0.5, 0.8], low=[0.4, 0.7], high=[0.6, 0.9])
     plot_fading(ratios, axes)
     assert {text.get_text().replace("\n", " "): text.xy[0] for text in axes.texts} == {"n = 2": 4.0, "a cycle": 6.0}
     other = Figure().subplots()

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 from scipy.stats import trim_mean
@@ -18,6 +18,7 @@ from fewerwells.science.statistics import (
     non_inferiority,
     paired_ratio,
     probability_of_improvement,
+    resampled_iqm,
     resampled_seeds,
     tail_share,
 )
@@ -128,6 +129,25 @@ def test_resampling_repeats_and_nobody_can_change_what_is_kept():
     resampled_seeds.cache_clear()
     np.testing.assert_array_equal(resampled_seeds(9, 50), once)
     assert not once.flags.writeable
+
+
+some_number = st.floats(-1e3, 1e3) | st.sampled_from([0.0, 1.0])  # ties are as likely as not
+
+
+@given(st.lists(some_number, min_size=1, max_size=60), st.integers(0, 3))
+@settings(max_examples=60)
+def test_the_mean_of_every_resample_is_what_sorting_it_gives(values, state):
+    values = np.array(values)
+    expected = iqm(values[resampled_seeds(len(values), 200, state)])
+    np.testing.assert_allclose(resampled_iqm(values, 200, state), expected, rtol=1e-9, atol=1e-9)
+    both = resampled_iqm(np.stack([values, -values], axis=1), 200, state)
+    np.testing.assert_allclose(both, np.stack([expected, -expected], axis=1), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_a_resample_with_what_is_no_number_is_what_sorting_it_gives(odd):
+    values = np.array([0.5, odd, 2.0, 1.0, 3.0])
+    np.testing.assert_array_equal(resampled_iqm(values, 300), iqm(values[resampled_seeds(5, 300)]))
 
 
 @pytest.mark.parametrize(

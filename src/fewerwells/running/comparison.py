@@ -13,7 +13,7 @@ from scipy.stats import fisher_exact
 
 from fewerwells.running.parameters import PUBLISHED, ParameterError
 from fewerwells.running.storage import DamagedTable, read_rows, read_table
-from fewerwells.science.statistics import LEVEL, RESAMPLES, iqm, resampled_seeds
+from fewerwells.science.statistics import LEVEL, RESAMPLES, iqm, resampled_iqm
 from fewerwells.study.columns import ERROR, ERROR_COLUMNS, INSIDE_ERROR, OUTSIDE_ERROR, STUDY_ERROR
 from fewerwells.study.table import CHECKSUM, COLUMNS, TEXT_COLUMNS, row_checksums
 
@@ -231,11 +231,10 @@ def _read_back(shared: pd.DataFrame) -> int:
 def _judged(groups: dict[tuple, list], resamples: int) -> pd.DataFrame:
     """Estimates judged all at once; `groups`: (paired, seeds, published seeds) → cells, error's names and logarithms."""
     judged = []
-    for (paired, n_ours, n_ref), members in groups.items():
-        picked = resampled_seeds(n_ours, resamples)
-        picked_ref = picked if paired else resampled_seeds(n_ref, resamples, random_state=1)
+    for (paired, n_ours, _), members in groups.items():
         for cell, name, ours, ref in members:
-            draws = iqm(ours[picked]) - iqm(ref[picked_ref])
+            apart = 0 if paired else 1  # seeds that are not the same are not drawn together
+            draws = resampled_iqm(ours, resamples) - resampled_iqm(ref, resamples, random_state=apart)
             judged.append((cell, name, paired, n_ours, float(iqm(ours)), float(iqm(ref)), draws))
     difference = np.array([ours - ref for *_, ours, ref, _ in judged])
     draws = np.stack([one[-1] for one in judged])

@@ -13,7 +13,7 @@ from fewerwells.science.statistics import (
     interval,
     iqm,
     percentiles,
-    resampled_seeds,
+    resampled_iqm,
     seed_matrix,
     tail_share,
 )
@@ -125,8 +125,7 @@ def log_equivalence(
         raise ValueError(f"none of the {len(whole)} seeds has an error at every volume.")
     logs, baseline_logs = logs[whole], baseline_logs[whole]
     centre = log_k(iqm(logs, axis=0)[None], iqm(baseline_logs, axis=0)[None])[0]
-    picked = resampled_seeds(len(logs), resamples)
-    draws = log_k(iqm(logs[picked], axis=1), iqm(baseline_logs[picked], axis=1))
+    draws = log_k(resampled_iqm(logs, resamples), resampled_iqm(baseline_logs, resamples))
     limits = baseline_volumes[[0, -1]] / volumes[:, None]
     return LogEquivalence(volumes, centre, draws, limits, len(logs), int(np.count_nonzero(~whole)))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fewerwells.science.statistics import LEVEL, Estimate, interval, iqm, paired_logs, resampled_seeds
+from fewerwells.science.statistics import LEVEL, Estimate, interval, iqm, paired_logs, resampled_iqm
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ def log_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator: di
     if len(top) == 0:
         return NOTHING
     difference = top - bottom
-    return Bootstrap(float(iqm(difference)), iqm(difference[resampled_seeds(len(difference))]), len(difference))
+    return Bootstrap(float(iqm(difference)), resampled_iqm(difference), len(difference))

@@ -15,8 +15,8 @@ def plot_fading(ratios: pd.DataFrame, ax: Axes) -> None:
     """What pre-training is worth as the real system moves away: transfer's error over scratch's, against distance.
 
     Args:
-        ratios: columns `target`, `distance` (error of the simulation itself, nM), `region` ("inside" or "outside"),
-            `ratio`, `low`, `high`, `in_line` (whether the target is joined to the others by the line).
+        ratios: `study.fading.worth_by_distance`: columns `target`, `distance` (error of the simulation itself, nM), `region` ("inside" or "outside"),
+            `error` (the ratio), `low`, `high`, `in_line` (whether the target is joined to the others by the line).
         ax: where to draw.
     """
     for region, part in ratios.groupby("region", sort=False):
@@ -24,8 +24,8 @@ def plot_fading(ratios: pd.DataFrame, ax: Axes) -> None:
         part = part.sort_values("distance")
         ax.vlines(part["distance"], part["low"], part["high"], color=colour, linewidth=2.5, alpha=0.5)
         joined, apart = part[part["in_line"]], part[~part["in_line"]]
-        ax.plot(joined["distance"], joined["ratio"], line, marker=marker, color=colour, markersize=5, label=region)
-        ax.plot(apart["distance"], apart["ratio"], marker, color=colour, markersize=6, mfc="white")
+        ax.plot(joined["distance"], joined["error"], line, marker=marker, color=colour, markersize=5, label=region)
+        ax.plot(apart["distance"], apart["error"], marker, color=colour, markersize=6, mfc="white")
     for target, part in ratios.groupby("target", sort=False):
         above = bool(part["in_line"].all())  # two targets may be equally far
         ax.annotate(
