@@ -246,7 +246,10 @@ class TestVerdictsGate:
 
     def test_published_settings_with_other_results_stop_the_build(self):
         arms = {"transfer": "scratch", "scratch": "transfer"}
-        swapped = {name: table.assign(arm=table["arm"].replace(arms)) for name, table in self.tables().items()}
+        swapped = {
+            name: table.assign(arm=table["arm"].replace(arms)) if set(arms) <= set(table["arm"]) else table
+            for name, table in self.tables().items()
+        }
         swapped = {name: table.assign(checksum=row_checksums(table)) for name, table in swapped.items()}
         judged = judge(swapped, CLAIMS)
         with pytest.raises(ClaimError, match="At high volumes transfer reaches a lower error"):

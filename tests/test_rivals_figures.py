@@ -12,7 +12,7 @@ from fewerwells.running.parameters import CONTENDERS
 from fewerwells.science.statistics import Estimate
 from fewerwells.study.across import AcrossSystems
 from fewerwells.study.bootstrap import Bootstrap
-from fewerwells.study.protocol import ARMS
+from fewerwells.study.protocol import CONTROLS, REMEDIES, RIVALS, STUDY_ARMS
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def texts(ax) -> list[str]:
 
 
 def test_every_arm_has_a_colour_and_every_contender_one_of_its_own():
-    assert all(to_rgba(arm_colour(arm)) for arm in ARMS)
+    assert all(to_rgba(arm_colour(arm)) for arm in (*STUDY_ARMS, *CONTROLS, *REMEDIES, *RIVALS))
     assert len({WINNER_COLOURS[arm] for arm in CONTENDERS}) == len(CONTENDERS)
     assert set(WINNER_COLOURS) == set(CONTENDERS)
 

@@ -1,7 +1,7 @@
 """Sphinx extension: the role {claim}`words <name>` ties words of prose to the test that bears them out.
 
-It makes the words a link to the claim's entry on the page *What we found*; pointed at, it says which sentence was tested
-and the verdict that the prose was written for. That page refuses to be built from published results which say
+It makes the words a link to the claim's entry, on the page *What we found* or, of measured wells, on their own; pointed at, it says which sentence was tested
+and the verdict that the prose was written for. Its page refuses to be built from published results which say
 otherwise. A claim that does not exist is a dangling reference, which stops the build. Links to chapters in the output
 of cells are led to their pages, so that the same output works in JupyterLab and on the page.
 """
@@ -13,10 +13,13 @@ from docutils import nodes
 from sphinx.roles import XRefRole
 
 from fewerwells.study.claim_list import CLAIMS
+from fewerwells.study.claim_list.measured_wells import MEASURED
 
-PAGE = "notebooks/06_verdicts"
+_ENTRIES = {"notebooks/06_verdicts": CLAIMS, "notebooks/15_measured_wells": MEASURED}
 CHAPTER_LINK = re.compile(r'href="(?P<path>[\w./-]+)\.ipynb(?P<anchor>#[\w-]+)?"')
-_CLAIMS = {claim.name: claim for claim in CLAIMS}
+_CLAIMS = {
+    claim.name: (page, claim) for page, claims in _ENTRIES.items() for claim in claims
+}
 
 
 def _outcome(verdict: str) -> str:
@@ -26,14 +29,12 @@ def _outcome(verdict: str) -> str:
 def resolve_claim(app, env, node, contnode):
     """Turn words that name a claim into a link with its verdict; None where there is no such claim or page."""
     name = node.get("reftarget")
-    if (
-        node.get("reftype") != "claim"
-        or name not in _CLAIMS
-        or PAGE not in env.found_docs
-    ):
+    if node.get("reftype") != "claim" or name not in _CLAIMS:
         return None
-    claim = _CLAIMS[name]
-    address = app.builder.get_relative_uri(node.get("refdoc", env.docname), PAGE)
+    page, claim = _CLAIMS[name]
+    if page not in env.found_docs:
+        return None
+    address = app.builder.get_relative_uri(node.get("refdoc", env.docname), page)
     link = nodes.reference(
         "",
         "",
@@ -64,7 +65,7 @@ def link_chapters(app, page, template, context, doctree) -> None:
 def setup(app) -> dict:
     """Register the role with Sphinx."""
     # Sphinx keeps pages whose text is unchanged; with another verdict in it every page is read again
-    stated = {claim.name: [claim.words, claim.stated] for claim in CLAIMS}
+    stated = {name: [claim.words, claim.stated] for name, (_, claim) in _CLAIMS.items()}
     app.add_config_value("stated_verdicts", stated, "env")
     app.add_role("claim", XRefRole(warn_dangling=True, innernodeclass=nodes.inline))
     app.connect("missing-reference", resolve_claim)

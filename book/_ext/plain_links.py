@@ -9,7 +9,7 @@ import json
 import re
 
 _TESTED = re.compile(
-    r"\[(?P<words>[^\[\]]+)\]\((?:\.\./notebooks/)?06_verdicts\.ipynb#claim-(?P<name>[\w-]+)\)"
+    r"\[(?P<words>[^\[\]]+)\]\((?:(?:\.\./notebooks/)?\w+\.ipynb)?#claim-(?P<name>[\w-]+)\)"
 )
 _SOURCE = r"\[[^\[\]]+\]\((?:\.\./book/)?references\.md#(?P<key>[\w-]+)\)"
 _CITED = re.compile(
