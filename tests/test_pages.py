@@ -542,6 +542,25 @@ class TestReadAPlate:
         inside = (MESH <= 10).all(axis=1)
         assert shown == pytest.approx([errors[inside].mean(), errors[~inside].mean()], rel=6e-3)
 
+    def test_never_draws_one_plate_with_the_settings_of_the_next(self, tab):
+        """Wells are changed and a redraw is asked for before the new plate can have been read."""
+        box = figure(tab, "Read a plate", READS_PLATES)
+        tab.wait_for_selector(".fw[data-state=done]", timeout=60_000)
+        drawn = box.evaluate(
+            """(box) => {
+                const change = (control, kind, value) => {
+                    control.value = value;
+                    control.dispatchEvent(new Event(kind));
+                };
+                change(box.querySelector("[type=range]"), "input", "96");
+                change([...box.querySelectorAll("select")].at(-1), "change", "1"); // the output that is shown
+                const drawn = () => [...box.querySelectorAll("circle.fw-well")].map((well) => well.getAttribute("cx"));
+                return new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => tell(drawn()))));
+            }"""
+        )
+        assert drawn
+        assert all(map(np.isfinite, map(float, drawn)))
+
 
 @figures
 @needs_chromium
@@ -596,8 +615,11 @@ class TestWhichWells:
         by_keyboard(box.get_by_role("button", name="Fill this well"))
         typed = np.concatenate([with_click, [[4.0, 0.0]]])
         assert self.shown(box, "Your", 10) == pytest.approx(self.said(typed), rel=6e-3)
-        by_keyboard(box.get_by_role("button", name="Start again"))
+        by_keyboard(box.get_by_role("button", name="Let the network choose eight"))
+        by_keyboard(box.get_by_role("button", name="Start again"))  # while it chooses: what it finds comes too late
         self.shown(box, "Your", 8)
+        by_keyboard(box.get_by_role("button", name="Let the network choose eight"))
+        self.shown(box, "the network's", 16)
 
 
 @figures

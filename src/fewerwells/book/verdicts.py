@@ -182,8 +182,8 @@ def _what_pays(baselines: pd.DataFrame) -> str:
         "What each of them is worth over 0–20 nM: error over that as the study trains", report.table(rows).data
     )
     return (
-        f"Two changes cost next to nothing. Given logarithms of the concentrations instead of the concentrations, a network from "
-        f"scratch has {span('scratch, log inputs')} times its error over 0–20 nM, depending on the target, and the mean of "
+        f"Two simple changes: given logarithms of the concentrations instead of the concentrations, a network from scratch "
+        f"has {span('scratch, log inputs')} times its error over 0–20 nM, depending on the target, and the mean of "
         f"five networks from scratch {span('scratch, mean of five')} times. If both networks are given logarithms, "
         f"pre-training {told}.\n\n{table.data}"
     )

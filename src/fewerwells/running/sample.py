@@ -1,9 +1,10 @@
 """A sample of the published tables, computed again on this machine: does the code at hand give these numbers here?
 
 Fixed rule: of every table one seed and one of its designs (a noise of the map, one random system), and of a design with
-many cells those on one of its systems, the same each time, so that a sample takes about a minute on two cores. Identical numbers are expected where processor and libraries are those
-of the published run; elsewhere rounding takes another way, training amplifies it, and what is asked is whether each
-new error is one that another seed of the same cell could have had.
+many cells those on one of its systems, the same each time, so that a sample takes about a minute on two cores.
+Identical numbers are expected where processor and libraries are those of the published run; elsewhere rounding takes
+another way, training amplifies it, and what is asked is whether each new error is one that another seed of the same cell
+could have had.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from fewerwells.study.protocol import Cell, Design
 from fewerwells.study.well_arms import add_well_arms
 
 PLACE = 7  # which seed, design and system of a table, counted from 0 and around
-MANY = 50  # cells
+MANY = 50  # cells of a design, above which one system stands for the others
 LEVEL = 0.99  # that all new errors of a table lie in their intervals, on another kind of processor
 SAMPLE = "sample.json"  # what came out, under results/runs
 SAME_DIGITS = 2e-6  # tables keep seven digits
@@ -68,7 +69,7 @@ class Outcome:
 
 
 def sampled(parameters: TrainingParameters) -> Design:
-    """The part of a table's designs that is computed again: one design, one seed; of more than `MANY` cells one system's."""
+    """The part of a table's designs that is computed again: one seed of one design, and of many cells one system's."""
     designs = parameters.designs
     design = designs[PLACE % len(designs)]
     cells = tuple(dict.fromkeys(design.cells))

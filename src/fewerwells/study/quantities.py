@@ -161,34 +161,6 @@ class RatioToEach:
 
 
 @dataclass(frozen=True)
-class RatioElsewhere:
-    """How many times larger a ratio of two arms' errors is in one place than in another, paired by seed.
-
-    Attributes:
-        table: its name.
-        numerator, denominator: the two arms.
-        here, there: values of columns that name the two places.
-        column: an error column.
-    """
-
-    table: str
-    numerator: Group
-    denominator: Group
-    here: Group
-    there: Group
-    column: str = ERROR
-
-    def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
-        here, there = (
-            log_ratio(_rows(table, place), self.column, self.numerator, self.denominator)
-            for place in (self.here, self.there)
-        )
-        return {"": here - there}
-
-    estimates = _estimates
-
-
-@dataclass(frozen=True)
 class ErrorPerDoubling:
     """By which factor one arm's error changes with every doubling of its wells, between two volumes.
 
@@ -217,28 +189,28 @@ class ErrorPerDoubling:
 
 @dataclass(frozen=True)
 class RatioChange:
-    """How many times larger a ratio of two arms' errors is at one volume than at another, paired by seed.
+    """How many times larger a ratio of two arms' errors is in one place than in another, paired by seed.
 
     Attributes:
         table: its name.
-        numerator, denominator: the two arms as groups without a volume.
-        volume, other: the two volumes; above 1 the ratio is larger at `volume`.
+        numerator, denominator: the two arms.
+        here, there: values of columns that name the two places, two volumes for example; above 1 it is larger here.
         column: an error column.
-        where: values of columns that both groups have.
+        where: values of columns that both places have.
     """
 
     table: str
     numerator: Group
     denominator: Group
-    volume: VolumeChoice
-    other: VolumeChoice
+    here: Group
+    there: Group
     column: str = ERROR
     where: Group = field(default_factory=dict)
 
     def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
         part, ratios = _rows(table, self.where), []
-        for volume in (self.volume, self.other):
-            groups = [dict(group) | {"N": volume} for group in (self.numerator, self.denominator)]
+        for place in (self.here, self.there):
+            groups = [dict(group) | dict(place) for group in (self.numerator, self.denominator)]
             rows = [_rows(part, group).set_index("seed")[self.column] for group in _with_volumes(part, groups)]
             if not rows[0].sort_index().index.equals(rows[1].sort_index().index):
                 raise ValueError(f"{self.numerator} and {self.denominator} do not hold the same seeds.")

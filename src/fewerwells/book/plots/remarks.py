@@ -15,8 +15,7 @@ def plot_fading(ratios: pd.DataFrame, ax: Axes) -> None:
     """What pre-training is worth as the real system moves away: transfer's error over scratch's, against distance.
 
     Args:
-        ratios: `study.fading.worth_by_distance`: columns `target`, `distance` (error of the simulation itself, nM), `region` ("inside" or "outside"),
-            `error` (the ratio), `low`, `high`, `in_line` (whether the target is joined to the others by the line).
+        ratios: `study.fading.worth_by_distance`.
         ax: where to draw.
     """
     for region, part in ratios.groupby("region", sort=False):

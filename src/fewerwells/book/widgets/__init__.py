@@ -75,76 +75,66 @@ class _Figure(anywidget.AnyWidget):
         return data, metadata
 
 
-class TrainItYourself(_Figure):
-    """A pre-trained network and a fresh one learn from the same wells, in the browser.
+class _OnWells(_Figure):
+    """What figures share in which networks meet the wells of a laboratory.
 
     Attributes:
         circuit: label of the real circuit.
-        wells: real pairs, measured on 0–10 nM; 8 to 384.
         noise: standard deviation of the measurement noise, nM.
+        seed: fixes wells and noise, and a network from scratch where there is one.
+        result: written by the figure; each says what.
+    """
+
+    circuit = traitlets.Unicode("n = 2").tag(sync=True, page=True)
+    noise = traitlets.Float(1.0).tag(sync=True, page=True)
+    seed = traitlets.Int(0).tag(sync=True, page=True)
+    result = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, own: dict, **values):
+        super().__init__(data={"surface": _surface_colours(), "circuits": _targets()} | own, **values)
+
+
+class TrainItYourself(_OnWells):
+    """A pre-trained network and a fresh one learn from the same wells, in the browser.
+
+    Attributes:
+        wells: real pairs, measured on 0–10 nM; 8 to 384.
         epochs: passes over the wells, the same for both networks.
-        seed: fixes wells, noise and the fresh network.
         result: written by the figure: the epoch, and for `pretrained` and `scratch` the mean absolute error (nM)
             `inside` and `outside` the small domain.
     """
 
     script = "train_it_yourself"
     _esm = module(script)
-    circuit = traitlets.Unicode("n = 2").tag(sync=True, page=True)
     wells = traitlets.Int(96).tag(sync=True, page=True)
-    noise = traitlets.Float(1.0).tag(sync=True, page=True)
     epochs = traitlets.Int(200).tag(sync=True, page=True)
-    seed = traitlets.Int(0).tag(sync=True, page=True)
-    result = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **values):
-        data = {
-            "palette": PALETTE,
-            "surface": _surface_colours(),
-            "circuits": _targets(),
-            "pretrained": _pretrained(),
-        }
-        super().__init__(data=data, **values)
+        super().__init__({"palette": PALETTE, "pretrained": _pretrained()}, **values)
 
 
-class ReadAPlate(_Figure):
+class ReadAPlate(_OnWells):
     """A network that has seen many circuits reads the wells at once, beside the study's two, trained on the same wells.
 
     Attributes:
-        circuit: label of the real circuit.
         wells: real pairs, measured on 0–10 nM; 4 to 96.
-        noise: standard deviation of the measurement noise, nM.
-        seed: fixes wells, noise and the network from scratch.
         result: written by the figure when all is trained: for `read`, `pretrained` and `scratch` the mean absolute error
             (nM) `inside` and `outside` the small domain, and for `held` the share of the truth in 80 % intervals.
     """
 
     script = "read_a_plate"
     _esm = module(script)
-    circuit = traitlets.Unicode("n = 2").tag(sync=True, page=True)
     wells = traitlets.Int(24).tag(sync=True, page=True)
-    noise = traitlets.Float(1.0).tag(sync=True, page=True)
-    seed = traitlets.Int(0).tag(sync=True, page=True)
-    result = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **values):
-        data = {
-            "surface": _surface_colours(),
-            "circuits": _targets(),
-            "pretrained": _pretrained(),
-            "network": plate_reader.export(),
-        }
-        super().__init__(data=data, **values)
+        super().__init__({"pretrained": _pretrained(), "network": plate_reader.export()}, **values)
 
 
-class WhichWells(_Figure):
+class WhichWells(_OnWells):
     """The reader fills a plate by hand or by chance, a network fills another with the wells of which it is least sure.
 
     Attributes:
-        circuit: label of the real circuit.
         within: up to which concentration wells can be filled, nM: 10 or 20.
-        noise: standard deviation of the measurement noise, nM.
-        seed: fixes the first wells, those by chance, and the noise.
         result: written by the figure after each round, for `yours` and `network`: `n` wells, `error` (mean absolute, nM, over
             0–20 nM; also `inside` and `outside` the small domain), `half` the mean width of the 80 % intervals (nM), and
             `wells` (x₁, x₂, x₁, …, nM).
@@ -152,20 +142,10 @@ class WhichWells(_Figure):
 
     script = "which_wells"
     _esm = module(script)
-    circuit = traitlets.Unicode("n = 2").tag(sync=True, page=True)
     within = traitlets.Int(10).tag(sync=True, page=True)
-    noise = traitlets.Float(1.0).tag(sync=True, page=True)
-    seed = traitlets.Int(0).tag(sync=True, page=True)
-    result = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **values):
-        data = {
-            "palette": PALETTE,
-            "surface": _surface_colours(),
-            "circuits": _targets(),
-            "network": plate_reader.export(),
-        }
-        super().__init__(data=data, **values)
+        super().__init__({"palette": PALETTE, "network": plate_reader.export()}, **values)
 
 
 class CircuitExplorer(_Figure):

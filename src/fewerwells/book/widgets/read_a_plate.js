@@ -4,7 +4,7 @@
  */
 import { circuitOutputs, decodeWeights, errorsByRegion, measureWells, meshPoints, workerSource } from "./maths.js";
 import { readerFunctions } from "./reader.js";
-import { announcer, bind, choice, colourBar, element, figureBox, format, slider, surfaceMap, wholeNumber } from "./ui.js";
+import { announcer, bind, choice, colourBar, element, figureBox, format, laboratory, slider, startWorker, surfaceMap } from "./ui.js";
 
 const MESH = 20; // points a side for errors and surfaces
 const SMALL = 10; // nM, upper end of the wells' inputs
@@ -76,23 +76,23 @@ function render({ model, el }) {
   const settings = bound.values;
   const change = (name) => (value) => {
     bound.set({ [name]: value });
+    forget();
     buySoon();
   };
 
-  const url = URL.createObjectURL(new Blob([workerSource(serve, readerFunctions())], { type: "text/javascript" }));
-  const worker = new Worker(url);
-  worker.postMessage({ what: "load", network });
-  worker.onmessage = ({ data: { id, ...found } }) => {
+  const worker = startWorker(workerSource(serve, readerFunctions()), ({ id, ...found }) => {
     if (id !== state.id) return; // of a plate that was changed since
     Object.assign(state, found);
     drawSoon();
-  };
+  });
+  worker.post({ what: "load", network });
 
+  const { circuit: realCircuit, noise, seed } = laboratory(circuits, settings, change);
   const controls = {
-    circuit: choice({ label: "The real circuit", options: circuits.map(({ label }) => [label, label]), value: settings.circuit, onInput: change("circuit") }),
+    circuit: realCircuit,
     wells: slider({ label: "Wells you buy", min: 4, max: 96, step: 4, value: settings.wells, onInput: change("wells") }),
-    noise: slider({ label: "Measurement noise", min: 0, max: 5, step: 0.1, value: settings.noise, unit: "nM", onInput: change("noise") }),
-    seed: wholeNumber({ label: "Seed", min: 0, max: 9999, value: settings.seed, onInput: change("seed") }),
+    noise,
+    seed,
   };
   const output = choice({ label: "Output shown", options: [["0", "y₁"], ["1", "y₂"]], value: "0", onInput: (value) => { state.output = Number(value); drawSoon(); } });
   const said = announcer();
@@ -123,6 +123,12 @@ function render({ model, el }) {
     for (const [name, control] of Object.entries(controls)) control.set(String(settings[name]));
   }
 
+  /** Nothing more is said of the last plate, since the settings that would be said with it are no longer its own. */
+  function forget() {
+    Object.assign(state, { id: state.id + 1, quantiles: null, surfaces: null, epoch: [0, 0], done: false });
+    el.firstChild.dataset.state = "running";
+  }
+
   let waiting = 0;
   function buySoon() {
     clearTimeout(waiting);
@@ -130,12 +136,12 @@ function render({ model, el }) {
   }
 
   function buy() {
-    const [chosen, id] = [circuit(), state.id + 1];
+    const chosen = circuit();
     const wells = measureWells(chosen, settings.wells, settings.noise, SMALL, settings.seed);
-    Object.assign(state, { id, wells, surfaces: null, epoch: [0, 0], done: false });
-    el.firstChild.dataset.state = "running";
-    worker.postMessage({
-      what: "start", id, wells, points, pretrained: weights, sizes: pretrained.sizes, seed: settings.seed, epochs: EPOCHS,
+    forget();
+    state.wells = wells;
+    worker.post({
+      what: "start", id: state.id, wells, points, pretrained: weights, sizes: pretrained.sizes, seed: settings.seed, epochs: EPOCHS,
       outputScale: Math.max(...chosen.eta),
     });
   }
@@ -189,8 +195,7 @@ function render({ model, el }) {
   return () => {
     clearTimeout(waiting);
     cancelAnimationFrame(frame);
-    worker.terminate();
-    URL.revokeObjectURL(url);
+    worker.end();
     bound.release();
   };
 }

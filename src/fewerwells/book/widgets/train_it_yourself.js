@@ -3,8 +3,8 @@
  */
 import { circuitOutputs, decodeWeights, measureWells, meshPoints, workerSource } from "./maths.js";
 import {
-  announcer, bind, button, chart, choice, colourAt, colourBar, element, figureBox, format, legend, logTicks, plainTicks,
-  slider, surfaceMap, tick, wantsStillness, wholeNumber,
+  announcer, bind, button, chart, choice, colourAt, colourBar, element, figureBox, format, laboratory, legend, logTicks,
+  plainTicks, slider, startWorker, surfaceMap, tick, wantsStillness,
 } from "./ui.js";
 
 const EPOCHS = [200, 500, 1000, 2000];
@@ -113,26 +113,24 @@ function render({ model, el }) {
     reset();
   };
 
-  const url = URL.createObjectURL(new Blob([workerSource(serve)], { type: "text/javascript" }));
-  const worker = new Worker(url);
-  worker.onmessage = ({ data }) => {
+  const worker = startWorker(workerSource(serve), (data) => {
     if (data.id !== state.id) return; // of a run that was reset
-    if (data.epoch === 0) state.history = [];
     state.history.push(...data.history);
     Object.assign(state, { surfaces: data.surfaces, running: data.running, done: data.done, epoch: data.epoch, seconds: data.seconds });
     if (!(data.running && wantsStillness())) drawSoon();
     if (!data.running) finish();
-  };
+  });
 
+  const { circuit: realCircuit, noise, seed } = laboratory(circuits, settings, change);
   const controls = {
-    circuit: choice({ label: "The real circuit", options: circuits.map(({ label }) => [label, label]), value: settings.circuit, onInput: change("circuit") }),
+    circuit: realCircuit,
     wells: slider({ label: "Wells you buy", min: 8, max: 96 * PLATE.most, step: 8, value: settings.wells, onInput: change("wells") }),
-    noise: slider({ label: "Measurement noise", min: 0, max: 5, step: 0.1, value: settings.noise, unit: "nM", onInput: change("noise") }),
+    noise,
     epochs: choice({ label: "Epochs", options: EPOCHS.map((n) => [String(n), String(n)]), value: String(settings.epochs), onInput: (value) => change("epochs")(Number(value)) }),
-    seed: wholeNumber({ label: "Seed", min: 0, max: 9999, value: settings.seed, onInput: change("seed") }),
+    seed,
   };
   const slow = tick({ label: "slow motion", value: false, onInput: (on) => state.running && run("end", on) });
-  const train = button("Train", () => (state.running ? worker.postMessage({ what: "pause" }) : (state.done && reset(), run("end", slow.input.checked))));
+  const train = button("Train", () => (state.running ? worker.post({ what: "pause" }) : (state.done && reset(), run("end", slow.input.checked))));
   const step = button("Step", () => run(1, false));
   const startAgain = button("Reset", () => reset());
   const said = announcer();
@@ -181,9 +179,10 @@ function render({ model, el }) {
     plate.dataset.plates = plates;
     plate.setAttribute("aria-label", `${settings.wells} wells on ${plates} ${plates === 1 ? "plate" : "plates"}, coloured by their measured y₁`);
     plateTitle.textContent = `${settings.wells} wells: ${format(settings.wells / 96)} ${plates === 1 ? "plate" : "plates"}, ${format(settings.wells / 8)} hours in the lab`;
-    Object.assign(state, { id: state.id + 1, running: false, done: false, epoch: 0 });
+    // nothing more is drawn of the last run, since the settings that would be drawn with it are no longer its own
+    Object.assign(state, { id: state.id + 1, history: [], surfaces: null, running: false, done: false, epoch: 0 });
     showButtons();
-    worker.postMessage({
+    worker.post({
       what: "start", id: state.id, sizes: pretrained.sizes, pretrained: weights, circuit: chosen, wells: settings.wells, noise: settings.noise,
       seed: settings.seed, outputScale: Math.max(...chosen.eta), epochs: settings.epochs, mesh: MESH, small: SMALL,
     });
@@ -193,7 +192,7 @@ function render({ model, el }) {
     if (state.done) return;
     state.running = true;
     showButtons();
-    worker.postMessage({ what: "run", to, pause: slowly ? 40 : 0 });
+    worker.post({ what: "run", to, pause: slowly ? 40 : 0 });
   }
 
   function showButtons() {
@@ -224,6 +223,7 @@ function render({ model, el }) {
 
   function draw() {
     showButtons();
+    if (!state.history.length) return;
     const chosen = circuit();
     const [scale, now] = [Math.max(...chosen.eta), state.history.at(-1)];
     const all = state.history.flatMap(([, ...values]) => values).filter((value) => value > 0);
@@ -254,8 +254,7 @@ function render({ model, el }) {
   reset();
   return () => {
     cancelAnimationFrame(frame);
-    worker.terminate();
-    URL.revokeObjectURL(url);
+    worker.end();
     bound.release();
   };
 }

@@ -138,6 +138,29 @@ export function bind(model, names, onChange) {
   };
 }
 
+/** What every figure lets its reader choose of the laboratory: the circuit, the noise, the seed; `change(name)` takes a value. */
+export function laboratory(circuits, settings, change) {
+  return {
+    circuit: choice({ label: "The real circuit", options: circuits.map(({ label }) => [label, label]), value: settings.circuit, onInput: change("circuit") }),
+    noise: slider({ label: "Measurement noise", min: 0, max: 5, step: 0.1, value: settings.noise, unit: "nM", onInput: change("noise") }),
+    seed: wholeNumber({ label: "Seed", min: 0, max: 9999, value: settings.seed, onInput: change("seed") }),
+  };
+}
+
+/** A Web Worker made from source text; `receive` gets what it posts, `end` stops it and lets go of the text. */
+export function startWorker(source, receive) {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  worker.onmessage = ({ data }) => receive(data);
+  return {
+    post: (message) => worker.postMessage(message),
+    end() {
+      worker.terminate();
+      URL.revokeObjectURL(url);
+    },
+  };
+}
+
 /** Whether the reader has asked for less movement. */
 export function wantsStillness() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;

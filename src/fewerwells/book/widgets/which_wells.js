@@ -4,7 +4,7 @@
  */
 import { circuitOutputs, errorsByRegion, meshPoints, normal, uniform, workerSource } from "./maths.js";
 import { leastSure, makeReader, readPlate, readerFunctions } from "./reader.js";
-import { announcer, bind, button, chart, choice, colourBar, element, figureBox, format, legend, plainTicks, slider, surfaceMap, wholeNumber } from "./ui.js";
+import { announcer, bind, button, chart, choice, colourBar, element, figureBox, format, laboratory, legend, plainTicks, startWorker, surfaceMap, wholeNumber } from "./ui.js";
 
 const MESH = 20; // points a side for errors and surfaces
 const STEP = 0.5; // nM, of the wells that can be filled
@@ -42,28 +42,28 @@ function render({ model, el }) {
   const settings = bound.values;
   const change = (name) => (value) => {
     bound.set({ [name]: value });
+    forget();
     beginSoon();
   };
 
-  const url = URL.createObjectURL(new Blob([workerSource(serve, readerFunctions())], { type: "text/javascript" }));
-  const worker = new Worker(url);
-  worker.postMessage({ what: "load", network });
-  worker.onmessage = ({ data: { run, plate, quantiles, chosen } }) => {
+  const worker = startWorker(workerSource(serve, readerFunctions()), ({ run, plate, quantiles, chosen }) => {
     if (run !== state.run) return; // of plates that were cleared since
     if (chosen) fill("network", [...chosen]);
     else learn(plate, quantiles);
-  };
+  });
+  worker.post({ what: "load", network });
 
+  const { circuit: realCircuit, noise, seed } = laboratory(circuits, settings, change);
   const controls = {
-    circuit: choice({ label: "The real circuit", options: circuits.map(({ label }) => [label, label]), value: settings.circuit, onInput: change("circuit") }),
+    circuit: realCircuit,
     within: choice({ label: "Wells can be filled inside", options: [["10", "0–10 nM"], ["20", "0–20 nM"]], value: String(settings.within), onInput: (value) => change("within")(Number(value)) }),
-    noise: slider({ label: "Measurement noise", min: 0, max: 5, step: 0.1, value: settings.noise, unit: "nM", onInput: change("noise") }),
-    seed: wholeNumber({ label: "Seed", min: 0, max: 9999, value: settings.seed, onInput: change("seed") }),
+    noise,
+    seed,
   };
-  const by = { yours: [0, 0] };
-  const typed = [0, 1].map((k) => wholeNumber({ label: `x${"₁₂"[k]} of a well (nM)`, min: 0, max: 20, value: 0, onInput: (value) => (by.yours[k] = value) }));
+  const place = [0, 0];
+  const typed = [0, 1].map((k) => wholeNumber({ label: `x${"₁₂"[k]} of a well (nM)`, min: 0, max: 20, value: 0, onInput: (value) => (place[k] = value) }));
   const buttons = {
-    one: button("Fill this well", () => fillYours([by.yours])),
+    one: button("Fill this well", () => fillYours([place])),
     chance: button("Eight by chance", () => fillYours(byChance())),
     choose: button("Let the network choose eight", letChoose),
     again: button("Start again", begin),
@@ -98,6 +98,11 @@ function render({ model, el }) {
     for (const [name, control] of Object.entries(controls)) control.set(String(settings[name]));
   }
 
+  /** Nothing more is said of the last plates, since the settings that would be said with them are no longer their own. */
+  function forget() {
+    Object.assign(state, { run: state.run + 1, width: {}, busy: false });
+  }
+
   let waiting = 0;
   function beginSoon() {
     clearTimeout(waiting);
@@ -106,10 +111,9 @@ function render({ model, el }) {
 
   /** Both plates with the same first wells, which chance filled. */
   function begin() {
-    state.run += 1;
+    forget();
     const first = draws(0, FIRST);
     for (const plate of plates) Object.assign(state, { x: { ...state.x, [plate]: [...first] }, history: { ...state.history, [plate]: [] } });
-    state.width = {};
     for (const plate of plates) ask(plate);
   }
 
@@ -151,21 +155,21 @@ function render({ model, el }) {
 
   function ask(plate) {
     el.firstChild.dataset.state = "running";
-    worker.postMessage({ what: "read", run: state.run, plate, wells: measured(plate), points });
+    worker.post({ what: "read", run: state.run, plate, wells: measured(plate), points });
   }
 
   function letChoose() {
     if (state.busy || count("network") >= MOST) return;
     state.busy = true;
     el.firstChild.dataset.state = "running";
-    worker.postMessage({ what: "choose", run: state.run, wells: measured("network"), open: candidates(settings.within), n: ROUND });
+    worker.post({ what: "choose", run: state.run, wells: measured("network"), open: candidates(settings.within), n: ROUND });
     said.say("The network tries every well that can be filled, eight times.");
   }
 
   /** What the network makes of a plate, one reading more on its curve. */
   function learn(plate, quantiles) {
     const levels = network.levels;
-    const at = (level) => Float64Array.from({ length: 2 * points.length / 2 }, (_, i) => quantiles[i * levels.length + levels.indexOf(level)]);
+    const at = (level) => Float64Array.from({ length: points.length }, (_, i) => quantiles[i * levels.length + levels.indexOf(level)]);
     const [low, median, high] = [0.1, 0.5, 0.9].map(at);
     const truth = circuitOutputs(points, circuit());
     const width = high.map((value, i) => value - low[i]);
@@ -228,8 +232,7 @@ function render({ model, el }) {
   return () => {
     clearTimeout(waiting);
     cancelAnimationFrame(frame);
-    worker.terminate();
-    URL.revokeObjectURL(url);
+    worker.end();
     bound.release();
   };
 }

@@ -2,7 +2,7 @@
 
 A chapter's parameters cell holds plain values; its next cell calls `read_parameters(globals(), Model)`, which refuses
 unknown names, wrong types and impossible values in one sentence before anything trains. `fields` are the values,
-`profiles` the sizes, `training` what networks share, `tables` and `many_circuits` the designs, `chapters` what each
+`profiles` the sizes, `training` what networks share, `experiments`, `tables`, `which_wells` and `many_circuits` the designs, `chapters` what each
 notebook offers, and `checking` the sentences.
 """
 
@@ -18,6 +18,7 @@ from fewerwells.running.parameters.chapters import (
     WhoElse,
 )
 from fewerwells.running.parameters.checking import ParameterError, problems, read_parameters, validate
+from fewerwells.running.parameters.experiments import Experiment1, Experiment2, Sweeps
 from fewerwells.running.parameters.many_circuits import ManyCircuits
 from fewerwells.running.parameters.plates import MeasuredWells, YourPlate
 from fewerwells.running.parameters.profiles import PROFILES, ProfileParameters
@@ -25,17 +26,13 @@ from fewerwells.running.parameters.tables import (
     CONTENDERS,
     PUBLISHED,
     Baselines,
-    ChosenInSystems,
     Controls,
-    Experiment1,
-    Experiment2,
-    Experiment3,
     RandomSystems,
-    Sweeps,
     Targets,
     WinnerMap,
 )
 from fewerwells.running.parameters.training import NetworkParameters, TrainingParameters
+from fewerwells.running.parameters.which_wells import ChosenInSystems, Experiment3
 
 __all__ = [
     "CHAPTER_PARAMETERS",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from fewerwells.running.parameters.experiments import Experiment1, Experiment2, Sweeps
 from fewerwells.running.parameters.fields import (
     CircuitName,
     EachOnce,
@@ -24,18 +25,9 @@ from fewerwells.running.parameters.fields import (
 from fewerwells.running.parameters.many_circuits import ManyCircuits
 from fewerwells.running.parameters.plates import MeasuredWells, YourPlate
 from fewerwells.running.parameters.profiles import ProfileParameters
-from fewerwells.running.parameters.tables import (
-    PUBLISHED,
-    Controls,
-    Experiment1,
-    Experiment2,
-    Experiment3,
-    RandomSystems,
-    Sweeps,
-    Targets,
-    WinnerMap,
-)
+from fewerwells.running.parameters.tables import PUBLISHED, Controls, RandomSystems, Targets, WinnerMap
 from fewerwells.running.parameters.training import NetworkParameters, TrainingParameters, with_settings_of
+from fewerwells.running.parameters.which_wells import Experiment3
 from fewerwells.science.circuits import Circuit, reference_circuit
 
 

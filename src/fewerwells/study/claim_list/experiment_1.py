@@ -87,7 +87,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The advantage of transfer grows with the volume of real data.",
         "[L(transfer) / L(scratch) at the largest N] / [the same at 96 wells] < 1",
         by_region(
-            RatioChange("experiment_1", TRANSFER, SCRATCH, largest, nearest(96)),
+            RatioChange("experiment_1", TRANSFER, SCRATCH, {"N": largest}, {"N": nearest(96)}),
             whole="contradicted",
             inside="contradicted",
         ),
@@ -160,7 +160,9 @@ CLAIMS: tuple[Claim, ...] = (
         "lead-shrinks-inside",
         "Inside, the lead of transfer shrinks from the fewest wells to one plate.",
         "[L(transfer) / L(scratch) at 96 wells] / [the same at the smallest N] > 1 inside the wells' domain",
-        by_region(RatioChange("experiment_1", TRANSFER, SCRATCH, nearest(96), smallest), inside="supported"),
+        by_region(
+            RatioChange("experiment_1", TRANSFER, SCRATCH, {"N": nearest(96)}, {"N": smallest}), inside="supported"
+        ),
         HIGHER,
         "03_experiment_1#fig-inside-outside",
         of_study=False,

@@ -6,7 +6,7 @@ import numpy as np
 
 from fewerwells.study.claim_list.readings import COMPARABLE, HIGHER, LOWER, ORACLE, SCRATCH, TRANSFER, by_region
 from fewerwells.study.claims import Claim
-from fewerwells.study.quantities import ErrorRatio, RatioElsewhere, RatioGrowth, Unevenness
+from fewerwells.study.quantities import ErrorRatio, RatioChange, RatioGrowth, Unevenness
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -73,7 +73,7 @@ CLAIMS: tuple[Claim, ...] = (
         "On the cycle pre-training is worth more than on the n = 3 complex, about which the simulation is as wrong.",
         "[L(transfer) / L(scratch) on the cycle] / [the same on n = 3] < 1",
         by_region(
-            RatioElsewhere(
+            RatioChange(
                 "experiment_2",
                 TRANSFER,
                 SCRATCH,

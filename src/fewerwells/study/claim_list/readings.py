@@ -13,7 +13,6 @@ from fewerwells.study.quantities import (
     LargestEquivalence,
     NextSystem,
     RatioChange,
-    RatioElsewhere,
     RatioGrowth,
     RatioToEach,
     Unevenness,
@@ -28,14 +27,7 @@ WHOLE = PLACES[Region.ALL]
 
 
 def by_region(
-    quantity: ErrorRatio
-    | RatioToEach
-    | RatioChange
-    | RatioElsewhere
-    | RatioGrowth
-    | Unevenness
-    | LargestEquivalence
-    | NextSystem,
+    quantity: ErrorRatio | RatioToEach | RatioChange | RatioGrowth | Unevenness | LargestEquivalence | NextSystem,
     whole: str | None = None,
     inside: str | None = None,
     outside: str | None = None,

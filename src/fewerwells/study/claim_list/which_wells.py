@@ -153,7 +153,7 @@ CLAIMS: tuple[Claim, ...] = (
             )
         },
         LOWER,
-        "fig-worth",
+        "fig-place",
     ),
     _claim(
         "diagonal-alone-fails",
@@ -199,7 +199,7 @@ CLAIMS: tuple[Claim, ...] = (
             per="target",
         ),
         LOWER,
-        "fig-designs",
+        "fig-least-sure",
         differs=False,
     ),
     _claim(
@@ -218,6 +218,6 @@ CLAIMS: tuple[Claim, ...] = (
             ),
         },
         LOWER,
-        "fig-worth",
+        "fig-place",
     ),
 )
