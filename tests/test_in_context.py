@@ -116,15 +116,16 @@ def test_what_is_bent_can_be_unbent(value):
 
 def test_the_loss_is_least_at_the_true_quantiles():
     truth = torch.from_numpy(np.random.default_rng(0).standard_normal(200_000))
+    levels = torch.tensor(LEVELS, dtype=truth.dtype)
     best = torch.tensor(np.quantile(truth.numpy(), LEVELS))
-    least = pinball(best.expand(len(truth), -1), truth).mean()
+    least = pinball(best.expand(len(truth), -1), truth, levels).mean()
     for level in range(len(LEVELS)):
         for shift in (-0.1, 0.1):
             other = best.clone()
             other[level] += shift
-            assert pinball(other.expand(len(truth), -1), truth).mean() > least
+            assert pinball(other.expand(len(truth), -1), truth, levels).mean() > least
     # by hand: half of |0 − 2| for the median, (1 − 0.025)·2 for a low quantile that lies above the truth
-    one = pinball(torch.tensor([[2.0] * len(LEVELS)]), torch.tensor([0.0]))
+    one = pinball(torch.tensor([[2.0] * len(LEVELS)]), torch.tensor([0.0]), levels)
     assert float(one) == pytest.approx(np.mean([2 * (1 - level) for level in LEVELS]))
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fewerwells.cli import app
 from fewerwells.running.pretraining import PretrainingError, pretrain
 from fewerwells.science.in_context.reader import InContextNetwork
-from fewerwells.science.in_context.training import Settings, Training
+from fewerwells.science.in_context.training import Batches, Settings, Training
 from fewerwells.science.in_context.validation import validate
 
 TINY = Settings(steps=8, width=8, heads=2, reading=1, answering=1)
@@ -37,6 +37,12 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+def advance(training, steps):
+    batches = Batches(training.settings)
+    for _ in range(steps):
+        training.advance(batches[training.step])
+
+
 def weights(folder, settings=TINY, **options):
     pretrain(settings, folder / "weights.safetensors", **options)
     return (folder / "weights.safetensors").read_bytes()
@@ -50,19 +56,20 @@ def test_the_same_settings_give_the_same_weights_and_others_do_not(tmp_path):
     assert weights(tmp_path / "d", replace(TINY, without=("goldbeter_koshland",))) != first
 
 
+def test_plates_drawn_ahead_by_another_process_are_the_same(tmp_path):
+    assert weights(tmp_path / "a", drawing=1) == weights(tmp_path / "b")
+
+
 def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path):
     training = Training(TINY)
-    for _ in range(TINY.steps):
-        training.advance()
+    advance(training, TINY.steps)
     undisturbed = [part.detach().clone() for part in training.network.parameters()]
     first = Training(TINY)
-    for _ in range(3):
-        first.advance()
+    advance(first, 3)
     torch.save(first.state(), tmp_path / "state")
     second = Training(TINY)
     second.resume(torch.load(tmp_path / "state", weights_only=True))
-    for _ in range(TINY.steps - 3):
-        second.advance()
+    advance(second, TINY.steps - 3)
     assert all(torch.equal(a, b) for a, b in zip(second.network.parameters(), undisturbed, strict=True))
 
 
@@ -85,8 +92,7 @@ def test_a_kill_loses_only_what_came_after_the_last_checkpoint(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    for _ in range(state["step"]):
-        undisturbed.advance()
+    advance(undisturbed, state["step"])
     torch.set_flush_denormal(False)
     torch.set_num_threads(threads)
     assert all(torch.equal(part, state["network"][name]) for name, part in undisturbed.network.state_dict().items())
@@ -96,8 +102,7 @@ def test_a_finished_training_goes_on_from_its_checkpoint_and_removes_it(tmp_path
     undisturbed = weights(tmp_path / "a")
     half = Training(TINY)
     torch.set_flush_denormal(True)
-    for _ in range(4):
-        half.advance()
+    advance(half, 4)
     torch.set_flush_denormal(False)
     (tmp_path / "b").mkdir()
     from fewerwells.running import pretraining
@@ -124,8 +129,7 @@ def test_the_record_says_what_made_the_weights(tmp_path):
 def test_training_lowers_the_validation_loss():
     training = Training(replace(TINY, steps=60, width=16, rate=0.03))
     before = validate(training.network, n_plates=32)
-    for _ in range(60):
-        training.advance()
+    advance(training, 60)
     after = validate(training.network, n_plates=32)
     assert after["pinball"] < 0.7 * before["pinball"]
 

@@ -9,7 +9,8 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Train the networks that come with the package, from nothing.")
 
-STEPS = 26_000  # of the shipped network "all": about 70 minutes of one core
+STEPS = 26_000  # about an hour and a half of one core
+BATCH = 2_400
 
 
 @app.callback()
@@ -26,6 +27,9 @@ def in_context(
     steps: Annotated[
         int, typer.Option(help="Batches of plates; 26,000 take about an hour and a half on one core.")
     ] = STEPS,
+    batch: Annotated[
+        int, typer.Option(help="Wells in a batch, about, over all of its plates; a GPU takes more in the same time.")
+    ] = BATCH,
     seed: Annotated[int, typer.Option(help="Of the initial weights and of all plates.")] = 0,
     output: Annotated[Path, typer.Option(help="Where the weights go; a record goes beside them.")] = Path(
         "in-context.safetensors"
@@ -41,6 +45,7 @@ def in_context(
     import torch
 
     from fewerwells.running.pretraining import PretrainingError, pretrain
+    from fewerwells.science.cores import usable_cores
     from fewerwells.science.in_context.training import Settings
 
     def refuse(error: ValueError) -> typer.Exit:
@@ -48,12 +53,13 @@ def in_context(
         return typer.Exit(2)
 
     try:
-        settings = Settings(steps=steps, without=tuple(without or ()), seed=seed)
+        settings = Settings(steps=steps, without=tuple(without or ()), seed=seed, batch=batch)
     except ValueError as error:
         raise refuse(error) from None
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    drawing = len(usable_cores()) - 1  # beside the process that trains
     try:
-        record = pretrain(settings, output, device=device, say=typer.echo)
+        record = pretrain(settings, output, device=device, drawing=drawing, say=typer.echo)
     except PretrainingError as error:
         raise refuse(error) from None
     typer.echo(f"wrote {output} and {record}")

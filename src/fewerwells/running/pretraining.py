@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from fewerwells import __version__
 from fewerwells.running.progress import progress_bar
 from fewerwells.running.storage import write_whole
 from fewerwells.science.in_context.reader import as_safetensors
-from fewerwells.science.in_context.training import Settings, Training
+from fewerwells.science.in_context.training import Batches, Settings, Training
 from fewerwells.science.in_context.validation import validate
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
@@ -56,6 +57,7 @@ def pretrain(
     output: Path,
     *,
     device: str = "cpu",
+    drawing: int = 0,
     say: Callable[[str], None] = print,
     between_checkpoints: float = SECONDS_BETWEEN_CHECKPOINTS,
 ) -> Path:
@@ -66,7 +68,8 @@ def pretrain(
     Args:
         settings: what decides the weights.
         output: the safetensors file.
-        device: cpu or cuda.
+        device: cpu or cuda; on a GPU the weights are the same for the same commands only to rounding.
+        drawing: processes that draw plates ahead; 0 draws them in this one. The weights do not depend on it.
         say: takes a line on the validation scores now and then.
         between_checkpoints: seconds after which the state is written again.
 
@@ -81,7 +84,7 @@ def pretrain(
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_suffix(".checkpoint")
     with _one_thread():
-        return _pretrain(settings, output, checkpoint, device, say, between_checkpoints)
+        return _pretrain(settings, output, checkpoint, device, drawing, say, between_checkpoints)
 
 
 @contextmanager
@@ -102,6 +105,7 @@ def _pretrain(
     output: Path,
     checkpoint: Path,
     device: str,
+    drawing: int,
     say: Callable[[str], None],
     between_checkpoints: float,
 ) -> Path:
@@ -109,13 +113,21 @@ def _pretrain(
     curve, before = _resume(checkpoint, training) if checkpoint.exists() else ([], 0.0)
     begun = saved = time.monotonic()
     every = max(FEWEST_STEPS_BETWEEN, settings.steps // VALIDATIONS)
+    batches = DataLoader(
+        Batches(settings),
+        batch_size=None,
+        sampler=range(training.step, settings.steps),
+        num_workers=drawing,
+        multiprocessing_context="spawn" if drawing else None,  # a fork of a process with threads may hang
+        pin_memory=device == "cuda",
+    )
     with progress_bar(settings.steps) as bar:
         bar.advance(training.step)
-        while training.step < settings.steps:
-            loss = training.advance()
+        for batch in batches:
+            loss = training.advance(batch)
             bar.advance(1)
             if training.step % every == 0 or training.step == settings.steps:
-                scores = {"step": training.step, "loss": loss} | validate(training.network, settings.without)
+                scores = {"step": training.step, "loss": float(loss)} | validate(training.network, settings.without)
                 curve.append(scores)
                 say(", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
             if time.monotonic() - saved > between_checkpoints:
@@ -148,4 +160,5 @@ def _pretrain(
 def command(settings: Settings) -> str:
     """The shell command that makes these weights."""
     left_out = "".join(f" --without {name}" for name in settings.without)
-    return f"fewerwells pretrain in-context --steps {settings.steps} --seed {settings.seed}{left_out}"
+    batch = f" --batch {settings.batch}" if settings.batch != Settings.batch else ""
+    return f"fewerwells pretrain in-context --steps {settings.steps}{batch} --seed {settings.seed}{left_out}"

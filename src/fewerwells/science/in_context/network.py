@@ -53,6 +53,7 @@ class PlateNetwork(nn.Module):
         self.answering = nn.ModuleList(_Block(width, heads) for _ in range(answering))
         self.read, self.answered = nn.LayerNorm(width), nn.LayerNorm(width)
         self.answer = nn.Linear(width, 2 * len(LEVELS))
+        self.register_buffer("levels", torch.tensor(LEVELS), persistent=False)
 
     def forward(self, wells: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
         """Quantiles (P, Q, 2, levels) in bent units of the plate's outputs, never crossing.
@@ -74,8 +75,7 @@ class PlateNetwork(nn.Module):
         return torch.cat([below, median, above], dim=-1)
 
 
-def pinball(quantiles: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Pinball loss (Koenker & Bassett 1978) of quantiles (..., levels) against truths (...), averaged over levels."""
-    level = torch.tensor(LEVELS, dtype=quantiles.dtype, device=quantiles.device)
+def pinball(quantiles: torch.Tensor, truth: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+    """Pinball loss (Koenker & Bassett 1978) of quantiles (..., L) at L levels against truths (...), averaged over them."""
     missed = truth[..., None] - quantiles
     return torch.maximum(level * missed, (level - 1) * missed).mean(dim=-1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from fewerwells.science.in_context.batches import as_tensors
 from fewerwells.science.in_context.features import LEVELS
@@ -17,11 +19,11 @@ from fewerwells.science.prior.plates import FEWEST_WELLS, MOST_WELLS
 LOW, HIGH = LEVELS.index(0.1), LEVELS.index(0.9)
 TYPICAL_WELLS = 96  # a plate; a share of the batches has just that many
 SHARE_TYPICAL = 0.3
-WELLS_IN_A_BATCH = 2400  # about, over all of its plates
 QUERIES = 40  # on each plate
 SHARE_TOLD = 0.3  # of the plates whose noise level is told
 WARM_UP = 500  # steps in which the learning rate rises
 DECAY = 0.01  # of weights, per unit of learning rate
+UNRECORDED = 3  # first steps on a GPU, in which its libraries settle
 SHARPEST = 0.03  # spread, in units of a plate's outputs, below which plates count alike
 
 
@@ -34,6 +36,7 @@ class Settings:
         without: circuits that no plate comes from, nor from any mechanism that contains them.
         seed: of the initial weights and of all plates.
         rate: largest learning rate.
+        batch: wells in a batch, about, over all of its plates.
         width, heads, reading, answering: shape of the network, see `PlateNetwork`.
     """
 
@@ -41,13 +44,14 @@ class Settings:
     without: tuple[str, ...] = ()
     seed: int = 0
     rate: float = 2e-3
+    batch: int = 2400
     width: int = 64
     heads: int = 4
     reading: int = 5
     answering: int = 3
 
     def __post_init__(self):
-        for name in ("steps", "width", "heads", "reading", "answering"):
+        for name in ("steps", "batch", "width", "heads", "reading", "answering"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.seed < 0:
@@ -55,6 +59,54 @@ class Settings:
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise ValueError(f"the learning rate is {self.rate}; it must be positive.")
         structures_without(self.without)
+
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # features of wells and queries, and the bent truths
+
+
+class Batches(Dataset):
+    """The batches of a training, by the number of their step.
+
+    The plates of a step depend on the seed and on the step's number alone, so nothing of the random streams has to be
+    kept to go on after a kill, and batches can be drawn ahead by other processes.
+
+    Args:
+        settings: of the training.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    def __len__(self) -> int:
+        return self.settings.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of a step; see `as_tensors`."""
+        rng = np.random.default_rng([self.settings.seed, step])
+        n = int(np.exp(rng.uniform(np.log(FEWEST_WELLS), np.log(MOST_WELLS + 1))))
+        n = TYPICAL_WELLS if rng.random() < SHARE_TYPICAL else n
+        p = max(4, round(self.settings.batch / (n + QUERIES / 2)))
+        plates = draw_plates(p, n, QUERIES, rng, self.settings.without)
+        return as_tensors(plates, rng.random(p) < SHARE_TOLD)
+
+
+class _Recorded:
+    """A step on plates of one size as a GPU repeats it by itself.
+
+    A step is hundreds of small pieces of work, and to start them one by one takes longer than to do them.
+    """
+
+    def __init__(self, learn: Callable[..., torch.Tensor], batch: Batch, stream: torch.cuda.Stream, pool: tuple):
+        self.batch = [part.to("cuda") for part in batch]
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+            self.loss = learn(*self.batch)
+
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        for mine, given in zip(self.batch, batch, strict=True):
+            mine.copy_(given, non_blocking=True)
+        self.graph.replay()
+        return self.loss
 
 
 class Training:
@@ -72,40 +124,58 @@ class Training:
             torch.manual_seed(settings.seed)
             network = PlateNetwork(settings.width, settings.heads, settings.reading, settings.answering)
         self.network = network.to(device)
+        on_gpu = device == "cuda"
         self._optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=DECAY
+            self.network.parameters(),
+            lr=torch.tensor(settings.rate, device=device) if on_gpu else settings.rate,
+            betas=(0.9, 0.98),
+            weight_decay=DECAY,
+            fused=on_gpu,
+            capturable=on_gpu,
         )
+        self._seen = 0  # steps of this object, which may have taken over from another
+        if on_gpu:
+            self._stream, self._pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
+            self._recorded: dict[int, _Recorded] = {}  # by the number of wells
 
     def rate(self) -> float:
         """The learning rate of the next step: a linear rise, then half a cosine down to 0."""
         rise = min(1.0, (self.step + 1) / WARM_UP)
         return self.settings.rate * rise * 0.5 * (1 + math.cos(math.pi * self.step / self.settings.steps))
 
-    def advance(self) -> float:
-        """Train on the next batch of plates; returns its loss.
+    def advance(self, batch: Batch) -> torch.Tensor:
+        """Train on the `Batches` of this step; returns its loss, which a GPU may still be working on."""
+        rate = self.rate()
+        for group in self._optimiser.param_groups:
+            group["lr"] = group["lr"].fill_(rate) if self.device == "cuda" else rate
+        loss = self._learn_on_gpu(batch) if self.device == "cuda" else self._learn(*batch)
+        self.step += 1
+        self._seen += 1
+        return loss.detach()
 
-        The plates of a step depend on the seed and on the step's number alone, so nothing of the random streams has to
-        be kept to go on after a kill.
-        """
-        rng = np.random.default_rng([self.settings.seed, self.step])
-        n = int(np.exp(rng.uniform(np.log(FEWEST_WELLS), np.log(MOST_WELLS + 1))))
-        n = TYPICAL_WELLS if rng.random() < SHARE_TYPICAL else n
-        p = max(4, round(WELLS_IN_A_BATCH / (n + QUERIES / 2)))
-        plates = draw_plates(p, n, QUERIES, rng, self.settings.without)
-        wells, queries, truth = (part.to(self.device) for part in as_tensors(plates, rng.random(p) < SHARE_TOLD))
+    def _learn(self, wells: torch.Tensor, queries: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         quantiles = self.network(wells, queries)
         # Weighed by how sure the network is of a plate, so that a tenth of what is uncertain counts the same on a sharp
         # plate as on a blurred one. The weight is known from the wells, so the best quantiles stay the best.
         spread = (quantiles[..., HIGH] - quantiles[..., LOW]).detach().mean(dim=1, keepdim=True)
-        loss = (pinball(quantiles, truth) / (SHARPEST + spread)).mean()
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.rate()
+        loss = (pinball(quantiles, truth, self.network.levels) / (SHARPEST + spread)).mean()
         self._optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
-        self.step += 1
-        return float(loss.detach())
+        return loss
+
+    def _learn_on_gpu(self, batch: Batch) -> torch.Tensor:
+        if self._seen < UNRECORDED:
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                loss = self._learn(*(part.to("cuda") for part in batch))
+            torch.cuda.current_stream().wait_stream(self._stream)
+            return loss
+        n = batch[0].shape[1]
+        if n not in self._recorded:
+            self._recorded[n] = _Recorded(self._learn, batch, self._stream, self._pool)
+        return self._recorded[n](batch)
 
     def state(self) -> dict:
         """All that is needed to go on from here: weights, the optimiser's memory, the step."""

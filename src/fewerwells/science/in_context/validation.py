@@ -47,7 +47,7 @@ def validate(
     )
     # an output without a single reading can only be guessed, and an input that is never there moves nothing
     whole = (np.isfinite(plates.y).any(axis=1).all(axis=1) & (plates.x.max(axis=1) > 0).all(axis=1))[:, None]
-    scores = {"pinball": float(pinball(answers, truth).mean())}
+    scores = {"pinball": float(pinball(answers, truth, network.levels.cpu()).mean())}
     for name, where in (("inside", ~plates.outside & whole), ("outside", plates.outside & whole)):
         count = where.sum(axis=1)
         error = np.where(where[..., None], missed, 0).mean(axis=2).sum(axis=1)[count > 0] / count[count > 0]
