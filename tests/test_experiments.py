@@ -9,8 +9,10 @@ import pytest
 from fewerwells.running import experiments, identity
 from fewerwells.running.experiments import run, runs_folder
 from fewerwells.running.parameters import Experiment1, Experiment2, validate
+from fewerwells.science import training
 from fewerwells.science.circuits import outside_family, reference_circuit
 from fewerwells.science.learners import Network, Status
+from fewerwells.science.training import reference
 from fewerwells.study.table import KEY
 
 
@@ -152,3 +154,13 @@ def test_diverged_networks_stay_in_the_table_as_such(monkeypatch, caplog):
     assert (table["status"] == "diverged").sum() == 5
     assert table.loc[table["status"] == "diverged", "sobol_all_mean"].isna().all()
     assert "scratch on n = 2 with N = 10, seed 0: diverged" in caplog.text
+
+
+def test_a_gpu_changes_neither_the_engine_nor_what_is_published(monkeypatch):
+    """PyTorch on a GPU is slower at the study's sizes and adds up in another order."""
+    monkeypatch.setattr(training, "_could_have_cuda", lambda: True)
+    monkeypatch.setattr(reference, "cuda_is_available", lambda: True)
+    assert training.choose_engine((2, 10, 2)) == "reference"
+    assert {engine for _, engine, _ in experiments._look(smoke_1())} == {"fused"}
+    assert experiments.stored_runtime("auto").engine == "fused"
+    assert experiments.stored_runtime("reference").engine == "reference"

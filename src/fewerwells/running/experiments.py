@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from safetensors import SafetensorError
 from fewerwells.running.identity import cell_key, pretraining_key, row_hashes
 from fewerwells.running.parameters import Sweeps, TrainingParameters
 from fewerwells.running.progress import progress_bar
-from fewerwells.running.published import published_rows
+from fewerwells.running.published import PublishedRows, published_rows
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
 from fewerwells.science.learners import Network, Runtime, Status
 from fewerwells.science.networks import Ensemble
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
 from fewerwells.study.evaluation import evaluate
+from fewerwells.study.intervals_held import shares_held
 from fewerwells.study.protocol import Cell, Design, Protocol
 from fewerwells.study.table import CHECKSUM, InconsistentTables, row_checksums, tidy
 from fewerwells.study.trials import run_cell
@@ -68,6 +69,15 @@ def _keep(network: Ensemble, path: Path, seconds: float) -> None:
         raise OSError(number, os.strerror(number), str(path)) from None
 
 
+def fastest_engine(wanted: str) -> str:
+    """What "auto" stands for where tables are made: the fused engine, also where there is a GPU.
+
+    PyTorch on a GPU trains the study's ensembles many times slower than the fused engine on a processor, and draws level
+    at ten thousand networks (`results/gpu.json`); and the published tables are what the fused engine made.
+    """
+    return "fused" if wanted == "auto" else wanted
+
+
 def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime) -> tuple[Ensemble, np.ndarray]:
     """The pre-trained network of each seed, trained now or read from an earlier run, and the seconds each took.
 
@@ -77,7 +87,7 @@ def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime
     Returns:
         An ensemble of len(seeds) networks, and an array (len(seeds),) of seconds.
     """
-    engine = choose_engine(pretraining.sizes, runtime.engine)
+    engine = choose_engine(pretraining.sizes, fastest_engine(runtime.engine))
     paths = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
     if any(_load_pretrained(path) is None for path in paths):
         paths[0].parent.mkdir(parents=True, exist_ok=True)
@@ -96,11 +106,12 @@ def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime
 def pretrained_networks(protocol: Protocol, seeds: Sequence[int], engine: str = "auto") -> Ensemble:
     """The network of each seed after pre-training on the synthetic pairs, from an earlier run where there is one."""
     pretraining = protocol.network(protocol.pretraining())
-    return stored_networks(pretraining, seeds, Runtime(engine))[0]
+    return stored_networks(pretraining, seeds, stored_runtime(engine))[0]
 
 
 def stored_runtime(engine: str, progress: Callable[[int], None] | None = None) -> Runtime:
     """How designs are run: networks that were pre-trained before come from their files."""
+    engine = fastest_engine(engine)
     return Runtime(
         engine, progress, lambda pretraining, seeds: stored_networks(pretraining, seeds, Runtime(engine, progress))[0]
     )
@@ -114,6 +125,9 @@ def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime
     learnt = run_cell(cell, protocol, seeds, runtime)
     system = cell.system(protocol)
     errors = evaluate(learnt, system, seeds)
+    if cell.intervals:
+        held = shares_held(learnt, system.circuit)
+        errors = [row | more for row, more in zip(errors, held, strict=True)]
     for seed, row in zip(seeds, errors, strict=True):
         if row["status"] in (Status.DIVERGED, Status.DEAD):
             log.warning("%s on %s with N = %d, seed %d: %s.", cell.arm, system.label, cell.wells, seed, row["status"])
@@ -141,31 +155,38 @@ def _cell_path(cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str
     return runs_folder() / "cells" / f"{name}-{cell_key(cell, protocol, seeds, engine)}.csv"
 
 
-def _found(cell: Cell, design: Design, engine: str) -> pd.DataFrame | None:
-    """The rows of a cell from an earlier run here, or else as published; None where it must be computed."""
+def _found(cell: Cell, design: Design, engine: str, published: PublishedRows | None) -> list[str] | pd.DataFrame | None:
+    """The hashes of a cell's published rows, or its rows from an earlier run here; None where it must be computed."""
+    hashes = published.of(cell, design.protocol, design.seeds, engine) if published else None
+    if hashes is not None:
+        return hashes
     try:
         return read_table(_cell_path(cell, design.protocol, design.seeds, engine))
     except DamagedTable:
-        return published_rows(cell, design.protocol, design.seeds, engine)
+        return None
 
 
-def _pending(design: Design, engine: str) -> dict[Path, Cell]:
+def _look(parameters: TrainingParameters) -> list[tuple[Design, str, dict]]:
+    """The designs of a chapter, each with the engine that trains it and what was `_found` of each of its cells."""
+    published = published_rows()
+    return [
+        (design, engine, {cell: _found(cell, design, engine, published) for cell in dict.fromkeys(design.cells)})
+        for design, engine in (
+            (design, choose_engine(design.protocol.sizes, fastest_engine(parameters.engine)))
+            for design in parameters.designs
+        )
+    ]
+
+
+def _pending(design: Design, engine: str, found: Mapping) -> dict[Path, Cell]:
     """The cells of a design that must be computed, by the files that they will be stored in."""
-    return {
-        _cell_path(cell, design.protocol, design.seeds, engine): cell
-        for cell in dict.fromkeys(design.cells)
-        if _found(cell, design, engine) is None
-    }
+    missing = [cell for cell, rows in found.items() if rows is None]
+    return {_cell_path(cell, design.protocol, design.seeds, engine): cell for cell in missing}
 
 
 def _pretrainings(cells: Iterable[Cell], protocol: Protocol) -> list[Network]:
     """The different pre-trainings among some cells, in their order."""
     return list(dict.fromkeys(filter(None, (cell.pretraining(protocol) for cell in cells))))
-
-
-def _designs(parameters: TrainingParameters) -> list[tuple[Design, str]]:
-    """The designs of a chapter, each with the engine that trains it."""
-    return [(design, choose_engine(design.protocol.sizes, parameters.engine)) for design in parameters.designs]
 
 
 def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
@@ -174,9 +195,13 @@ def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
     A piece is a cell over all seeds (0 sample-steps where its arm has no network), or the pre-trained network of one
     seed. Pieces of several runs with the same file are done once.
     """
+    return _steps(_look(parameters))
+
+
+def _steps(looked: list[tuple[Design, str, dict]]) -> dict[Path, int]:
     steps: dict[Path, int] = {}
-    for design, engine in _designs(parameters):
-        protocol, seeds, pending = design.protocol, design.seeds, _pending(design, engine)
+    for design, engine, found in looked:
+        protocol, seeds, pending = design.protocol, design.seeds, _pending(design, engine, found)
         steps |= {path: cell.own_sample_steps(protocol) * len(seeds) for path, cell in pending.items()}
         for pretraining in _pretrainings(pending.values(), protocol):
             networks = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
@@ -185,11 +210,11 @@ def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
 
 
 def run(parameters: TrainingParameters) -> pd.DataFrame:
-    """The table of a chapter: one row per cell of its designs and seed, from earlier runs where they are whole.
+    """The table of a chapter: one row per cell of its designs and seed, as published or from earlier runs.
 
-    What was not run here is read from the published tables where they come from the same code. Cells are stored as they
-    finish, under `results/runs`, so an interrupted run goes on where it stopped. A stored
-    file that is empty or damaged is made again.
+    Rows are read from the published tables where they come from the same code. Of the others, cells are stored as they
+    finish, under `results/runs`, so an interrupted run goes on where it stopped. A stored file that is empty or damaged
+    is made again.
 
     Args:
         parameters: checked parameters that have `designs`, for example an `Experiment1`.
@@ -197,16 +222,26 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
     Returns:
         The tidy table, columns `table.COLUMNS`.
     """
-    pieces = outstanding(parameters)
+    looked = _look(parameters)
+    pieces = _steps(looked)
     if pieces:
         with progress_bar(sum(pieces.values())) as bar:
-            for design, engine in _designs(parameters):
-                _train(design, engine, bar)
-    cells = dict.fromkeys((cell, design, engine) for design, engine in _designs(parameters) for cell in design.cells)
-    table = tidy(
-        pd.concat([_found(*cell).drop(columns=CHECKSUM, errors="ignore") for cell in cells], ignore_index=True)
-    )
-    table = table.drop_duplicates("parameter_hash", ignore_index=True)  # designs may share cells
+            for design, engine, found in looked:
+                _train(design, engine, found, bar)
+        looked = _look(parameters)
+    return _assembled([rows for _, _, found in looked for rows in found.values()])
+
+
+def _assembled(found: list[list[str] | pd.DataFrame]) -> pd.DataFrame:
+    """One tidy table of cells, in their order; of rows that several of them share the first."""
+    hashes = [key for rows in found if isinstance(rows, list) for key in rows]
+    tables = [rows for rows in found if not isinstance(rows, list)]
+    if hashes:
+        tables.append(published_rows().table.loc[list(dict.fromkeys(hashes))].dropna(axis="columns", how="all"))
+    order = dict.fromkeys(key for rows in found for key in (rows if isinstance(rows, list) else rows["parameter_hash"]))
+    table = pd.concat([rows.drop(columns=CHECKSUM, errors="ignore") for rows in tables], ignore_index=True)
+    table = table.drop_duplicates("parameter_hash").set_index("parameter_hash", drop=False).loc[list(order)]
+    table = tidy(table.reset_index(drop=True))
     return table.assign(**{CHECKSUM: row_checksums(table)})
 
 
@@ -248,8 +283,8 @@ def check_complete(name: str, table: pd.DataFrame, parameters: TrainingParameter
         )
 
 
-def _train(design: Design, engine: str, bar) -> None:
-    protocol, seeds, pending = design.protocol, list(design.seeds), _pending(design, engine)
+def _train(design: Design, engine: str, found: Mapping, bar) -> None:
+    protocol, seeds, pending = design.protocol, list(design.seeds), _pending(design, engine, found)
     if engine == "fused" and any(cell.learner(protocol).network for cell in pending.values()):
         bar.describe("compiling, at first use only")
         compile_for(protocol.sizes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,13 +47,32 @@ def code_of_arms(designs: Sequence[Design], engine: str) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=4)
-def _read(state: tuple) -> pd.DataFrame:
-    """All published rows, each network once, by `parameter_hash`, with the `code` that they come from.
+@dataclass(frozen=True, eq=False)
+class PublishedRows:
+    """All published rows of a folder, each network once.
 
-    Tables that are damaged, or that say nothing of their code, take no part. `state` names the files as they are now.
+    Attributes:
+        table: by `parameter_hash`.
+        code: what each row comes from, by its `parameter_hash`.
     """
-    tables = []
+
+    table: pd.DataFrame
+    code: dict[str, str]
+
+    def of(self, cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str) -> list[str] | None:
+        """The `parameter_hash` of a cell's rows, one a seed; None where one is missing or comes from other code."""
+        _, hashes = row_hashes(cell, protocol, seeds)
+        found = {self.code.get(key) for key in hashes}
+        return hashes if found == {cell_code(cell, protocol, engine)} else None
+
+
+@lru_cache(maxsize=4)
+def _read(state: tuple) -> PublishedRows:
+    """The rows of some tables; `state` names the files as they are now.
+
+    Tables that are damaged, or that say nothing of their code, take no part.
+    """
+    tables = [pd.DataFrame({"parameter_hash": [], "code": []})]
     for path, *_ in state:
         try:
             table = read_table(path)
@@ -62,28 +82,15 @@ def _read(state: tuple) -> pd.DataFrame:
         if "parameter_hash" in table:  # a table of measured wells has rows of another kind
             code = record.get("code", {})
             tables.append(table.assign(code=table["settings_hash"].map(code).fillna(table["arm"].map(code))))
-    if not tables:
-        return pd.DataFrame(index=pd.Index([], name="parameter_hash"))
-    rows = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash")
-    return rows.set_index("parameter_hash", drop=False)
+    rows = pd.concat(tables[1:] or tables, ignore_index=True).drop_duplicates("parameter_hash")
+    rows = rows.set_index("parameter_hash", drop=False)
+    return PublishedRows(rows.drop(columns="code"), rows["code"].to_dict())
 
 
-def _state(folder: Path) -> tuple:
-    """The tables of a folder and when each was written."""
-    paths = sorted(path for path in folder.glob("*.csv") if path.with_suffix(".json").exists())
-    return tuple((path, path.stat().st_mtime_ns, path.with_suffix(".json").stat().st_mtime_ns) for path in paths)
-
-
-def published_rows(cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str) -> pd.DataFrame | None:
-    """The published rows of a cell, one a seed in their order; None where one is missing or comes from other code."""
+def published_rows() -> PublishedRows | None:
+    """What is published in the book in which the working folder lies; None outside of it, or where none may be read."""
     folder = published_folder()
     if folder is None or os.environ.get(RECOMPUTE):
         return None
-    rows = _read(_state(folder))
-    _, hashes = row_hashes(cell, protocol, seeds)
-    if not all(key in rows.index for key in hashes):
-        return None
-    found = rows.loc[hashes]
-    if set(found["code"]) != {cell_code(cell, protocol, engine)}:
-        return None
-    return found.drop(columns="code").reset_index(drop=True)
+    paths = sorted(path for path in folder.glob("*.csv") if path.with_suffix(".json").exists())
+    return _read(tuple((path, path.stat().st_mtime_ns, path.with_suffix(".json").stat().st_mtime_ns) for path in paths))

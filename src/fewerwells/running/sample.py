@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from fewerwells.running.experiments import cell_rows, runs_folder, stored_networks, stored_runtime
+from fewerwells.running.experiments import cell_rows, fastest_engine, runs_folder, stored_networks, stored_runtime
 from fewerwells.running.identity import digest, row_hashes
 from fewerwells.running.parameters import TrainingParameters
 from fewerwells.running.published import code_of_arms
@@ -166,7 +166,7 @@ def check(
             say(f"{name}: not read, will be computed where a chapter needs it ({error})")
             continue
         parameters = model()
-        engine = choose_engine(parameters.designs[0].protocol.sizes, parameters.engine)
+        engine = choose_engine(parameters.designs[0].protocol.sizes, fastest_engine(parameters.engine))
         if record.get("code") != code_of_arms(parameters.designs, engine):
             say(f"{name}: published by other code, will be computed where a chapter needs it")
             continue
