@@ -16,6 +16,10 @@ from fewerwells.laboratory.surfaces import Weighed, bootstrap, fit_library
 
 DRAWS, FEW_DRAWS = 100, 40  # of the bootstrap: in the final answer, and where wells are many
 MANY_WELLS = 200
+# The chance that no equation of the library is the right one, set on fifteen plates of this book's circuits. On fifty
+# others, half of them with proportional noise, intervals of 50, 80 and 95 % held 53, 80 and 91 % of the truth within the
+# doses measured, and 69, 89 and 97 % up to twice as far.
+DOUBT = 0.1
 
 
 @dataclass(frozen=True)
@@ -214,8 +218,9 @@ class Process(Arm):
 class Hedged(Answer):
     """An answer whose intervals also allow for what another way to learn says of the same wells.
 
-    An equation's own interval is for the case that an equation of the library is true. How far a learner without
-    equations disagrees is added as one more standard deviation, to the mean of both variances.
+    An equation's own interval is for the case that an equation of the library is true. The rival stands for the case
+    that none is: the interval is as wide as the root mean square distance from the prediction under an even chance of
+    either learner, or under `DOUBT` for the rival where equations predict.
 
     Attributes:
         inner: what predicts.
@@ -234,9 +239,10 @@ class Hedged(Answer):
         from scipy.stats import norm
 
         middle, other, z = self.predict(s), self.rival.predict(s), norm.ppf((1 + level) / 2)
+        doubt = DOUBT if isinstance(self.inner, EquationAnswer) else 0.5
         ends = self.inner.interval(s, level) or (middle - z * self.half, middle + z * self.half)
         theirs = self.rival.interval(s, level)
-        apart = z * (middle - other)
-        shared = 0.0 if theirs is None else (theirs[1] - theirs[0]) ** 2 / 8
-        low, high = (np.sqrt((end - middle) ** 2 / 2 + shared + apart**2) for end in ends)
+        reach = 0.0 if theirs is None else (theirs[1] - theirs[0]) ** 2 / 4
+        apart = (z * (middle - other)) ** 2
+        low, high = (np.sqrt((1 - doubt) * (end - middle) ** 2 + doubt * (reach + apart)) for end in ends)
         return middle - low, middle + high
