@@ -7,11 +7,13 @@ import pytest
 
 from fewerwells.book.plots.wells import plot_exchange, plot_ratios, plot_round, plot_worth
 from fewerwells.running import identity
-from fewerwells.running.parameters import ChosenInSystems, Experiment3, ParameterError, validate
+from fewerwells.running.parameters import ChosenInSystems, ChosenUnderNoise, Experiment3, ParameterError, validate
 from fewerwells.science.circuits import reference_circuit
-from fewerwells.science.datasets import BIG, SMALL, random_stream, real_pairs
+from fewerwells.science.datasets import BIG, SMALL, Pairs, random_stream, real_pairs
 from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.designs import DESIGNS
+from fewerwells.science.noise import Noise
+from fewerwells.science.systems import Simulated
 from fewerwells.study import chosen, wells_saved
 from fewerwells.study.chosen import Moved, Rounds
 from fewerwells.study.columns import ERROR
@@ -48,54 +50,62 @@ def rounds():
 
 class TestRounds:
     def test_more_wells_begin_with_the_same_ones(self, rounds):
-        few, many = (rounds.measured(TARGET, SMALL, n, 1.0, SEEDS) for n in (8, 12))
+        few, many = (rounds.measured(Simulated(TARGET, Noise(1.0)), SMALL, n, SEEDS) for n in (8, 12))
         for one, other in zip(few, many, strict=True):
             np.testing.assert_array_equal(one.x, other.x[:8])
             np.testing.assert_array_equal(one.y, other.y[:8])
 
     def test_each_well_meets_the_noise_of_the_random_well_in_its_place(self, rounds):
-        for seed, wells in zip(SEEDS, rounds.measured(TARGET, BIG, 12, 0.5, SEEDS), strict=True):
+        for seed, wells in zip(SEEDS, rounds.measured(Simulated(TARGET, Noise(0.5)), BIG, 12, SEEDS), strict=True):
             z = random_stream(seed, "noise, big domain").standard_normal((12, 2))
             np.testing.assert_allclose(wells.y, TARGET(wells.x) + 0.5 * z)
 
     def test_the_first_round_is_the_same_for_all_seeds_and_later_ones_are_not(self, rounds):
-        one, other = rounds.measured(TARGET, SMALL, 16, 3.0, SEEDS)
+        one, other = rounds.measured(Simulated(TARGET, Noise(3.0)), SMALL, 16, SEEDS)
         np.testing.assert_array_equal(one.x[:8], other.x[:8])
         assert not np.array_equal(one.x, other.x)
 
     def test_a_later_round_knows_nothing_but_what_was_measured(self, rounds, monkeypatch):
         """The truth is poisoned once the first round is measured; the second asks for the same wells."""
-        expected = rounds.measured(TARGET, SMALL, 12, 1.0, (7,))[0].x
+        expected = rounds.measured(Simulated(TARGET, Noise(1.0)), SMALL, 12, (7,))[0].x
         chosen._filled.cache_clear()
         honest = chosen._measured
 
-        def poisoned(circuit, domain, noise, wells, x, seed):
-            return honest(circuit if wells is None else lambda x: 1e6 + x, domain, noise, wells, x, seed)
+        def poisoned(system, domain, wells, x, seed):
+            measured = honest(system, domain, wells, x, seed)
+            return measured if wells is None else Pairs(measured.x, 1e6 + measured.y)
 
         monkeypatch.setattr(chosen, "_measured", poisoned)
-        np.testing.assert_array_equal(rounds.measured(TARGET, SMALL, 12, 1.0, (7,))[0].x, expected)
+        np.testing.assert_array_equal(rounds.measured(Simulated(TARGET, Noise(1.0)), SMALL, 12, (7,))[0].x, expected)
         chosen._filled.cache_clear()
 
     def test_without_the_truth_the_library_that_chooses_lacks_it(self, monkeypatch):
         asked = []
         monkeypatch.setattr(chosen, "_filled", lambda rounds, *_: asked.append(rounds.design.learner.without) or ())
-        Rounds(DESIGNS["library"], without_truth=True).measured(
-            reference_circuit("mixed_complex"), SMALL, 8, 1.0, SEEDS
-        )
+        system = Simulated(reference_circuit("mixed_complex"))
+        Rounds(DESIGNS["library"], without_truth=True).measured(system, SMALL, 8, SEEDS)
         assert asked == ["mixed_complex"]
+
+    def test_proportional_noise_grows_with_what_a_chosen_well_gives(self, rounds):
+        """Against the noise of the random well in the same place, spread as wide as the output asks for."""
+        quiet, loud = (rounds.measured(Simulated(TARGET, noise), BIG, 8, SEEDS) for noise in (Noise(), Noise(0.5, 0.2)))
+        for seed, exact, measured in zip(SEEDS, quiet, loud, strict=True):
+            z = random_stream(seed, "noise, big domain").standard_normal((8, 2))
+            np.testing.assert_array_equal(measured.x, exact.x)  # of the first round, before anything is measured
+            np.testing.assert_allclose(measured.y, exact.y + np.sqrt(0.25 + 0.04 * exact.y**2) * z)
 
 
 class TestMoved:
     def test_as_many_lie_outside_as_were_moved_and_the_others_are_the_seeds_own(self):
         for outside in (0, 5, 64):
-            (wells,) = Moved(outside).measured(TARGET, BIG, 96, 1.0, (2,))
+            (wells,) = Moved(outside).measured(Simulated(TARGET, Noise(1.0)), BIG, 96, (2,))
             assert len(wells) == 96
             assert (~SMALL.contains(wells.x)).sum() == outside
             assert BIG.contains(wells.x).all()
             np.testing.assert_array_equal(wells.x[: 96 - outside], real_pairs(TARGET, 96, 2).x[: 96 - outside])
 
     def test_of_half_a_plate_half_as_many(self):
-        (wells,) = Moved(16).measured(TARGET, BIG, 48, 1.0, (2,))
+        (wells,) = Moved(16).measured(Simulated(TARGET, Noise(1.0)), BIG, 48, (2,))
         assert (~SMALL.contains(wells.x)).sum() == 8
 
 
@@ -166,8 +176,8 @@ class TestReadOff:
         table = made_up(4.0)
         table = table[~(table["arm"].str.contains("library wells") & (table["seed"] > 5))]
         own, drawn = (WellArm("library", design, "0–10 nM").name for design in ("library", "random"))
-        assert against(table, own, drawn, 24)["error"].to_numpy() == pytest.approx(0.5)
-        assert against(table, own, drawn, 24, 96)["error"].to_numpy() == pytest.approx(1.0)
+        assert against(table, own, drawn, 24)["value"].to_numpy() == pytest.approx(0.5)
+        assert against(table, own, drawn, 24, 96)["value"].to_numpy() == pytest.approx(1.0)
 
 
 class TestExchangeInWords:
@@ -213,7 +223,7 @@ class TestCeiling:
         candidates = grid(0, 10, 2.0, replicates=16)
         goal = wells_saved.prediction_goal(known, wells_saved.sobol_inputs(BIG, 256))
         best = wells_saved.expected_error(known, candidates.x[wells_saved.exchange(candidates, known, goal, 16)], 1.0)
-        for wells in rounds.measured(circuit, SMALL, 16, 1.0, SEEDS):
+        for wells in rounds.measured(Simulated(circuit, Noise(1.0)), SMALL, 16, SEEDS):
             assert wells_saved.expected_error(known, wells.x, 1.0) >= best * (1 - 1e-9)
 
     def test_of_a_simple_system_is_more_than_one_and_not_much_more(self):
@@ -256,6 +266,7 @@ def test_every_comparison_of_the_chapter_is_in_its_designs():
     assert len(drawn) == 12
     assert all({cell.wells for cell in design.cells} == {24, 48} for design in drawn)
     assert ChosenInSystems() == Experiment3().in_systems, "what is published is not what the chapter shows"
+    assert ChosenUnderNoise() == Experiment3().under_noise, "what is published is not what the chapter shows"
 
 
 def learning_curves(wells_of_way):
@@ -295,7 +306,7 @@ def test_figures_show_what_they_are_given():
     own, drawn = (WellArm("library", design, "0–10 nM").name for design in ("library", "random"))
     plot_ratios(against(made_up(4.0), own, drawn, 24).assign(design="library"), axes[1, 0], "design")
     assert axes[1, 0].get_lines()[0].get_xdata() == pytest.approx([0.5])
-    rows = pd.DataFrame({"learner": "scratch", "outside": [0, 8], "error": [2.0, 1.0], "low": 0.5, "high": 3.0})
+    rows = pd.DataFrame({"learner": "scratch", "outside": [0, 8], "value": [2.0, 1.0], "low": 0.5, "high": 3.0})
     plot_exchange(rows, axes[1, 1])
     assert axes[1, 1].get_lines()[0].get_ydata().tolist() == [2.0, 1.0]
     plt.close(figure)

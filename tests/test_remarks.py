@@ -60,7 +60,7 @@ def test_what_pre_training_is_worth_stands_beside_the_distance():
         for seed in range(4)
     ]
     found = worth_by_distance(pd.DataFrame(rows), targets)
-    assert found["error"].to_list() == pytest.approx([0.5, 0.25] * 2)
+    assert found["value"].to_list() == pytest.approx([0.5, 0.25] * 2)
     assert found["in_line"].to_list() == [True, True, False, False]
     assert found["distance"].to_list() == pytest.approx(np.repeat(distances(targets)["all"], 2).to_list())
 
@@ -87,12 +87,12 @@ def test_figures_put_targets_at_their_distance_and_errors_at_their_volumes():
     axes = Figure().subplots()
     ratios = pd.DataFrame(
         {"target": ["n = 2", "a cycle"], "distance": [4.0, 6.0], "region": "inside", "in_line": [True, False]}
-    ).assign(error=[0.5, 0.8], low=[0.4, 0.7], high=[0.6, 0.9])
+    ).assign(value=[0.5, 0.8], low=[0.4, 0.7], high=[0.6, 0.9])
     plot_fading(ratios, axes)
     assert {text.get_text().replace("\n", " "): text.xy[0] for text in axes.texts} == {"n = 2": 4.0, "a cycle": 6.0}
     other = Figure().subplots()
-    errors = pd.DataFrame({"wells": ["own", "own", "new", "new"], "N": [10, 96] * 2, "error": [0.3, 0.6, 2.0, 1.0]})
-    plot_own_and_new(errors.assign(low=errors["error"], high=errors["error"]), other, noise=0.8)
+    errors = pd.DataFrame({"wells": ["own", "own", "new", "new"], "N": [10, 96] * 2, "value": [0.3, 0.6, 2.0, 1.0]})
+    plot_own_and_new(errors.assign(low=errors["value"], high=errors["value"]), other, noise=0.8)
     new, own, level = other.lines
     assert list(new.get_ydata()) == [2.0, 1.0]
     assert list(own.get_ydata()) == [0.3, 0.6]

@@ -31,14 +31,14 @@ def test_every_arm_has_a_colour_and_every_contender_one_of_its_own():
 
 
 def test_arms_stand_in_their_rows_at_their_errors(ax):
-    summary = pd.DataFrame({"arm": ["transfer", "scratch", "oracle", "pull"], "error": [0.8, 1.7, 0.15, 0.9]})
+    summary = pd.DataFrame({"arm": ["transfer", "scratch", "oracle", "pull"], "value": [0.8, 1.7, 0.15, 0.9]})
     for name, factor in (("low", 0.9), ("high", 1.1), ("spread_low", 0.7), ("spread_high", 1.4)):
-        summary[name] = factor * summary["error"]
+        summary[name] = factor * summary["value"]
     plot_arms(summary, ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == list(summary["arm"])
     points = [line for line in ax.lines if line.get_marker() == "o"]
     assert [(float(p.get_xdata()[0]), int(p.get_ydata()[0])) for p in points] == [
-        (error, row) for row, error in enumerate(summary["error"])
+        (error, row) for row, error in enumerate(summary["value"])
     ]
 
 

@@ -30,7 +30,7 @@ def test_the_best_on_even_seeds_wins_whatever_the_odd_ones_say():
     ).to_dict("records")
     assert (row["winner"], row["runner_up"]) == ("a", "b")
     assert row["probability"] == 0
-    assert row["error"] == pytest.approx(3.0)
+    assert row["value"] == pytest.approx(3.0)
     assert row["n_seeds"] == 10
 
 
@@ -41,7 +41,7 @@ def test_among_equals_nobody_is_flattered():
         arms = {f"arm {k}": partial(lambda noise, s: np.exp(noise[s]), rng.normal(0, 0.5, 20)) for k in range(30)}
         everything = table(arms)
         found = winners(everything, "error", ["target"], "arm 0").iloc[0]
-        ratios.append(np.log(found["error"]))
+        ratios.append(np.log(found["value"]))
     assert abs(np.mean(ratios)) < 3 * np.std(ratios) / np.sqrt(len(ratios))
 
 
@@ -65,16 +65,16 @@ def test_too_few_to_choose_from_is_refused(arms, n_seeds):
 
 
 def test_two_seeds_a_side_are_enough():
-    assert winners(table({"a": lambda s: 1.0, "b": lambda s: 2.0}, 4), "error", ["target"], "b").iloc[0]["error"] == 0.5
+    assert winners(table({"a": lambda s: 1.0, "b": lambda s: 2.0}, 4), "error", ["target"], "b").iloc[0]["value"] == 0.5
 
 
 def test_the_reference_need_not_be_a_candidate_nor_be_there():
     rows = table({"a": lambda s: 1.0, "b": lambda s: 2.0, "oracle": lambda s: 0.5})
     beside = winners(rows, "error", ["target"], "oracle", among=["a", "b"]).iloc[0]
-    assert (beside["winner"], beside["runner_up"], beside["error"]) == ("a", "b", pytest.approx(2.0))
+    assert (beside["winner"], beside["runner_up"], beside["value"]) == ("a", "b", pytest.approx(2.0))
     alone = winners(rows[rows["arm"] != "oracle"], "error", ["target"], "oracle").iloc[0]
     assert alone["winner"] == "a"
-    assert np.isnan([alone["error"], alone["low"], alone["high"]]).all()
+    assert np.isnan([alone["value"], alone["low"], alone["high"]]).all()
 
 
 def test_harm_is_called_where_both_or_one_error_of_transfer_is_surely_larger():

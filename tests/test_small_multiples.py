@@ -7,7 +7,7 @@ import pytest
 from fewerwells.book.plots.results import plot_small_multiples
 from fewerwells.book.plots.style import use_style
 
-ERRORS = {"error": 1.0, "low": 0.9, "high": 1.1, "spread_low": 0.5, "spread_high": 2.0}
+ERRORS = {"value": 1.0, "low": 0.9, "high": 1.1, "spread_low": 0.5, "spread_high": 2.0}
 SUMMARY = pd.DataFrame(
     [{"arm": arm, "N": wells, **ERRORS} for arm in ("transfer", "scratch") for wells in (10, 100)]
     + [{"arm": "oracle", "N": 20_000, **ERRORS}]

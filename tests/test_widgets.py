@@ -298,7 +298,7 @@ class TestFigures:
         expected = geometric_summary(table, "sobol_inside_mean", ["arm", "N"])
         for group, (_, row) in zip(groups, expected.iterrows(), strict=True):
             assert (group["arm"], group["N"]) == (row["arm"], row["N"])
-            assert group["inside"]["error"] == pytest.approx(row["error"], rel=1e-3)
+            assert group["inside"]["value"] == pytest.approx(row["value"], rel=1e-3)
             assert len(group["inside"]["seeds"]) == 6
 
 

@@ -38,7 +38,7 @@ def with_interval(estimate: Estimate | pd.Series | dict, unit: str = "") -> str:
     if isinstance(estimate, Estimate):
         value, low, high = estimate.value, estimate.low, estimate.high
     else:
-        value, low, high = estimate["error"], estimate["low"], estimate["high"]
+        value, low, high = estimate["value"], estimate["low"], estimate["high"]
     if math.isnan(value):
         return number(value)
     if value == high == math.inf:
@@ -105,6 +105,9 @@ def against(table: pd.DataFrame, arms: Iterable[str], reference: str) -> list[di
     return rows
 
 
+MOST_NAMED = 5  # arms in a sentence
+
+
 def outcomes(results: pd.DataFrame) -> Markdown:
     """How many rows of a results table ended well, and which did not: arm, target and seed of each network."""
     rows = "rows" if (results["sample_steps"] == 0).any() else "networks"
@@ -112,7 +115,11 @@ def outcomes(results: pd.DataFrame) -> Markdown:
     told = f"The table holds **{len(results):,} {rows}**: {counts}."
     fitted = results[results["status"].isin(["at bound", "not converged"])]
     if len(fitted):
-        arms = ", ".join(f"{n:,} of *{arm}*" for arm, n in fitted["arm"].value_counts().items())
+        by_arm = fitted["arm"].value_counts()
+        named = by_arm if len(by_arm) <= MOST_NAMED + 1 else by_arm[:MOST_NAMED]
+        arms = ", ".join(f"{n:,} of *{arm}*" for arm, n in named.items())
+        if len(named) < len(by_arm):
+            arms += f", and {by_arm[len(named) :].sum():,} of {len(by_arm) - len(named)} other arms"
         told += (
             f" A fit or a Gaussian process *at bound* has wells that do not hold all of its parameters; one that is "
             f"*not converged* stopped early. Both count as they are ({arms})."

@@ -225,6 +225,8 @@ def _engine_code(roots: frozenset[str], engine: str) -> str:
 def cell_code(cell: Cell, protocol: Protocol, engine: str) -> str:
     """Digest of the code and the libraries that a cell's rows come from, the engine among them where one trains."""
     roots = modules_of([cell.learner(protocol), cell.target, cell.chosen]) | {f"{PACKAGE}.study.evaluation"}
+    if cell.intervals:
+        roots.add(f"{PACKAGE}.study.intervals_held")
     return _engine_code(frozenset(roots), engine)
 
 

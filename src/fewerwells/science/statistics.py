@@ -144,7 +144,7 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
         by: the columns that make a group.
 
     Returns:
-        One row a group: the `by` columns, `error` (nM), `low`, `high` (95 % interval of the centre over seeds),
+        One row a group: the `by` columns, `value` (nM), `low`, `high` (95 % interval of the centre over seeds),
         `spread_low`, `spread_high` (10 % and 90 % quantiles over seeds), `log_sd` (standard deviation over seeds of
         the natural logarithm of the error), `n_seeds`, `n_failed` (networks without an
         error, left out together with their seed's weight in this group and counted here).
@@ -159,9 +159,9 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
             draws = resampled_iqm(logs_ok)
             low, high = interval(draws, len(logs_ok))
             q10, q90 = np.quantile(logs_ok, [0.1, 0.9])
-            values = {"error": iqm(logs_ok), "low": low, "high": high, "spread_low": q10, "spread_high": q90}
+            values = {"value": iqm(logs_ok), "low": low, "high": high, "spread_low": q10, "spread_high": q90}
         else:
-            values = dict.fromkeys(("error", "low", "high", "spread_low", "spread_high"), np.nan)
+            values = dict.fromkeys(("value", "low", "high", "spread_low", "spread_high"), np.nan)
         row |= {name: float(np.exp(value)) for name, value in values.items()}
         rows.append(row | {"log_sd": float(np.std(logs_ok, ddof=1)) if len(logs_ok) > 1 else np.nan})
     return pd.DataFrame(rows)

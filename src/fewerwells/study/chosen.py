@@ -11,12 +11,12 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from fewerwells.science.circuits import Circuit
 from fewerwells.science.cores import side_by_side
-from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs, random_stream, real_pairs
+from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs, random_stream
 from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.designs import Design, Library, Optimal
 from fewerwells.science.library import mechanism_of
+from fewerwells.science.systems import Simulated
 
 PLATE = 96  # wells
 WORTH_IT_FROM = 8  # seeds; fewer are done before the workers have started
@@ -38,12 +38,12 @@ class Rounds:
     step: float = 0.5
     without_truth: bool = False
 
-    def measured(self, circuit: Circuit, domain: Domain, n: int, noise: float, seeds: Sequence[int]) -> list[Pairs]:
+    def measured(self, system: Simulated, domain: Domain, n: int, seeds: Sequence[int]) -> list[Pairs]:
         """The n wells of each seed, in the order in which they were filled."""
         design = self.design
         if self.without_truth:
-            design = replace(design, learner=Library(mechanism_of(circuit)))
-        return list(_filled(replace(self, design=design), circuit, domain, n, noise, tuple(seeds)))
+            design = replace(design, learner=Library(mechanism_of(system.circuit)))
+        return list(_filled(replace(self, design=design), system, domain, n, tuple(seeds)))
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,17 @@ class Moved:
 
     outside: int
 
-    def measured(self, circuit: Circuit, domain: Domain, n: int, noise: float, seeds: Sequence[int]) -> list[Pairs]:
+    def measured(self, system: Simulated, domain: Domain, n: int, seeds: Sequence[int]) -> list[Pairs]:
         """The n wells of each seed; those inside are the first of the seed's own pool."""
         moved = self.outside * n // PLATE
-        return [_moved(circuit, n - moved, moved, noise, seed) for seed in seeds]
+        return [_moved(system, n - moved, moved, seed) for seed in seeds]
 
 
-def _moved(circuit: Circuit, inside: int, outside: int, noise: float, seed: int) -> Pairs:
-    kept = real_pairs(circuit, inside, seed, domain=SMALL, noise=noise)
+def _moved(system: Simulated, inside: int, outside: int, seed: int) -> Pairs:
+    kept = system.wells(inside, seed)
     if not outside:
         return kept
-    pool = real_pairs(circuit, 4 * outside + 40, seed, domain=BIG, noise=noise)  # three quarters of it lie outside
+    pool = system.wells(4 * outside + 40, seed, domain=BIG)  # three quarters of it lie outside
     moved = np.flatnonzero(~SMALL.contains(pool.x))[:outside]
     return Pairs(np.concatenate([kept.x, pool.x[moved]]), np.concatenate([kept.y, pool.y[moved]]))
 
@@ -77,12 +77,10 @@ def _next(design: Design, domain: Domain, step: float, n: int, wells_and_seed: t
 
 
 @lru_cache(maxsize=64)  # a larger volume goes on where a smaller one stopped
-def _filled(
-    rounds: Rounds, circuit: Circuit, domain: Domain, n: int, noise: float, seeds: tuple[int, ...]
-) -> tuple[Pairs, ...]:
+def _filled(rounds: Rounds, system: Simulated, domain: Domain, n: int, seeds: tuple[int, ...]) -> tuple[Pairs, ...]:
     before = (n - 1) // rounds.size * rounds.size
     if before:
-        wells = _filled(rounds, circuit, domain, before, noise, seeds)
+        wells = _filled(rounds, system, domain, before, seeds)
         choose = partial(_next, rounds.design, domain, rounds.step, n - before)
         chosen = side_by_side(choose, list(zip(wells, seeds, strict=True)), worth_it_from=WORTH_IT_FROM)
     elif isinstance(rounds.design, Optimal):  # before any well all seeds are alike
@@ -90,7 +88,7 @@ def _filled(
     else:
         wells = [None] * len(seeds)
         chosen = [_next(rounds.design, domain, rounds.step, n, (None, seed)) for seed in seeds]
-    measure: Callable = partial(_measured, circuit, domain, noise)
+    measure: Callable = partial(_measured, system, domain)
     return tuple(measure(*each) for each in zip(wells, chosen, seeds, strict=True))
 
 
@@ -99,9 +97,10 @@ def _first(rounds: Rounds, domain: Domain, n: int) -> np.ndarray:
     return _next(rounds.design, domain, rounds.step, n, (None, 0))
 
 
-def _measured(circuit: Circuit, domain: Domain, noise: float, wells: Pairs | None, x: np.ndarray, seed: int) -> Pairs:
+def _measured(system: Simulated, domain: Domain, wells: Pairs | None, x: np.ndarray, seed: int) -> Pairs:
     """The wells so far and the new ones, as the laboratory measures them."""
     so_far = 0 if wells is None else len(wells)
     z = random_stream(seed, f"noise, {domain.name} domain").standard_normal((so_far + len(x), 2))[so_far:]
-    y = circuit(x) + noise * z
+    exact = system.circuit(x)
+    y = exact + system.noise.sd(exact) * z
     return Pairs(x, y) if wells is None else Pairs(np.concatenate([wells.x, x]), np.concatenate([wells.y, y]))

@@ -44,7 +44,7 @@ def worth_by_distance(table: pd.DataFrame, targets: Sequence[Circuit]) -> pd.Dat
         targets: the real systems.
 
     Returns:
-        One row a target and region: `target`, `distance` (nM, over 0–20 nM), `region` (inside, outside), `error` (the
+        One row a target and region: `target`, `distance` (nM, over 0–20 nM), `region` (inside, outside), `value` (the
         ratio), `low`, `high` (its 95 % interval), `in_line` (whether it is one of the complexes, which lie on a line).
     """
     far = distances(targets).set_index("target")[str(Region.ALL)]
@@ -55,7 +55,7 @@ def worth_by_distance(table: pd.DataFrame, targets: Sequence[Circuit]) -> pd.Dat
             ratio = paired_ratio(part, error_column(region), {"arm": "transfer"}, {"arm": "scratch"})
             rows.append(
                 {"target": target.label, "distance": far[target.label], "region": str(region)}
-                | {"error": ratio.value, "low": ratio.low, "high": ratio.high}
+                | {"value": ratio.value, "low": ratio.low, "high": ratio.high}
                 | {"in_line": target.kind.name == "n_part_complex"}
             )
     return pd.DataFrame(rows)

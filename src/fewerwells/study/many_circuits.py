@@ -59,10 +59,16 @@ def _never_seen(setting: Setting) -> ReadInContext:
 
 NEVER_SEEN = "in-context network, truth left out"
 MANY_CIRCUITS: dict[str, Arm] = {
-    "wide library": Arm("What do all mechanisms predict that can be enumerated?", lambda _: WideLibrary()),
-    "wide library, truth left out": Arm("… without the right one, and all that contain it?", _without_truth),
+    "wide library": Arm(
+        "What do all mechanisms predict that can be enumerated?", lambda _: WideLibrary(), intervals=True
+    ),
+    "wide library, truth left out": Arm(
+        "… without the right one, and all that contain it?", _without_truth, intervals=True
+    ),
     "joint discrepancy": Arm(
-        "… for someone who knows the family and that it is not all?", lambda _: WideLibrary(STUDY_FAMILY)
+        "… for someone who knows the family and that it is not all?",
+        lambda _: WideLibrary(STUDY_FAMILY),
+        intervals=True,
     ),
     "symbolic regression": Arm("What does genetic programming read from the wells?", _symbolic),
     "meta-learned start": Arm("Is one start for all circuits better than one circuit?", _meta_learned),
@@ -71,22 +77,25 @@ MANY_CIRCUITS: dict[str, Arm] = {
         lambda setting: _meta_learned(setting, (_truth(setting).name,)),
     ),
     "what the wells know": Arm("What could anyone know who has the equation, from these wells?", _truth_known),
-    "in-context network": Arm("What does a network read from them that has seen many?", lambda _: ReadInContext()),
-    NEVER_SEEN: Arm("… and never one like this?", _never_seen),
+    "in-context network": Arm(
+        "What does a network read from them that has seen many?", lambda _: ReadInContext(), intervals=True
+    ),
+    NEVER_SEEN: Arm("… and never one like this?", _never_seen, intervals=True),
 }
 
-# What *A thousand circuits* compares, by what a plate costs: about a tenth of a second, a few seconds, ten and more.
+# What *A thousand circuits* compares, by what a plate costs: about a tenth of a second, or one to fifteen seconds.
 READERS = ("in-context network", NEVER_SEEN)
 CHEAP = (
     *("oracle", "transfer", "scratch", "Gaussian process, log inputs", "fit, library", "fit, library without truth"),
     *READERS,
     *("meta-learned start", "meta-learned start, truth left out"),
 )
-LIBRARIES = ("wide library", "wide library, truth left out", "joint discrepancy")
-DEAR = ("symbolic regression", "what the wells know")
+WIDE = ("wide library", "wide library, truth left out")
+SLOW = (*WIDE, "joint discrepancy", "symbolic regression", "what the wells know")
 OVER_WELLS = (
     *("transfer", "scratch", "Gaussian process, log inputs", "fit, library", "fit, library without truth"),
     *READERS,
+    *WIDE,
 )
 
 

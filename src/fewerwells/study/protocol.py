@@ -145,11 +145,13 @@ class Arm:
         asks: the question that the arm answers.
         learner: makes its learner for a setting.
         wells: which wells the learner is given.
+        intervals: whether the table says how often the learner's own intervals hold the truth.
     """
 
     asks: str
     learner: Callable[[Setting], Learner]
     wells: Wells = Wells()
+    intervals: bool = False
 
 
 def _transfer(setting: Setting, made: str = "synthetic", **changes) -> Network:
@@ -315,6 +317,11 @@ class Cell:
         return self.sample_steps(protocol) - (pretraining.sample_steps(0) if pretraining else 0)
 
     @property
+    def intervals(self) -> bool:
+        """Whether its rows say how often the learner's own intervals hold the truth."""
+        return ARMS[self.arm].intervals
+
+    @property
     def domain(self) -> Domain:
         """Where its wells lie."""
         return ARMS[self.arm].wells.domain
@@ -326,17 +333,15 @@ class Cell:
 
     def measured(self, protocol: Protocol, seeds: Sequence[int]) -> list[Pairs]:
         """The wells of each seed; none for an arm that needs none."""
-        n = self.volume(protocol)
+        n, system = self.volume(protocol), self.system(protocol)
         if n == 0:
             return []
         if self.chosen:
-            if not isinstance(self.target, Circuit):
-                raise ValueError(
-                    f"{self.arm} fills wells that it chooses, and {self.system(protocol).label} is no circuit."
-                )
-            return self.chosen.measured(self.target, self.domain, n, protocol.noise, seeds)
+            if not isinstance(system, Simulated):
+                raise ValueError(f"{self.arm} fills wells that it chooses, and {system.label} is no circuit.")
+            return self.chosen.measured(system, self.domain, n, seeds)
         domain = None if self.domain is SMALL else self.domain  # where the laboratory can measure is up to the system
-        return [self.system(protocol).wells(n, seed, domain=domain) for seed in seeds]
+        return [system.wells(n, seed, domain=domain) for seed in seeds]
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def ratios_on_shared_seeds(table: pd.DataFrame, column: str, reference: str) -> 
         reference: the arm that all are divided by.
 
     Returns:
-        One row a target and arm, in the table's order: `target`, `arm`, `error` (the ratio), `low`, `high`, `n_seeds`.
+        One row a target and arm, in the table's order: `target`, `arm`, `value` (the ratio), `low`, `high`, `n_seeds`.
     """
     rows = []
     for (target, arm), part in table.groupby(["target", "arm"], sort=False):
@@ -56,6 +56,6 @@ def ratios_on_shared_seeds(table: pd.DataFrame, column: str, reference: str) -> 
             continue
         both = pd.concat([part, whole])
         ratio = paired_ratio(both[both["seed"].isin(shared)], column, {"arm": arm}, {"arm": reference})
-        row = {"target": target, "arm": arm, "error": ratio.value, "low": ratio.low, "high": ratio.high}
+        row = {"target": target, "arm": arm, "value": ratio.value, "low": ratio.low, "high": ratio.high}
         rows.append(row | {"n_seeds": len(shared)})
-    return pd.DataFrame(rows, columns=["target", "arm", "error", "low", "high", "n_seeds"])
+    return pd.DataFrame(rows, columns=["target", "arm", "value", "low", "high", "n_seeds"])

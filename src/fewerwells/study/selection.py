@@ -34,7 +34,7 @@ def winners(
 
     Returns:
         One row a group: the `by` columns, `winner`, `runner_up`, `probability`, `probability_low`,
-        `probability_high` (how often the winner beats the runner-up on the same odd seed), `error`, `low`, `high`
+        `probability_high` (how often the winner beats the runner-up on the same odd seed), `value`, `low`, `high`
         (the winner's error over the reference arm's, 95 % interval; NaN in a group without the reference),
         `n_seeds` (odd ones).
 
@@ -59,7 +59,7 @@ def winners(
             dict(zip(by, group, strict=True))
             | {"winner": winner, "runner_up": runner_up, "probability": beats.value}
             | {"probability_low": beats.low, "probability_high": beats.high}
-            | {"error": ratio.value, "low": ratio.low, "high": ratio.high, "n_seeds": int((~even).sum())}
+            | {"value": ratio.value, "low": ratio.low, "high": ratio.high, "n_seeds": int((~even).sum())}
         )
     return pd.DataFrame(rows)
 

@@ -76,7 +76,7 @@ def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: 
         reference_n: wells of the reference; the same by default.
 
     Returns:
-        One row a target that has both: `target`, `error` (the ratio), `low`, `high`.
+        One row a target that has both: `target`, `value` (the ratio), `low`, `high`.
     """
     rows = []
     pair = {"arm": arm, "N": n}, {"arm": reference, "N": reference_n or n}
@@ -86,7 +86,7 @@ def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: 
         if not held[0] & held[1]:
             continue
         ratio = paired_ratio(part[part["seed"].isin(held[0] & held[1])], ERROR, *pair)
-        rows.append({"target": target, "error": ratio.value, "low": ratio.low, "high": ratio.high})
+        rows.append({"target": target, "value": ratio.value, "low": ratio.low, "high": ratio.high})
     return pd.DataFrame(rows)
 
 
@@ -178,14 +178,14 @@ def exchange_in_words(table: pd.DataFrame, outside: list[int]) -> str:
     def first(end: str) -> int | None:
         return next((m for m, ratio in ratios.items() if ratio[end] < 1), None)
 
-    middle, sure = first("error"), first("high")
+    middle, sure = first("value"), first("high")
     if middle is None:
         return "With none of these numbers does a network from scratch get to what pre-training reaches with no well outside."
     crossing = ratios[middle]
     doubt = f"leaves no doubt from {sure} on" if sure else "leaves a doubt even at the most that were moved"
     return (
         f"The middle of the seeds crosses at **{middle} of {PLATE} wells**: there the error of scratch is "
-        f"{crossing['error']:.2f} times that of transfer, with an interval from {crossing['low']:.2f} to "
+        f"{crossing['value']:.2f} times that of transfer, with an interval from {crossing['low']:.2f} to "
         f"{crossing['high']:.2f}. The interval {doubt}."
     )
 

@@ -38,7 +38,7 @@ def plot_errors(summary: pd.DataFrame, ax: Axes, floor: float | None) -> None:
     for arm, colour in LEARNERS.items():
         part = summary[summary["arm"] == arm].sort_values("N")
         if len(part):
-            ax.plot(part["N"], part["error"], "o-", color=colour, markersize=3, linewidth=1.4, label=arm)
+            ax.plot(part["N"], part["value"], "o-", color=colour, markersize=3, linewidth=1.4, label=arm)
             ax.fill_between(part["N"], part["low"], part["high"], color=colour, alpha=0.12, linewidth=0)
     if floor is not None:
         ax.axhline(floor, color="black", linewidth=1, linestyle=":", label="standard error of the means")
@@ -53,7 +53,7 @@ def plot_starts(found: pd.DataFrame, ax: Axes) -> None:
     """Ratios of errors with their 95 % intervals: a row a system, a mark a number of wells.
 
     Args:
-        found: columns `system`, `wells`, `error` (the ratio), `low` and `high`.
+        found: columns `system`, `wells`, `value` (the ratio), `low` and `high`.
         ax: where to draw.
     """
     systems, sizes = (list(dict.fromkeys(found[name])) for name in ("system", "wells"))
@@ -63,7 +63,7 @@ def plot_starts(found: pd.DataFrame, ax: Axes) -> None:
         position = position + 0.7 * ((index + 0.5) / len(sizes) - 0.5)
         mark, colour = _SIZES[index % len(_SIZES)]
         ax.hlines(position, part["low"], part["high"], color=colour, linewidth=2)
-        ax.plot(part["error"], position, mark, color=colour, markersize=5, label=f"{size} wells")
+        ax.plot(part["value"], position, mark, color=colour, markersize=5, label=f"{size} wells")
     ax.axvline(1, color="grey", linewidth=1)
     ax.set_yticks(range(len(systems)), systems)
     ax.set_ylim(len(systems) - 0.5, -0.5)

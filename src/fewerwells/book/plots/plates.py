@@ -21,6 +21,8 @@ LINES = {
     "fit, library without truth": (PALETTE["groups"]["rival"], "--"),
     "in-context network": (PALETTE["groups"]["remedy"], "-"),
     NEVER_SEEN: (PALETTE["groups"]["remedy"], "--"),
+    "wide library": (PALETTE["groups"]["control"], "-"),
+    "wide library, truth left out": (PALETTE["groups"]["control"], "--"),
 }
 
 
@@ -72,7 +74,7 @@ def plot_over_wells(summary: pd.DataFrame, ax: Axes) -> None:
     for arm, part in summary.sort_values("N", kind="stable").groupby("arm", sort=False):
         colour, line = LINES[arm]
         ax.fill_between(part["N"], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
-        ax.plot(part["N"], part["error"], color=colour, linestyle=line, marker=".", label=arm)
+        ax.plot(part["N"], part["value"], color=colour, linestyle=line, marker=".", label=arm)
     ax.set(xscale="log", yscale="log", xlabel="wells")
     ax.set_xticks(sorted(summary["N"].unique()), [f"{n:g}" for n in sorted(summary["N"].unique())])
     ax.set_xticks([], minor=True)

@@ -23,8 +23,8 @@ def plot_fading(ratios: pd.DataFrame, ax: Axes) -> None:
         part = part.sort_values("distance")
         ax.vlines(part["distance"], part["low"], part["high"], color=colour, linewidth=2.5, alpha=0.5)
         joined, apart = part[part["in_line"]], part[~part["in_line"]]
-        ax.plot(joined["distance"], joined["error"], line, marker=marker, color=colour, markersize=5, label=region)
-        ax.plot(apart["distance"], apart["error"], marker, color=colour, markersize=6, mfc="white")
+        ax.plot(joined["distance"], joined["value"], line, marker=marker, color=colour, markersize=5, label=region)
+        ax.plot(apart["distance"], apart["value"], marker, color=colour, markersize=6, mfc="white")
     for target, part in ratios.groupby("target", sort=False):
         above = bool(part["in_line"].all())  # two targets may be equally far
         ax.annotate(
@@ -57,7 +57,7 @@ def plot_own_and_new(errors: pd.DataFrame, ax: Axes, *, noise: float) -> None:
         part = errors[errors["wells"] == wells].sort_values("N")
         colour = ARM_COLOURS["scratch"]
         ax.fill_between(part["N"], part["low"], part["high"], color=colour, alpha=0.25, linewidth=0)
-        ax.plot(part["N"], part["error"], line, marker="s", color=colour, markersize=4.5, label=name)
+        ax.plot(part["N"], part["value"], line, marker="s", color=colour, markersize=4.5, label=name)
     if noise > 0:
         ax.axhline(noise, color=PALETTE["truth"], linewidth=0.8, linestyle=":", label="the noise alone")
     ax.set(xscale="log", yscale="log", xlabel="real pairs N (wells)", ylabel="difference from the measured (nM)")

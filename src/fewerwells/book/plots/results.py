@@ -45,12 +45,12 @@ def plot_learning_curves(summary: pd.DataFrame, ax: Axes, *, oracle: pd.DataFram
         part, colour = part.sort_values("N"), ARM_COLOURS[arm]
         ax.fill_between(part["N"], part["spread_low"], part["spread_high"], color=colour, alpha=0.13, linewidth=0)
         ax.fill_between(part["N"], part["low"], part["high"], color=colour, alpha=0.35, linewidth=0)
-        ax.plot(part["N"], part["error"], color=colour, marker=MARKERS[arm], markersize=4.5, label=NAMES[arm])
+        ax.plot(part["N"], part["value"], color=colour, marker=MARKERS[arm], markersize=4.5, label=NAMES[arm])
     if oracle is not None and len(oracle):
         level = oracle.iloc[0]
         ax.axhspan(level["low"], level["high"], color=ARM_COLOURS["oracle"], alpha=0.3, linewidth=0)
         ax.axhline(
-            level["error"], color=ARM_COLOURS["oracle"], linestyle="--", label=f"oracle ({level['N']:,} on 0–20 nM)"
+            level["value"], color=ARM_COLOURS["oracle"], linestyle="--", label=f"oracle ({level['N']:,} on 0–20 nM)"
         )
     _wells_axis(ax, sorted(summary["N"].unique()))
     _plain_log_y(ax)
@@ -117,9 +117,9 @@ def plot_bars(summary: pd.DataFrame, ax: Axes, *, by: str) -> None:
     for position, arm in enumerate(arms):
         part = summary[summary["arm"] == arm].set_index(by).reindex(groups)
         x = np.arange(len(groups)) + (position - (len(arms) - 1) / 2) * width
-        whiskers = np.abs(part[["low", "high"]].to_numpy().T - part["error"].to_numpy())
-        ax.bar(x, part["error"], width * 0.94, color=ARM_COLOURS[arm], label=NAMES[arm])
-        ax.errorbar(x, part["error"], yerr=whiskers, fmt="none", ecolor=PALETTE["truth"], elinewidth=1, capsize=2)
+        whiskers = np.abs(part[["low", "high"]].to_numpy().T - part["value"].to_numpy())
+        ax.bar(x, part["value"], width * 0.94, color=ARM_COLOURS[arm], label=NAMES[arm])
+        ax.errorbar(x, part["value"], yerr=whiskers, fmt="none", ecolor=PALETTE["truth"], elinewidth=1, capsize=2)
     labels = [f"{g:,}" if isinstance(g, (int, np.integer)) else str(g) for g in groups]
     crowded = len("".join(labels)) > 55  # letters that stand side by side without touching
     ax.set_xticks(
@@ -161,7 +161,7 @@ def plot_dots(summary: pd.DataFrame, ax: Axes, *, by: str) -> None:
         colour = ARM_COLOURS[arm]
         ax.hlines(y, part["spread_low"], part["spread_high"], color=colour, alpha=0.3, linewidth=3)
         ax.hlines(y, part["low"], part["high"], color=colour, linewidth=3)
-        ax.plot(part["error"], y, MARKERS[arm], color=colour, markersize=5, label=NAMES[arm])
+        ax.plot(part["value"], y, MARKERS[arm], color=colour, markersize=5, label=NAMES[arm])
     ax.set_yticks(range(len(groups)), groups)
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xscale("log")

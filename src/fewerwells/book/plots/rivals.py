@@ -48,9 +48,9 @@ def plot_arms(summary: pd.DataFrame, ax: Axes, *, marked: tuple[str, ...] = ("tr
         colour = arm_colour(row.arm)
         ax.hlines(position, row.spread_low, row.spread_high, color=colour, alpha=0.3, linewidth=4)
         ax.hlines(position, row.low, row.high, color=colour, linewidth=4)
-        ax.plot(row.error, position, "o", color=colour, markersize=5)
+        ax.plot(row.value, position, "o", color=colour, markersize=5)
     for row in summary[summary["arm"].isin(marked)].itertuples():
-        ax.axvline(row.error, color=ARM_COLOURS[row.arm], linewidth=1, linestyle=":")
+        ax.axvline(row.value, color=ARM_COLOURS[row.arm], linewidth=1, linestyle=":")
     ax.set_yticks(range(len(summary)), summary["arm"])
     ax.set_ylim(len(summary) - 0.5, -0.5)
     _plain_log_x(ax)

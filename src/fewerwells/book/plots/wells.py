@@ -60,14 +60,14 @@ def plot_worth(found: pd.DataFrame, ax: Axes, ceilings: dict[str, float]) -> Non
     ax.set_ylim(len(found) - 0.5, -0.5)
     ax.set_xscale("log")
     plain_logarithmic(ax.xaxis)
-    ax.set_xlabel("random wells that one chosen well is worth")
+    ax.set_xlabel("random wells that\none chosen well is worth")
 
 
 def plot_ratios(rows: pd.DataFrame, ax: Axes, by: str) -> None:
     """Ratios of errors with 95 % intervals, a row for each value of `by`, a mark for each target.
 
     Args:
-        rows: columns `target`, `error`, `low`, `high` and the one named.
+        rows: columns `target`, `value`, `low`, `high` and the one named.
         ax: where to draw.
         by: the column that makes the rows.
     """
@@ -78,7 +78,7 @@ def plot_ratios(rows: pd.DataFrame, ax: Axes, by: str) -> None:
         position = np.array([groups.index(value) for value in part[by]]) + 0.7 * ((index + 0.5) / len(targets) - 0.5)
         ax.hlines(position, part["low"], part["high"], color=GROUP_COLOURS["rival"], alpha=0.6, linewidth=2)
         mark = _MARKS[index % len(_MARKS)]
-        ax.plot(part["error"], position, mark, color=GROUP_COLOURS["rival"], markersize=5, label=target)
+        ax.plot(part["value"], position, mark, color=GROUP_COLOURS["rival"], markersize=5, label=target)
     ax.axvline(1, color="grey", linewidth=1)
     ax.set_yticks(range(len(groups)), groups)
     ax.set_ylim(len(groups) - 0.5, -0.5)
@@ -90,13 +90,13 @@ def plot_exchange(rows: pd.DataFrame, ax: Axes) -> None:
     """Error against the number of a plate's wells that were moved outside, for two ways to learn.
 
     Args:
-        rows: columns `learner` ("transfer" and "scratch"), `outside`, `error`, `low`, `high`, nM.
+        rows: columns `learner` ("transfer" and "scratch"), `outside`, `value`, `low`, `high`, nM.
         ax: where to draw.
     """
     for learner, part in rows.groupby("learner", sort=False):
         colour = ARM_COLOURS[learner]
         ax.fill_between(part["outside"], part["low"], part["high"], color=colour, alpha=0.25, linewidth=0)
-        ax.plot(part["outside"], part["error"], "o-", color=colour, label=learner, markersize=4)
+        ax.plot(part["outside"], part["value"], "o-", color=colour, label=learner, markersize=4)
     ax.set(xlabel="wells of the plate outside 0–10 nM", ylabel="L1 error (nM)", yscale="log")
     plain_logarithmic(ax.yaxis)
 
@@ -127,4 +127,4 @@ def plot_wells_needed(found: pd.DataFrame, ax: Axes, plate: int) -> None:
     ax.set_ylim(len(ways) - 0.5, -0.5)
     ax.set_xscale("log")
     plain_logarithmic(ax.xaxis)
-    ax.set_xlabel(f"wells, to be as good as scratch with {plate}")
+    ax.set_xlabel(f"wells, to be as good\nas scratch with {plate}")

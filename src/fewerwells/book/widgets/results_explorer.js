@@ -42,7 +42,7 @@ function render({ model, el }) {
   const single = tick({ label: "show single networks", value: false, onInput: (on) => { singles = on; draw(); } });
 
   function pick(x, y) {
-    const distance = ({ N, [now.region]: { error } }) => Math.hypot(Math.log(N / x), Math.log(error / y));
+    const distance = ({ N, [now.region]: { value } }) => Math.hypot(Math.log(N / x), Math.log(value / y));
     const near = ofTarget().reduce((best, group) => (distance(group) < distance(best) ? group : best));
     change({ arm: near.arm, wells: near.N });
   }
@@ -90,17 +90,17 @@ function render({ model, el }) {
       const spread = rows.flatMap((row) => across(row.N).map((x) => [x, row.spread_low, row.spread_high]));
       const sure = rows.flatMap((row) => across(row.N).map((x) => [x, row.low, row.high]));
       if (name !== "oracle") series.push({ band: spread, colour, faint: true });
-      series.push({ band: sure, colour, points: rows.flatMap((row) => across(row.N).map((x) => [x, row.error])), dash: name === "oracle" ? "6 3" : "" });
+      series.push({ band: sure, colour, points: rows.flatMap((row) => across(row.N).map((x) => [x, row.value])), dash: name === "oracle" ? "6 3" : "" });
       if (singles && rows.length > 1)
         seeds.forEach((_, i) => series.push({ points: rows.map((row) => [row.N, row.seeds[i]]).filter(([, y]) => y > 0), colour, faint: true }));
       for (const row of rows) {
-        dots.push({ x: row.N, y: row.error, colour, shape: SHAPES[name], size: 3.5 });
+        dots.push({ x: row.N, y: row.value, colour, shape: SHAPES[name], size: 3.5 });
         if (singles && rows.length === 1) dots.push(...row.seeds.filter((y) => y > 0).map((y) => ({ x: row.N, y, colour, size: 2 })));
       }
     }
     const group = chosen();
     const place = seeds.indexOf(now.seed);
-    dots.push({ x: group.N, y: group[now.region].error, colour: palette.arms[now.arm], shape: SHAPES[now.arm], hollow: true, size: 6.5 });
+    dots.push({ x: group.N, y: group[now.region].value, colour: palette.arms[now.arm], shape: SHAPES[now.arm], hollow: true, size: 6.5 });
     if (place >= 0 && group[now.region].seeds[place] > 0) dots.push({ x: group.N, y: group[now.region].seeds[place], colour: "currentColor", size: 4 });
     curves.draw({
       x: { low: volumes[0] / 1.1, high: volumes.at(-1) * 1.1, ticks: volumes.filter((_, i) => volumes.length < 7 || i % 2 === 0), words: short, label: "real pairs N (wells)", log: true },
@@ -150,7 +150,7 @@ function render({ model, el }) {
     const row = worthRow();
     const only = place < 0 ? "" : ` Seed ${now.seed}: ${numbers.seeds[place] > 0 ? `${format(numbers.seeds[place])} nM` : "failed"}, table row ${group.hashes[place]}.`;
     said.say(
-      `${ARMS[now.arm]} on ${now.target}, N = ${now.wells.toLocaleString("en")}: error ${format(numbers.error)} nM [${format(numbers.low)}, ${format(numbers.high)}], ` +
+      `${ARMS[now.arm]} on ${now.target}, N = ${now.wells.toLocaleString("en")}: error ${format(numbers.value)} nM [${format(numbers.low)}, ${format(numbers.high)}], ` +
         `single networks ${format(numbers.spread_low)} to ${format(numbers.spread_high)} nM (10 % to 90 %), ${seeds.length} seeds${group.failed ? `, ${group.failed} failed` : ""}.` +
         (row ? ` k = ${bounded(row.k, row)} [${bounded(row.low, row)}, ${bounded(row.high, row)}].` : "") + only,
     );

@@ -22,7 +22,7 @@ def _numbers(part: pd.DataFrame, region: Region) -> dict:
     """Centre, interval and spread (nM) of one group of networks, and the error of each seed."""
     column = error_column(region)
     row = geometric_summary(part, column, ["arm"]).iloc[0]
-    summary = {name: _rounded(row[name]) for name in ("error", "low", "high", "spread_low", "spread_high")}
+    summary = {name: _rounded(row[name]) for name in ("value", "low", "high", "spread_low", "spread_high")}
     return summary | {"seeds": [_rounded(value) for value in part[column]]}
 
 

@@ -32,7 +32,7 @@ from fewerwells.running.parameters.tables import (
     WinnerMap,
 )
 from fewerwells.running.parameters.training import NetworkParameters, TrainingParameters
-from fewerwells.running.parameters.which_wells import ChosenInSystems, Experiment3
+from fewerwells.running.parameters.which_wells import ChosenInSystems, ChosenUnderNoise, Experiment3
 
 __all__ = [
     "CHAPTER_PARAMETERS",
@@ -42,6 +42,7 @@ __all__ = [
     "Baselines",
     "Biology",
     "ChosenInSystems",
+    "ChosenUnderNoise",
     "Controls",
     "Engine",
     "Experiment1",

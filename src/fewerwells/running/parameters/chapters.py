@@ -102,9 +102,8 @@ def _experiment_3(chapter: Introduction | Verdicts) -> Experiment3:
 
 def _many_circuits(chapter: Verdicts) -> ManyCircuits:
     """*A thousand circuits* as published with a chapter's settings, its few seeds cut as Experiment 3's are."""
-    own = ManyCircuits(profile=chapter.profile)
-    few = {name: min(getattr(own, name), chapter.n_seeds) for name in ("few_seeds", "dear_seeds")}
-    return with_settings_of(chapter, ManyCircuits, **few)
+    few = ManyCircuits(profile=chapter.profile).few_seeds
+    return with_settings_of(chapter, ManyCircuits, few_seeds=min(few, chapter.n_seeds))
 
 
 class Introduction(BothExperiments):
@@ -163,7 +162,8 @@ class Verdicts(BothExperiments):
     @property
     def tables(self) -> dict[str, TrainingParameters]:
         """The tables that claims are judged from, by name."""
-        names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems", "chosen_in_systems")
+        names = ("experiment_1", "experiment_2", "controls", "targets", "random_systems")
+        names += ("chosen_in_systems", "chosen_under_noise")
         shared = {name: with_settings_of(self, PUBLISHED[name]) for name in names}
         return shared | {"experiment_3": _experiment_3(self), "many_circuits": _many_circuits(self)}
 

@@ -10,30 +10,25 @@ from pydantic import model_validator
 from fewerwells.running.parameters.fields import CircuitName, EachOnce, Increasing, NumberOfSeeds, Volume
 from fewerwells.running.parameters.training import SeededParameters
 from fewerwells.science.circuits import Circuit, reference_circuit
-from fewerwells.study.many_circuits import CHEAP, DEAR, LIBRARIES, OVER_WELLS, add_many_circuits, can_run
+from fewerwells.study.many_circuits import CHEAP, OVER_WELLS, SLOW, add_many_circuits, can_run
 from fewerwells.study.protocol import Cell, Design
 
 
 class ManyCircuits(SeededParameters):
     """Every arm on some targets at one plate, and the cheap ones over the number of wells.
 
-    Arms whose plate takes a few seconds stand on the first `few_seeds` of the paired seeds, and so do the curves; those
-    that take ten and more on the first `dear_seeds`.
+    Arms whose plate takes seconds stand on the first `few_seeds` of the paired seeds, and so do the curves.
     """
 
     circuits: EachOnce[CircuitName] = None
     wells: Volume = 96
     curve_volumes: Increasing[Volume] = None
     few_seeds: NumberOfSeeds = None
-    dear_seeds: NumberOfSeeds = None
 
     @model_validator(mode="after")
     def _first_of_all_seeds(self) -> Self:
-        for name in ("few_seeds", "dear_seeds"):
-            if getattr(self, name) > self.n_seeds:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)} and n_seeds {self.n_seeds}; they are the first of them"
-                )
+        if self.few_seeds > self.n_seeds:
+            raise ValueError(f"few_seeds is {self.few_seeds} and n_seeds {self.n_seeds}; they are the first of them")
         return self
 
     @property
@@ -52,12 +47,11 @@ class ManyCircuits(SeededParameters):
 
     @property
     def designs(self) -> list[Design]:
-        """Three: the cheap arms at one plate on all seeds; libraries and curves on a few; what is dear on fewer."""
+        """Two: the cheap arms at one plate on all seeds; the slow ones and the curves on a few."""
         add_many_circuits()
         protocol, plate = self.protocol, [self.wells]
         curves = self._cells(OVER_WELLS, [n for n in self.curve_volumes if n != self.wells])
         return [
             self._design(self._cells(CHEAP, plate)),
-            Design(protocol, self.seeds[: self.few_seeds], self._cells(LIBRARIES, plate) + curves),
-            Design(protocol, self.seeds[: self.dear_seeds], self._cells(DEAR, plate)),
+            Design(protocol, self.seeds[: self.few_seeds], self._cells(SLOW, plate) + curves),
         ]

@@ -40,6 +40,8 @@ PROFILES: dict[str, dict] = {
         "map_seeds": 4,
         "n_systems": 2,
         "system_seeds": 2,
+        "proportional_noises": [0.3],
+        "noise_seeds": 2,
         "system_volumes": [10, 50, 200],
         "well_targets": ["n_part_complex"],
         "random_volumes": [24, 48],
@@ -50,7 +52,6 @@ PROFILES: dict[str, dict] = {
         "circuits": ["goldbeter_koshland"],
         "curve_volumes": [24, 96],
         "few_seeds": 2,
-        "dear_seeds": 1,
     },
     "lecture": {
         "n_seeds": 4,
@@ -82,6 +83,8 @@ PROFILES: dict[str, dict] = {
         "map_seeds": 4,
         "n_systems": 3,
         "system_seeds": 2,
+        "proportional_noises": [0.3],
+        "noise_seeds": 2,
         "system_volumes": [20, 96, 200],
         "well_targets": ["n_part_complex", "goldbeter_koshland"],
         "random_volumes": [12, 24, 48],
@@ -92,7 +95,6 @@ PROFILES: dict[str, dict] = {
         "circuits": ["n_part_complex", "goldbeter_koshland"],
         "curve_volumes": [24, 96],
         "few_seeds": 2,
-        "dear_seeds": 1,
     },
     "paper": {
         "n_seeds": 50,
@@ -102,7 +104,7 @@ PROFILES: dict[str, dict] = {
         # about ×2 a step; 96 is one plate
         "volumes": [10, 20, 50, 96, 200, 500, 1000, 2000, 5000, 10_000, 20_000],
         "volume": 1000,  # 5 % of the oracle's 20,000
-        "coverage_repeats": 1000,
+        "coverage_repeats": 400,
         "sweep_seeds": 10,
         "sweep_synthetic_volume": 40_000,
         "sweep_oracle_volume": 20_000,
@@ -125,6 +127,8 @@ PROFILES: dict[str, dict] = {
         "map_seeds": 20,
         "n_systems": 12,
         "system_seeds": 5,
+        "proportional_noises": [0.1, 0.3],
+        "noise_seeds": 10,
         "system_volumes": [10, 20, 50, 96, 200, 500, 1000, 2000],
         "well_targets": [
             "n_part_complex",
@@ -146,8 +150,7 @@ PROFILES: dict[str, dict] = {
             "mixed_complex",
         ],
         "curve_volumes": [12, 24, 48, 96, 200],
-        "few_seeds": 8,
-        "dear_seeds": 4,
+        "few_seeds": 20,
     },
 }
 

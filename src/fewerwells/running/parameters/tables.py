@@ -17,7 +17,7 @@ from fewerwells.running.parameters.fields import (
 )
 from fewerwells.running.parameters.many_circuits import ManyCircuits
 from fewerwells.running.parameters.training import SeededParameters, TrainingParameters
-from fewerwells.running.parameters.which_wells import ChosenInSystems, Experiment3
+from fewerwells.running.parameters.which_wells import ChosenInSystems, ChosenUnderNoise, Experiment3
 from fewerwells.science.circuits import CIRCUITS, Circuit, reference_circuit
 from fewerwells.science.random_systems import random_system
 from fewerwells.study.baselines import BASELINES, add_baselines
@@ -157,5 +157,6 @@ PUBLISHED: dict[str, type[TrainingParameters | Sweeps]] = {
     "random_systems": RandomSystems,
     "experiment_3": Experiment3,
     "chosen_in_systems": ChosenInSystems,
+    "chosen_under_noise": ChosenUnderNoise,
     "many_circuits": ManyCircuits,
 }

@@ -13,11 +13,14 @@ from fewerwells.running.parameters.fields import (
     Increasing,
     NumberOfSeeds,
     NumberOfSystems,
+    RelativeError,
     Volume,
 )
 from fewerwells.running.parameters.training import SeededParameters, TrainingParameters, with_settings_of
 from fewerwells.science.circuits import Circuit, reference_circuit
+from fewerwells.science.noise import Noise
 from fewerwells.science.random_systems import random_system
+from fewerwells.science.systems import Simulated
 from fewerwells.study.chosen import PLATE
 from fewerwells.study.protocol import Cell, Design
 from fewerwells.study.well_arms import (
@@ -33,7 +36,9 @@ from fewerwells.study.well_arms import (
 )
 
 
-def _well_cells(learner: str, design: str, volumes: Iterable[int], targets: Iterable[Circuit]) -> list[Cell]:
+def _well_cells(
+    learner: str, design: str, volumes: Iterable[int], targets: Iterable[Circuit | Simulated]
+) -> list[Cell]:
     """A learner on the wells of a design, from either domain."""
     return [
         Cell(WellArm(learner, design, domain).name, target, n)
@@ -68,6 +73,28 @@ class ChosenInSystems(TrainingParameters):
         ]
 
 
+class ChosenUnderNoise(TrainingParameters):
+    """Wells that the library chose against twice as many random ones, where noise grows with the output too."""
+
+    well_targets: EachOnce[CircuitName] = None
+    proportional_noises: EachOnce[RelativeError] = None
+    noise_seeds: NumberOfSeeds = None
+    chosen: Volume = 24
+
+    @property
+    def designs(self) -> list[Design]:
+        """One."""
+        add_well_arms()
+        protocol, cells = self.protocol, []
+        for proportional in self.proportional_noises:
+            noise = Noise(protocol.noise, proportional)
+            systems = [Simulated(reference_circuit(name), noise) for name in self.well_targets]
+            for learner in ("library", "in-context network"):
+                cells += _well_cells(learner, "random", [self.chosen, 2 * self.chosen], systems)
+                cells += _well_cells(learner, "library", [self.chosen], systems)
+        return [Design(protocol, self.consecutive_seeds(self.noise_seeds), tuple(cells))]
+
+
 class Experiment3(SeededParameters):
     """Experiment 3: who chooses the wells, and from where; the main comparison on all seeds, the others on the first."""
 
@@ -79,6 +106,8 @@ class Experiment3(SeededParameters):
     way_volumes: Increasing[Volume] = None
     n_systems: NumberOfSystems = None
     system_seeds: NumberOfSeeds = None
+    proportional_noises: EachOnce[RelativeError] = None
+    noise_seeds: NumberOfSeeds = None
 
     @property
     def targets(self) -> list[Circuit]:
@@ -137,3 +166,9 @@ class Experiment3(SeededParameters):
         """The main comparison on systems drawn at random."""
         own = {"n_systems": self.n_systems, "system_seeds": self.system_seeds, "chosen": self.chosen}
         return with_settings_of(self, ChosenInSystems, **own)
+
+    @property
+    def under_noise(self) -> ChosenUnderNoise:
+        """The main comparison where noise grows with the output."""
+        own = {name: getattr(self, name) for name in ("well_targets", "proportional_noises", "noise_seeds", "chosen")}
+        return with_settings_of(self, ChosenUnderNoise, **own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fewerwells.science.circuits import reference_circuit
-from fewerwells.study.claim_list.readings import by_region
+from fewerwells.study.claim_list.readings import COMPARABLE, by_region
 from fewerwells.study.claims import Claim
 from fewerwells.study.many_circuits import NEVER_SEEN
 from fewerwells.study.quantities import SharedSeedsRatio
@@ -53,7 +53,7 @@ CLAIMS: tuple[Claim, ...] = (
         NEVER_SEEN,
         "transfer",
         HOPED_UNSEEN,
-        whole="undecided",
+        whole="contradicted",
     ),
     _on_every_target(
         "reader-not-worse-inside",
@@ -69,7 +69,7 @@ CLAIMS: tuple[Claim, ...] = (
         NEVER_SEEN,
         "scratch",
         whole="supported",
-        inside="undecided",
+        inside="supported",
     ),
     _on_every_target(
         "right-list-beats-reader",
@@ -84,8 +84,24 @@ CLAIMS: tuple[Claim, ...] = (
         "Where neither has the right mechanism, the network predicts better than the list.",
         NEVER_SEEN,
         "fit, library without truth",
-        whole="supported",
-        inside="contradicted",
+        whole="undecided",
+        inside="undecided",
+    ),
+    _on_every_target(
+        "reader-knows-what-can-be-known",
+        f"The network that has read many circuits comes within {COMPARABLE} times what can be known from the wells, on "
+        "every target.",
+        READER,
+        "what the wells know",
+        COMPARABLE,
+        whole="contradicted",
+    ),
+    _on_every_target(
+        "formulas-beat-scratch",
+        "Formulas that are bred from the wells predict better than a network from scratch, on every target.",
+        "symbolic regression",
+        "scratch",
+        whole="contradicted",
     ),
     Claim(
         "wide-list-as-hoped",
