@@ -54,7 +54,7 @@ def test_the_map_names_winners_pales_what_may_be_chance_and_hatches_harm(ax):
     )
     harm = found[["noise", "N"]].assign(whole=[False, False, True, False], inside=[False, True, True, False])
     plot_winner_map(found, harm, ax)
-    assert texts(ax) == ["transfer\n90 %", "fit, n free\n80 %", "scratch\n60 %", "GP, log inputs\n100 %"]
+    assert texts(ax) == ["transfer\n90 %", "fit, n free\n80 %", "scratch\n60 %", "GP, log\ninputs\n100 %"]
     fields = [patch for patch in ax.patches if patch.get_facecolor()[3] > 0]
     assert [patch.get_facecolor()[3] < 0.5 for patch in fields] == [False, False, True, False]
     hatched = {patch.get_xy(): patch.get_hatch() for patch in ax.patches if patch.get_hatch()}

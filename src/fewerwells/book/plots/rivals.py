@@ -83,10 +83,10 @@ def plot_winner_map(found: pd.DataFrame, harm: pd.DataFrame, ax: Axes) -> None:
                 (x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor=PALETTE["truth"], hatch=hatch, linewidth=0
             )
             ax.add_patch(box)
-        name = row.winner.replace("Gaussian process", "GP").replace("big-domain scratch", "scratch,\nbig domain")
-        label = f"{name}\n{100 * row.probability:.0f} %"
+        name = wrap(row.winner.replace("Gaussian process", "GP"), 13, break_on_hyphens=False)
+        label = "\n".join([*name, f"{100 * row.probability:.0f} %"])
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2}
-        ax.text(x, y, label, ha="center", va="center", fontsize=7.5, bbox=box)
+        ax.text(x, y, label, ha="center", va="center", fontsize=7, bbox=box)
     ax.set(xlim=(-0.5, len(volumes) - 0.5), ylim=(-0.5, len(noises) - 0.5))
     ax.set_xticks(range(len(volumes)), [f"{n:,}" for n in volumes])
     ax.set_yticks(range(len(noises)), [f"{noise:g}" for noise in noises])
