@@ -676,7 +676,7 @@ class TestResultsExplorer:
                 sync_api.expect(box.get_by_role("status")).to_contain_text(f"N = {n}")
                 row = summary.loc[(arm, n)]
                 got = numbers_in(box.get_by_role("status").inner_text().split("error ")[1])[:3]
-                assert got == pytest.approx(row[["error", "low", "high"]].tolist(), rel=6e-3)
+                assert got == pytest.approx(row[["value", "low", "high"]].tolist(), rel=6e-3)
 
     def test_says_what_a_point_is_made_of(self, tab):
         box = figure(tab, "Results explorer")

@@ -11,6 +11,7 @@ from fewerwells.running.experiments import check_complete, expected_rows
 from fewerwells.running.identity import row_hashes
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table
+from fewerwells.study.intervals_held import LEVELS, PLACES, held_column
 from fewerwells.study.protocol import STUDY_ARMS
 from fewerwells.study.table import CHECKSUM, COLUMNS, KEY
 
@@ -24,7 +25,9 @@ class TestPublished:
         table, parameters = read_table(RESULTS / f"{name}.csv"), PUBLISHED[name]
         *columns, last = table.columns
         assert tuple(columns[: len(COLUMNS)]) == COLUMNS
-        assert set(columns[len(COLUMNS) :]) <= {"proportional_noise", "input_error"}  # of wells that have them
+        held = {held_column(level, place) for level in LEVELS for place in PLACES}  # of arms that give intervals
+        of_wells = {"proportional_noise", "input_error"}  # that have them
+        assert set(columns[len(COLUMNS) :]) <= held | of_wells
         assert last == CHECKSUM
         assert not table.duplicated(["settings_hash", "seed"]).any()
         check_complete(name, table, parameters)
