@@ -38,7 +38,7 @@ def in_context(
     """Train the network that reads a plate, on plates of circuits drawn at random.
 
     A training that was stopped goes on where it was, at most half a minute back, when the same command is given again.
-    The same command gives the same weights.
+    The same command gives the same weights, but on a GPU, which adds up in no fixed order.
 
     Example: fewerwells pretrain in-context --without goldbeter_koshland --output without.safetensors
     """

@@ -68,7 +68,7 @@ def pretrain(
     Args:
         settings: what decides the weights.
         output: the safetensors file.
-        device: cpu or cuda; on a GPU the weights are the same for the same commands only to rounding.
+        device: cpu or cuda; a GPU adds up in no fixed order, so there the same settings give other weights every time.
         drawing: processes that draw plates ahead; 0 draws them in this one. The weights do not depend on it.
         say: takes a line on the validation scores now and then.
         between_checkpoints: seconds after which the state is written again.
