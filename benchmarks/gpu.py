@@ -32,9 +32,7 @@ def trained(engine, networks: int, pairs: int, epochs: int, dtype=np.float32) ->
     start = initialise(STUDY_SIZES, list(range(networks))).parameters.astype(dtype)
     keys = np.arange(networks, dtype=np.uint64)
     begun = time.perf_counter()
-    weights = engine.train(
-        start, STUDY_SIZES, x, y, keys=keys, epochs=epochs, batch_size=BATCH, learning_rate=1e-3
-    )  # fmt: skip
+    weights = engine.train(start, STUDY_SIZES, x, y, keys=keys, epochs=epochs, batch_size=BATCH, learning_rate=1e-3)
     return weights, time.perf_counter() - begun
 
 

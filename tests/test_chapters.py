@@ -1,5 +1,6 @@
 """What a re-runner was promised: one chapter, one sweep, the command line; mistakes refused, nothing lost."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
 from IPython.display import Markdown
@@ -305,6 +307,18 @@ def test_the_engine_runs_where_the_published_measurement_is_and_where_it_is_not(
     shown = str([cell.get("outputs") for cell in nbformat.read(output, as_version=4).cells])
     assert ("The measurement lies in the book" in shown) is not inside
     assert ("Measured on" in shown) is inside
+
+
+def test_what_the_engine_s_chapter_says_in_words_stands_in_its_measurements():
+    """More between the slowest and the fastest trainer than fifty seeds; a GPU that waits, but for thousands of networks."""
+    benchmark, on_gpu = (json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in ("benchmark", "gpu"))
+    speeds = [row["million_sample_steps_per_second"] for row in benchmark["rows"] if row["networks"] == 30]
+    assert max(speeds) / min(speeds) > 50
+    rows = pd.DataFrame(on_gpu["rows"])
+    both = rows.pivot(index=["networks", "pairs"], columns="engine", values="million_sample_steps_per_second")
+    behind = (both["fused"] / both["reference"]).groupby("networks")
+    assert behind.min()[[30, 50]].min() > 10, "many times slower at the study's sizes"
+    assert 1 < behind.max()[10_000] < 1.5, "draws level at ten thousand networks"
 
 
 def test_the_sweeps_run_where_there_is_no_book(tmp_path):

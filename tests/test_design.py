@@ -303,12 +303,10 @@ def test_a_round_of_the_library_takes_less_than_two_seconds(wells):
 def test_a_round_of_the_network_takes_less_than_a_fifth_of_a_second(wells):
     design, candidates = ALL_DESIGNS["in-context network"], grid(0, 10, 0.5)
     design.next_wells(wells, candidates, 1, 0)  # torch is there
-    seconds = []
-    for _ in range(3):  # a machine may do something else in between
-        started = time.perf_counter()
+    started = time.perf_counter()
+    for _ in range(5):
         design.next_wells(wells, candidates, 8, 0)
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.2
+    assert (time.perf_counter() - started) / 5 < 0.2
 
 
 GOOD = GRID.x[:3]

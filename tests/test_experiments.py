@@ -161,6 +161,6 @@ def test_a_gpu_changes_neither_the_engine_nor_what_is_published(monkeypatch):
     monkeypatch.setattr(training, "_could_have_cuda", lambda: True)
     monkeypatch.setattr(reference, "cuda_is_available", lambda: True)
     assert training.choose_engine((2, 10, 2)) == "reference"
-    assert {engine for _, engine, _ in experiments._look(smoke_1())} == {"fused"}
+    assert {engine for _, engine, _ in experiments._look(smoke_1(), None)} == {"fused"}
     assert experiments.stored_runtime("auto").engine == "fused"
     assert experiments.stored_runtime("reference").engine == "reference"

@@ -186,6 +186,15 @@ def test_networks_that_failed_are_named():
     assert report.outcomes(noisier).data.endswith("- dead: seed 3, scratch, n = 2, N = 10, 20, noise 1, 3 nM")
 
 
+def test_of_many_arms_at_a_bound_five_are_named_and_the_others_counted():
+    counts = {f"fit {k}": 9 - k for k in range(8)}
+    rows = [{"arm": arm, "status": "at bound", "sample_steps": 0} for arm, n in counts.items() for _ in range(n)]
+    said = report.outcomes(pd.DataFrame(rows)).data
+    assert "9 of *fit 0*, 8 of *fit 1*, 7 of *fit 2*, 6 of *fit 3*, 5 of *fit 4*, and 9 of 3 other arms)" in said
+    said = report.outcomes(pd.DataFrame(rows[:39])).data  # six arms: a sixth name is shorter than a count
+    assert said.endswith("5 of *fit 4*, 4 of *fit 5*).")
+
+
 def test_many_networks_that_failed_are_counted_by_seed_and_named_in_a_fold():
     table = power_law_table(2.0, n_seeds=4).assign(status="ok", target="n = 2", sample_steps=1, noise=1.0)
     table = pd.concat([table, table.assign(target="n = 3"), table.assign(target="n = 4")], ignore_index=True)

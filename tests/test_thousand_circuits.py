@@ -18,6 +18,7 @@ from fewerwells.science.in_context.record import training_record
 from fewerwells.science.learners import Runtime
 from fewerwells.science.learners.base import Learner, Learnt, Status
 from fewerwells.science.statistics import geometric_summary, paired_ratio
+from fewerwells.science.systems import Simulated
 from fewerwells.study import protocol
 from fewerwells.study.claim_list import many_circuits
 from fewerwells.study.claims import _judge
@@ -27,6 +28,7 @@ from fewerwells.study.many_circuits import CHEAP, MANY_CIRCUITS, NEVER_SEEN, OVE
 from fewerwells.study.protocol import Arm, Cell, Protocol
 from fewerwells.study.quantities import SharedSeedsRatio
 from fewerwells.study.ratios import ratios_on_shared_seeds
+from tests.test_measured import measured
 
 ERROR = "sobol_all_mean"
 SWITCH = reference_circuit("goldbeter_koshland")
@@ -149,6 +151,13 @@ def test_the_table_says_what_was_held_and_its_code_counts(monkeypatch):
     monkeypatch.setattr(identity, "_engine_code", lambda roots, engine: roots)
     more = identity.cell_code(says, Protocol(), "fused") - identity.cell_code(silent, Protocol(), "fused")
     assert more == {"fewerwells.study.intervals_held"}
+
+
+def test_what_intervals_held_is_counted_where_the_truth_is_known(monkeypatch):
+    monkeypatch.setattr(protocol, "ARMS", {"says": Arm("?", lambda _: Knows(1.1), intervals=True)})
+    assert Cell("says", SWITCH, 4).intervals
+    assert Cell("says", Simulated(SWITCH), 4).intervals
+    assert not Cell("says", measured(), 4).intervals
 
 
 def test_shipped_weights_have_a_record():

@@ -87,7 +87,7 @@ def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime
     Returns:
         An ensemble of len(seeds) networks, and an array (len(seeds),) of seconds.
     """
-    engine = choose_engine(pretraining.sizes, fastest_engine(runtime.engine))
+    engine = choose_engine(pretraining.sizes, runtime.engine)
     paths = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
     if any(_load_pretrained(path) is None for path in paths):
         paths[0].parent.mkdir(parents=True, exist_ok=True)
@@ -166,9 +166,8 @@ def _found(cell: Cell, design: Design, engine: str, published: PublishedRows | N
         return None
 
 
-def _look(parameters: TrainingParameters) -> list[tuple[Design, str, dict]]:
+def _look(parameters: TrainingParameters, published: PublishedRows | None) -> list[tuple[Design, str, dict]]:
     """The designs of a chapter, each with the engine that trains it and what was `_found` of each of its cells."""
-    published = published_rows()
     return [
         (design, engine, {cell: _found(cell, design, engine, published) for cell in dict.fromkeys(design.cells)})
         for design, engine in (
@@ -195,7 +194,7 @@ def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
     A piece is a cell over all seeds (0 sample-steps where its arm has no network), or the pre-trained network of one
     seed. Pieces of several runs with the same file are done once.
     """
-    return _steps(_look(parameters))
+    return _steps(_look(parameters, published_rows()))
 
 
 def _steps(looked: list[tuple[Design, str, dict]]) -> dict[Path, int]:
@@ -222,22 +221,23 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
     Returns:
         The tidy table, columns `table.COLUMNS`.
     """
-    looked = _look(parameters)
+    published = published_rows()
+    looked = _look(parameters, published)
     pieces = _steps(looked)
     if pieces:
         with progress_bar(sum(pieces.values())) as bar:
             for design, engine, found in looked:
                 _train(design, engine, found, bar)
-        looked = _look(parameters)
-    return _assembled([rows for _, _, found in looked for rows in found.values()])
+        looked = _look(parameters, published)
+    return _assembled([rows for _, _, found in looked for rows in found.values()], published)
 
 
-def _assembled(found: list[list[str] | pd.DataFrame]) -> pd.DataFrame:
+def _assembled(found: list[list[str] | pd.DataFrame], published: PublishedRows | None) -> pd.DataFrame:
     """One tidy table of cells, in their order; of rows that several of them share the first."""
     hashes = [key for rows in found if isinstance(rows, list) for key in rows]
     tables = [rows for rows in found if not isinstance(rows, list)]
     if hashes:
-        tables.append(published_rows().table.loc[list(dict.fromkeys(hashes))].dropna(axis="columns", how="all"))
+        tables.append(published.table.loc[list(dict.fromkeys(hashes))].dropna(axis="columns", how="all"))
     order = dict.fromkeys(key for rows in found for key in (rows if isinstance(rows, list) else rows["parameter_hash"]))
     table = pd.concat([rows.drop(columns=CHECKSUM, errors="ignore") for rows in tables], ignore_index=True)
     table = table.drop_duplicates("parameter_hash").set_index("parameter_hash", drop=False).loc[list(order)]

@@ -11,6 +11,7 @@ app = typer.Typer(no_args_is_help=True, help="Train the networks that come with 
 
 STEPS = 26_000  # about an hour and a half of one core
 BATCH = 2_400
+MOST_DRAWING = 7  # processes; so many kept half of a fast GPU busy, and each holds PyTorch in memory
 
 
 @app.callback()
@@ -57,7 +58,7 @@ def in_context(
     except ValueError as error:
         raise refuse(error) from None
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    drawing = len(usable_cores()) - 1  # beside the process that trains
+    drawing = min(len(usable_cores()) - 1, MOST_DRAWING)  # beside the process that trains
     try:
         record = pretrain(settings, output, device=device, drawing=drawing, say=typer.echo)
     except PretrainingError as error:

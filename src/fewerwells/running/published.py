@@ -72,7 +72,7 @@ def _read(state: tuple) -> PublishedRows:
 
     Tables that are damaged, or that say nothing of their code, take no part.
     """
-    tables = [pd.DataFrame({"parameter_hash": [], "code": []})]
+    tables = []
     for path, *_ in state:
         try:
             table = read_table(path)
@@ -82,7 +82,9 @@ def _read(state: tuple) -> PublishedRows:
         if "parameter_hash" in table:  # a table of measured wells has rows of another kind
             code = record.get("code", {})
             tables.append(table.assign(code=table["settings_hash"].map(code).fillna(table["arm"].map(code))))
-    rows = pd.concat(tables[1:] or tables, ignore_index=True).drop_duplicates("parameter_hash")
+    if not tables:
+        return PublishedRows(pd.DataFrame(), {})
+    rows = pd.concat(tables, ignore_index=True).drop_duplicates("parameter_hash")
     rows = rows.set_index("parameter_hash", drop=False)
     return PublishedRows(rows.drop(columns="code"), rows["code"].to_dict())
 

@@ -318,8 +318,8 @@ class Cell:
 
     @property
     def intervals(self) -> bool:
-        """Whether its rows say how often the learner's own intervals hold the truth."""
-        return ARMS[self.arm].intervals
+        """Whether its rows say how often the learner's own intervals hold the truth, which is known of circuits alone."""
+        return ARMS[self.arm].intervals and isinstance(self.target, Circuit | Simulated)
 
     @property
     def domain(self) -> Domain:

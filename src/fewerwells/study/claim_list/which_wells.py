@@ -110,7 +110,7 @@ CLAIMS: tuple[Claim, ...] = (
         "chosen-beat-random-under-noise",
         "Also where noise grows with the output, chosen wells teach the library more than as many random ones, on every "
         "target.",
-        f"L(24 chosen) / L(24 random) < 1 on every target, with noise of {LOUD:.0%} of the output beside that of 1 nM",
+        f"L(24 chosen) / L(24 random) < 1 on every target, with noise of {100 * LOUD:.0f} % of the output beside that of 1 nM",
         _by_domain(
             ErrorRatio,
             _OWN,
