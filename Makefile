@@ -1,6 +1,6 @@
 # make book   build the book          PROFILE=smoke|lecture|paper (default paper)
 # make test   show that it is sound
-# make bench  time the training engine beside its peers
+# make bench  time the training engine beside its peers, and every promise in seconds
 # make course  make the course: folders and zips for students and teacher, slides, graded assignments
 # make links   ask every other site the book links to whether the page is still there
 # make rerun   compute every published table on this machine, and say whether each estimate agrees
@@ -27,8 +27,7 @@ book: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(SLEEPY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timed" tests --nbmake --nbmake-timeout=600 notebooks book
-	$(BIN)/python -m pytest -m timed tests
+	$(SLEEPY) $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests --nbmake --nbmake-timeout=600 notebooks book
 
 course: $(READY)
 	@$(BIN)/fewerwells course build
@@ -40,6 +39,7 @@ links: $(READY)
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/promises.py
 
 rerun: $(READY)
 	$(BIN)/fewerwells rerun

@@ -145,6 +145,32 @@ def test_a_single_warning_stops_the_build(small_book):
         build(small_book)
 
 
+def test_a_warning_stops_the_next_build_too(small_book):
+    """Sphinx warns only of what it reads, and it would not read the same page twice."""
+    (small_book / "book" / "page.md").write_text(f"# A page\n\n{next(iter(FAULTS))}\n")
+    for _ in range(2):
+        with pytest.raises(book.BuildError, match=r"missing\.md"):
+            build(small_book)
+
+
+def test_a_build_killed_while_rendering_does_not_spoil_the_next(tmp_path, monkeypatch):
+    root = write_book(tmp_path, {"page": "Some words.", "another": "That stays."})
+    page, _ = build(root)
+    (root / "book" / "page.md").write_text("# A page\n\nOther words.\n")
+
+    def killed(*_, **__):
+        (page.parent / "searchindex.js").unlink()  # as Sphinx leaves it: written last
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(book.subprocess, "run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build(root)
+    build(root)
+    assert "another" in (page.parent / "searchindex.js").read_text()
+    assert "Other words" in (page.parent / "book" / "page.html").read_text()
+
+
 def test_results_that_a_page_links_to_travel_with_it(small_book):
     """A table named in the output of a cell is copied beside the pages; one that is not there stops the build."""
     (small_book / "results").mkdir()

@@ -1,7 +1,6 @@
 """The choice of wells against brute force, closed forms, an independent Gaussian process, and poisoned truths."""
 
 import itertools
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -287,26 +286,6 @@ def test_lessons_are_differences_of_expected_errors():
     assert told.after == pytest.approx(error(wells))
     assert told.teaches[0] == pytest.approx(told.now - error(wells[:1]))
     assert told.cost_without[0] == pytest.approx(error(wells[1:]) - told.after)
-
-
-@pytest.mark.timed
-@pytest.mark.parametrize("wells", [None, real_pairs(COMPLEX, 16, 0), real_pairs(SWITCH, 88, 0, domain=BIG)])
-def test_a_round_of_the_library_takes_less_than_two_seconds(wells):
-    candidates = grid(0, 20, 0.5)
-    started = time.perf_counter()
-    DESIGNS["library"].next_wells(wells, candidates, 8, 0)
-    assert time.perf_counter() - started < 2
-
-
-@pytest.mark.timed
-@pytest.mark.parametrize("wells", [real_pairs(COMPLEX, 16, 0), real_pairs(SWITCH, 88, 0, domain=BIG)])
-def test_a_round_of_the_network_takes_less_than_a_fifth_of_a_second(wells):
-    design, candidates = ALL_DESIGNS["in-context network"], grid(0, 10, 0.5)
-    design.next_wells(wells, candidates, 1, 0)  # torch is there
-    started = time.perf_counter()
-    for _ in range(5):
-        design.next_wells(wells, candidates, 8, 0)
-    assert (time.perf_counter() - started) / 5 < 0.2
 
 
 GOOD = GRID.x[:3]

@@ -3,7 +3,6 @@
 import csv
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -141,15 +140,10 @@ def test_the_executed_chapter_says_what_the_command_says_without_it(kept_in, mon
     assert "small.csv: " in (kept_in / "with" / "answer.ipynb").read_text(encoding="utf-8")
 
 
-@pytest.mark.timed
-def test_from_file_to_answer_in_a_minute_and_the_picture_at_once(kept_in):
-    started = time.monotonic()
+def test_from_file_to_answer_to_predictions_of_its_model(kept_in):
     assert run("tidy.csv", "--output", "look", "--look").exit_code == 0
-    assert time.monotonic() - started < 5
-    started = time.monotonic()
     result = run("tidy.csv", "--output", "answer", "--within", "0..200000")
     assert result.exit_code == 0, result.output
-    assert time.monotonic() - started < 60
     written = {path.name for path in (kept_in / "answer").iterdir()}
     assert written == WRITTEN
     (kept_in / "points.csv").write_text("IPTG (µM)\n0.5\n3\n500\n", encoding="utf-8")

@@ -1,15 +1,12 @@
 """The networks that come with the package are what their records say, small and quick."""
 
 import json
-import time
 from hashlib import sha256
 
 import pytest
 import torch
 
 from fewerwells.running.pretraining import command
-from fewerwells.science.circuits import reference_circuit
-from fewerwells.science.datasets import BIG, real_pairs, sobol_inputs
 from fewerwells.science.in_context.reader import SHIPPED, InContextNetwork
 from fewerwells.science.in_context.training import Settings
 from fewerwells.science.in_context.validation import validate
@@ -51,16 +48,3 @@ def test_intervals_hold_as_often_as_they_say_on_plates_of_the_prior(name, one_th
 def test_shipped_weights_are_small():
     assert "all" in NAMES
     assert sum((SHIPPED / f"{name}.safetensors").stat().st_size for name in NAMES) <= 2_000_000
-
-
-@pytest.mark.timed
-def test_a_plate_is_answered_in_under_50_ms():
-    network, x = InContextNetwork.load(), sobol_inputs(BIG, 64)
-    plate = [real_pairs(reference_circuit("n_part_complex"), 96, 0)]
-    network.quantiles(plate, x)
-    seconds = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        network.quantiles(plate, x)
-        seconds.append(time.perf_counter() - begun)
-    assert min(seconds) < 0.05

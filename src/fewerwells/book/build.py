@@ -203,7 +203,11 @@ def build(
         raise ModuleNotFoundError("there is no Jupyter Book here", name="jupyter_book")
     executed = run_chapters(root, profile, say, at_once=at_once) | run_exercises(root, profile, say, at_once)
     folder = root / "_build" / "source" / profile
-    if stage(root, executed, folder, buttons):
+    # Sphinx warns only of pages that it reads, and keeps no index of words of those that it does not
+    ended_well = output / "_build" / "ended-well"
+    as_left = ended_well.exists()
+    ended_well.unlink(missing_ok=True)
+    if stage(root, executed, folder, buttons) or not as_left:
         shutil.rmtree(output / "_build" / ".doctrees", ignore_errors=True)
     say("rendering …")
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(folder), "--path-output", str(output)]
@@ -216,4 +220,5 @@ def build(
         raise BuildError(
             "\n".join(["the book was not rendered; the whole report is in _build/jupyter-book.log.", *lines])
         )
+    ended_well.touch()
     return page

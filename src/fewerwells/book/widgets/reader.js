@@ -9,14 +9,15 @@
 /** Base64 of half-precision numbers, all their high bytes before all their low ones, to numbers. */
 export function halves(text) {
   const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-  const n = bytes.length / 2;
-  return Float64Array.from({ length: n }, (_, i) => {
+  const numbers = new Float64Array(bytes.length / 2);
+  for (let i = 0; i < numbers.length; i++) {
     const high = bytes[i];
-    const fraction = ((high & 3) << 8) | bytes[n + i];
+    const fraction = ((high & 3) << 8) | bytes[numbers.length + i];
     const exponent = (high >> 2) & 31;
     const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
-    return high & 128 ? -size : size;
-  });
+    numbers[i] = high & 128 ? -size : size;
+  }
+  return numbers;
 }
 
 /** A network from what Python exports: its shape, the levels of its quantiles, and [name, size] of each part in order. */
@@ -31,18 +32,51 @@ export function makeReader({ shape, levels, parts, weights }) {
   return { shape, levels, parts: named };
 }
 
+/**
+ * Every row (flat, `size` numbers each) times every other row: n × m, flat. Two rows times four others at once are eight
+ * sums that do not wait for one another and read every number for several of them; at the ends the last one is taken again.
+ */
+export function products(rows, others, size) {
+  const [n, m] = [rows.length / size, others.length / size];
+  const out = new Float64Array(n * m);
+  for (let j = 0; j < m; j += 4) {
+    const [ja, jb, jc, jd] = [j, Math.min(j + 1, m - 1), Math.min(j + 2, m - 1), Math.min(j + 3, m - 1)];
+    const [a, b, c, d] = [ja * size, jb * size, jc * size, jd * size];
+    for (let i = 0; i < n; i += 2) {
+      const next = Math.min(i + 1, n - 1);
+      const r = i * size, s = next * size;
+      let ra = 0, rb = 0, rc = 0, rd = 0, sa = 0, sb = 0, sc = 0, sd = 0;
+      for (let k = 0; k < size; k++) {
+        const one = rows[r + k], two = rows[s + k];
+        const wa = others[a + k], wb = others[b + k], wc = others[c + k], wd = others[d + k];
+        ra += wa * one;
+        rb += wb * one;
+        rc += wc * one;
+        rd += wd * one;
+        sa += wa * two;
+        sb += wb * two;
+        sc += wc * two;
+        sd += wd * two;
+      }
+      const atR = i * m, atS = next * m;
+      out[atR + ja] = ra;
+      out[atR + jb] = rb;
+      out[atR + jc] = rc;
+      out[atR + jd] = rd;
+      out[atS + ja] = sa;
+      out[atS + jb] = sb;
+      out[atS + jc] = sc;
+      out[atS + jd] = sd;
+    }
+  }
+  return out;
+}
+
 /** Rows (n × nIn, flat) through a linear layer of a network: n × nOut, flat. */
 export function linear(reader, name, rows, nIn) {
   const [weight, bias] = [reader.parts[`${name}.weight`], reader.parts[`${name}.bias`]];
-  const [n, nOut] = [rows.length / nIn, bias.length];
-  const out = new Float64Array(n * nOut);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < nOut; j++) {
-      let sum = bias[j];
-      for (let k = 0, w = j * nIn, r = i * nIn; k < nIn; k++) sum += weight[w + k] * rows[r + k];
-      out[i * nOut + j] = sum;
-    }
-  }
+  const out = products(rows, weight, nIn);
+  for (let i = 0; i < out.length; i++) out[i] += bias[i % bias.length];
   return out;
 }
 
@@ -67,27 +101,28 @@ export function normed(reader, name, rows) {
   return out;
 }
 
+/** Numbers first … first + size − 1 of each row, flat; with `turned` the rows of the result are the columns of `rows`. */
+export function part(rows, width, first, size, turned = false) {
+  const n = rows.length / width;
+  const out = new Float64Array(n * size);
+  for (let i = 0; i < n; i++) for (let k = 0; k < size; k++) out[turned ? k * n + i : i * size + k] = rows[i * width + first + k];
+  return out;
+}
+
 /** What each asking row finds in the wells: attention with several heads. `both` holds keys and values, n × 2·width. */
 export function attended(query, both, width, heads) {
-  const [m, n, size] = [query.length / width, both.length / (2 * width), width / heads];
+  const [n, size] = [both.length / (2 * width), width / heads];
   const found = new Float64Array(query.length);
-  const shares = new Float64Array(n);
-  for (let i = 0; i < m; i++) {
-    for (let first = 0; first < width; first += size) {
-      let highest = -Infinity;
-      for (let j = 0; j < n; j++) {
-        let match = 0;
-        for (let k = first; k < first + size; k++) match += query[i * width + k] * both[2 * j * width + k];
-        shares[j] = match / Math.sqrt(size);
-        highest = Math.max(highest, shares[j]);
-      }
-      let total = 0;
-      for (let j = 0; j < n; j++) total += shares[j] = Math.exp(shares[j] - highest);
-      for (let j = 0; j < n; j++) {
-        const share = shares[j] / total;
-        for (let k = first; k < first + size; k++) found[i * width + k] += share * both[(2 * j + 1) * width + k];
-      }
+  for (let first = 0; first < width; first += size) {
+    const shares = products(part(query, width, first, size), part(both, 2 * width, first, size), size);
+    for (let start = 0; start < shares.length; start += n) {
+      let highest = -Infinity, total = 0;
+      for (let j = start; j < start + n; j++) highest = Math.max(highest, shares[j]);
+      for (let j = start; j < start + n; j++) total += shares[j] = Math.exp((shares[j] - highest) / Math.sqrt(size));
+      for (let j = start; j < start + n; j++) shares[j] /= total;
     }
+    const heard = products(shares, part(both, 2 * width, width + first, size, true), n);
+    for (let i = 0, at = first; i < heard.length; i += size, at += width) found.set(heard.subarray(i, i + size), at);
   }
   return found;
 }
@@ -228,7 +263,7 @@ export function leastSure(reader, wells, candidates, n, replicates) {
 /** All functions of this file, for a Web Worker. */
 export function readerFunctions() {
   return [
-    halves, makeReader, linear, silu, normed, attended, readingStep, entered, plateScales, inputFeatures, plateFeatures,
+    halves, makeReader, products, linear, silu, normed, part, attended, readingStep, entered, plateScales, inputFeatures, plateFeatures,
     readOnce, spreadOut, exchanged, distinctWells, readPlate, doubts, leastSure,
   ];
 }
