@@ -159,7 +159,7 @@ class TestReadOff:
         assert found["holds"].all()
         words = saving_in_words(found, 24)
         assert words.startswith("From 0–10 nM 24 wells that the library chose are worth about 48 random ones")
-        assert words.endswith("Half of the wells are enough in 4 of 4 comparisons.")
+        assert words.endswith("That half of the wells are enough is shown in 4 of 4 comparisons.")
 
     def test_one_that_is_worth_less_does_not_pass(self):
         found = chosen_against_random(made_up(1.2), 24)

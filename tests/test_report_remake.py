@@ -41,3 +41,10 @@ def test_what_is_not_published_is_not_linked():
 
 def test_the_published_page_needs_no_parameter():
     assert command(report.remake("04_experiment_2", Experiment2(), "x.csv")) == "fewerwells run 04_experiment_2"
+
+
+def test_a_figure_without_a_table_says_so():
+    shown = report.remake("04_experiment_2", Experiment2()).data
+    assert "No table is behind it" in shown
+    assert "fewerwells run 04_experiment_2" in shown
+    assert ".csv" not in shown

@@ -159,17 +159,22 @@ def fold(title: str, *blocks: str) -> Markdown:
     return Markdown("\n\n".join([f"<details class='remake'><summary>{title}</summary>", *blocks, "</details>"]))
 
 
-def remake(chapter: str, settings: BaseModel, rows: str) -> Markdown:
+def remake(chapter: str, settings: BaseModel, rows: str | None = None) -> Markdown:
     """A fold-out with the command that remakes a chapter's figures with these settings, and a link to their rows.
 
     Args:
         chapter: its name, for example "03_experiment_1".
         settings: its checked parameters; only those that differ from the published run are spelt out.
-        rows: the published table, as a path from the chapter; linked where the settings are the published ones.
+        rows: the published table, as a path from the chapter; linked where the settings are the published ones. None
+            where the figure is computed on the spot.
     """
     changed = _changed(settings)
     words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in changed.items()]
     command = " ".join(["fewerwells run", chapter, *words])
+    if rows is None:
+        return fold(
+            "Remake this figure", f"```sh\n{command}\n```", "No table is behind it: the command computes what it shows."
+        )
     where = "The command says where it keeps them. Published" if changed else "Its rows"
     return fold("Remake this figure", f"```sh\n{command}\n```", f"{where}: {_rows_at(rows, not changed)}")
 

@@ -17,7 +17,7 @@ import pandas as pd
 from fewerwells.laboratory.answering import scaled
 from fewerwells.laboratory.arms import Answer, Equations, Process, Wells, smallest_doses
 from fewerwells.laboratory.judging import judge_noise
-from fewerwells.laboratory.measured_sets import LOWER_HALF, SETS, MeasuredSet, as_shares
+from fewerwells.laboratory.measured_sets import LOWER_HALF, SETS, STRAINS, MeasuredSet, as_shares
 from fewerwells.laboratory.surfaces import SIMPLE, fit, weigh
 from fewerwells.laboratory.transfer import FROM_SCRATCH, pretrained, simple_model, tuned
 from fewerwells.laboratory.wells import replicate_groups
@@ -39,6 +39,7 @@ ARMS = {  # name → how it learns
     "transfer, measured": "networks pre-trained on the measured neighbour",
     "long transfer": "as transfer, then trained on the wells for as many epochs as from scratch",
     "long transfer, measured": "as transfer, measured, then trained on the wells for as many epochs as from scratch",
+    "neighbour as it is": "the neighbour's surface, without a single well of one's own",
     "neighbour, corrected": "the neighbour's surface, scaled to the wells, and a Gaussian process for what is left",
     "published": "the authors' equations, refitted to the wells",
     "as published": "the authors' equation with the authors' numbers",
@@ -145,7 +146,7 @@ def errors_of(
 ) -> pd.DataFrame:
     """The rows of one system: a row a subsample, a column a learner."""
     source = as_shares(measured.neighbour())
-    theirs, _ = as_wells(source[["input_1", "input_2"]].to_numpy(), source["output"].to_numpy())
+    theirs, spread = as_wells(source[["input_1", "input_2"]].to_numpy(), source["output"].to_numpy())
     neighbour = Process().learn(theirs)
     whole, lower = measured.system(), measured.system(LOWER_HALF)
     most, least = _most(whole, seeds), min(HIGH_DOSES, _most(lower, seeds))
@@ -166,6 +167,7 @@ def errors_of(
         predictions = {name: [one[name] for one in others] for name in others[0]} | _networks(
             tasks, theirs.s, neighbour
         )
+        predictions["neighbour as it is"] = [spread * neighbour.predict(test.x / BIG.high) for test in tests]
         if measured.as_published is not None:
             predictions["as published"] = [measured.as_published(test.x / BIG.high) for test in tests]
         for k, (seed, test) in enumerate(zip(seeds, tests, strict=True)):
@@ -189,7 +191,7 @@ def measured_errors(
         NoMeasurements: they are not at hand and cannot be fetched.
     """
     seeds = list(range(n_subsamples))
-    parts = [errors_of(measured, seeds, sizes, say) for measured in SETS]
+    parts = [errors_of(measured, seeds, sizes, say) for measured in (*SETS, *STRAINS)]
     return pd.concat(parts, ignore_index=True).reindex(columns=[*KEY, FLOOR, *ARMS])
 
 
@@ -201,10 +203,11 @@ def long_rows(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Learners that a system lacks are left out; `replicates` stands there as an arm, where it is known, and is the
-        unit of `in_standard_errors`, which is NaN elsewhere.
+        unit of `in_standard_errors`, which is NaN elsewhere. `is_strain` tells the strains from the five systems.
     """
     rows = table.melt(list(KEY), [FLOOR, *ARMS], "arm", "error").dropna(subset="error")
     rows["in_standard_errors"] = rows["error"] / rows[list(KEY)].merge(table, how="left")[FLOOR].to_numpy()
     for name, arm in (("has_model", "published"), ("has_replicates", FLOOR)):
         rows[name] = rows["system"].isin(rows.loc[rows["arm"] == arm, "system"])
+    rows["is_strain"] = rows["system"].isin([one.name for one in STRAINS])
     return rows.reset_index(drop=True)

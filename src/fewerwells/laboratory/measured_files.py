@@ -148,23 +148,25 @@ PAIRS = DataFile(
     "md5:0f67a5bd309c196fc18f1f9d6d60a63c",
     ("directAntivirals.csv", "sha256:18ec4bd8c79bf688c7bff79c592c5b7ea75eefce2c80434e485dc6870049cd7e"),
 )
-STRAINS = {
-    "S288C": DataFile(
-        GALACTOSE,
-        "traits/13-S288C.mat",
-        "sha256:a9f95559a376af5922b443968c145c7c3243a684684784d9cedc86386abfda96",
-    ),
-    "I14": DataFile(
-        GALACTOSE,
-        "traits/02-I14.mat",
-        "sha256:39d40c4ec2286b806a990c2afc10adaa1e84c5dc9fee9d7a6e94c282fcb35fe3",
-    ),
-    "mig1Δ": DataFile(
-        GALACTOSE,
-        "metadata/mig1d_all_data.mat",
-        "sha256:d5c6073d1add9153fde5296ae471f89034d5ac2c8007be89c455d81648ce5e80",
-    ),
+_STRAIN_FILES = {  # strains as they live, then a mutant: path and SHA-256. BC187 is left out, whose wells are all induced
+    "DBVPG1853": ("traits/01-DBVPG1853.mat", "e65894c6f8439c1724769e3a885ef02a3de79307777361c84c07d3afbc91c6ae"),
+    "I14": ("traits/02-I14.mat", "39d40c4ec2286b806a990c2afc10adaa1e84c5dc9fee9d7a6e94c282fcb35fe3"),
+    "IL-01": ("traits/03-IL-01.mat", "c0fd59deedd8b9062f2fa8270c06b1bd9144a08edbce529bb94c17e320988619"),
+    "L-1528": ("traits/04-L-1528.mat", "034f7c73586bf6d9725e0efeb0543029c6e4a43cec7fb90efe0da7a3d3054ece"),
+    "YPS163": ("traits/05-YPS163.mat", "e78105a32a03d0e876bedc7bcdc1d78cdab8d5a7eedf443dc5783a504a9cf955"),
+    "YPS606": ("traits/06-YPS606.mat", "700d9823d541fe9bc5274a62e658cd511f33c6ef8ef32bc6124fecd5cd389098"),
+    "273614N": ("traits/07-273614N.mat", "c8ede2c2ae2f195a0cfb8b884edb76a0068a0646f8832caec73d8a5da1ab8b32"),
+    "CLIB324": ("traits/09-CLIB324.mat", "5264a492df7b55a8504bad1edf7ece80b2b29932ca6e7238ae4a0c8efb89661b"),
+    "DBVPG6765": ("traits/10-DBVPG6765.mat", "887f6f59c2a5ca16390b2535ed1e8de5019b57d263d5f23fe61aa983837e9e6f"),
+    "UWOPS87-2421": ("traits/11-UWOPS87-2421.mat", "e37873a08371de6e304d3534a756d343dac27d4c5535aa6499c90ce8d9f74abb"),
+    "Y12-SGRP": ("traits/12-Y12-SGRP.mat", "540bb751e0c43c21bbd5545423ee021e1541ee83d11f3a3dcffff058304f5384"),
+    "S288C": ("traits/13-S288C.mat", "a9f95559a376af5922b443968c145c7c3243a684684784d9cedc86386abfda96"),
+    "YJM975": ("traits/14-YJM975.mat", "7cd9171076e792c44c31a718c78fdd0e9d3ee4776eb57de6f7813e4be85b1374"),
+    "YJM981": ("traits/15-YJM981.mat", "de027d3616afd2e7f0c36417dc9365a11cad82f63032cc8dce566698a91e0519"),
+    "mig1Δ": ("metadata/mig1d_all_data.mat", "d5c6073d1add9153fde5296ae471f89034d5ac2c8007be89c455d81648ce5e80"),
 }
+STRAINS = {name: DataFile(GALACTOSE, path, f"sha256:{digest}") for name, (path, digest) in _STRAIN_FILES.items()}
+NATURAL = tuple(name for name, (path, _) in _STRAIN_FILES.items() if path.startswith("traits/"))
 
 
 def induction(operator: str) -> pd.DataFrame:

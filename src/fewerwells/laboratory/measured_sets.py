@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -79,14 +79,46 @@ REPRESSION = {
         bounds=(("K_A", (1.0, 1e4)), ("K_I", (0.01, 100.0)), ("binding", (1e3, 1e9))),
     )
 }
-BLISS = {
+
+
+def _alone(s: np.ndarray, p: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The effect of each drug without the other, as a share of the largest."""
+    return hill(s[:, 0], p["K1"], p["n1"]), hill(s[:, 1], p["K2"], p["n2"])
+
+
+def loewe(s: np.ndarray, p: dict) -> np.ndarray:
+    """The effect at which the doses, each over the dose that has it alone, add up to one (loewe1926).
+
+    In t = log(effect/(1 − effect)) the sum Σ dₖ/Kₖ·exp(−t/nₖ) falls and is convex, so that Newton's steps from below
+    never pass the root.
+
+    Args:
+        s: doses (M, 2), shares of the largest.
+        p: half-effect doses K1 and K2 and exponents n1 and n2: numbers, or columns (P, 1) of many at once.
+
+    Returns:
+        Effects (M,) or (P, M), shares of the largest effect.
+    """
+    none = ~s.any(axis=1)
+    doses = np.where(none[:, None], 1.0, s)  # without a dose there is no effect, whatever t
+    n1, n2 = p["n1"], p["n2"]
+    with np.errstate(divide="ignore"):  # one dose of nought
+        first, second = np.log(doses[:, 0] / p["K1"]), np.log(doses[:, 1] / p["K2"])
+    t = np.maximum(n1 * first, n2 * second)
+    for _ in range(_NEWTON_STEPS):
+        one, other = np.exp(first - t / n1), np.exp(second - t / n2)
+        t = t + (one + other - 1) / (one / n1 + other / n2)
+    return np.where(none, 0.0, 1 / (1 + np.exp(-t)))
+
+
+_NEWTON_STEPS = 30
+_TWO_DRUGS = ("K1", "n1", "K2", "n2")
+NULL_MODELS = {  # of two drugs that do not help each other, as in the data's own package (vanderborght2017)
     "Bliss independence": Form(
-        ("K1", "n1", "K2", "n2"),
-        lambda s, p: [
-            np.ones(len(s)),
-            (1 - hill(s[:, 0], p["K1"], p["n1"])) * (1 - hill(s[:, 1], p["K2"], p["n2"])),
-        ],
-    )
+        _TWO_DRUGS, lambda s, p: [np.ones(len(s)), (1 - _alone(s, p)[0]) * (1 - _alone(s, p)[1])]
+    ),
+    "highest single agent": Form(_TWO_DRUGS, lambda s, p: [np.ones(len(s)), 1 - np.maximum(*_alone(s, p))]),
+    "Loewe additivity": Form(_TWO_DRUGS, lambda s, p: [np.ones(len(s)), 1 - loewe(s, p)]),
 }
 
 
@@ -185,8 +217,34 @@ SETS: tuple[MeasuredSet, ...] = (
         lambda: files.antivirals(2),
         lambda: files.antivirals(3),
         "one of the drugs with another partner, on the same doses",
-        BLISS,
+        NULL_MODELS,
         None,
         files.ANTIVIRALS,
     ),
+)
+
+
+def other_strains(name: str) -> pd.DataFrame:
+    """The mean of all natural strains but one at every pair of doses: what a laboratory has before it grows the next.
+
+    One row a condition: glucose and galactose as shares of the largest dose times 20, and the induced share of cells.
+    """
+    tables = [as_shares(files.strain(other)) for other in files.NATURAL if other != name]
+    doses = ["input_1", "input_2"]
+    together = pd.concat(tables).round(dict.fromkeys(doses, 6))
+    return together.groupby(doses, as_index=False)["output"].mean()
+
+
+STRAINS: tuple[MeasuredSet, ...] = tuple(
+    MeasuredSet(
+        f"strain {name}",
+        "share of induced yeast cells, by glucose and by galactose, single wells",
+        partial(files.strain, name),
+        partial(other_strains, name),
+        "the mean of the thirteen other strains on the same doses",
+        {},
+        None,
+        files.GALACTOSE,
+    )
+    for name in files.NATURAL
 )

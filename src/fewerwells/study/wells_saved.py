@@ -157,7 +157,7 @@ def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
             f"(from system to system {least} to {most})"
         )
     held = int(found["holds"].sum())
-    told = f"{'; '.join(parts)}. Half of the wells are enough in {held} of {len(found)} comparisons."
+    told = f"{'; '.join(parts)}. That half of the wells are enough is shown in {held} of {len(found)} comparisons."
     return told[0].upper() + told[1:]
 
 

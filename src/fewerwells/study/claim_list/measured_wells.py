@@ -27,11 +27,11 @@ _TRUE = {
     (-np.inf, NO_WORSE): f"≤ {NO_WORSE:g}",
     (-np.inf, COMPARABLE): f"≤ {COMPARABLE:g}",
 }
-_STARTS, _CURVES = "fig-measured-starts", "fig-measured-curves"
+_STARTS, _CURVES, _STRAINS = "fig-measured-starts", "fig-measured-curves", "fig-measured-strains"
 
 
 def _ratio(group: Mapping, other: Mapping, where: Mapping, column: str = "error") -> ErrorRatio:
-    return ErrorRatio(TABLE, group, other, column=column, where=where, per="system")
+    return ErrorRatio(TABLE, group, other, column=column, where={"is_strain": False} | where, per="system")
 
 
 def _claim(
@@ -69,15 +69,15 @@ def _on_the_same_wells(
     true_range: tuple[float, float] = LOWER,
     *,
     only: str = "",
+    systems: str = "every system",
     differs: bool = True,
 ) -> Claim:
-    """Two learners with the same wells on every system, or on those for which the column `only` holds."""
+    """Two learners with the same wells on every system, or on those for which the column `only` holds: `systems`."""
     mine = {only: True} if only else {}
     readings = {
         place: Reading(_ratio({"arm": arm}, {"arm": other}, _PLACES[place] | mine), verdict)
         for place, verdict in stated.items()
     }
-    systems = "every such system" if only else "every system"
     compared = f"error of {arm} / error of {other}"
     return _claim(name, words, compared, readings, figure, true_range, systems=systems, differs=differs)
 
@@ -191,6 +191,7 @@ MEASURED: tuple[Claim, ...] = (
         {FEW: U, ALL: C, HIGH: S},
         _CURVES,
         only="has_model",
+        systems="every such system",
     ),
     _claim(
         "measured-beyond-is-harder",
@@ -230,5 +231,55 @@ MEASURED: tuple[Claim, ...] = (
         (-np.inf, COMPARABLE),
         depends_on="who has learnt",
         systems="every system with replicates",
+    ),
+    _on_the_same_wells(
+        "strains-start-helps",
+        "A network that first learns what the other strains do on average predicts better than one from scratch.",
+        "transfer, measured",
+        "from scratch",
+        {FEW: U, ALL: C, HIGH: C},
+        _STRAINS,
+        only="is_strain",
+        systems="every strain",
+    ),
+    _on_the_same_wells(
+        "strains-long-start-helps",
+        "If the network then learns from the wells as long as one from scratch does, a start from the other strains helps.",
+        "long transfer, measured",
+        "from scratch",
+        {FEW: U, ALL: U, HIGH: C},
+        _STRAINS,
+        only="is_strain",
+        systems="every strain",
+    ),
+    _on_the_same_wells(
+        "strains-correction-helps",
+        "A Gaussian process that corrects the average of the other strains predicts better than one that never saw it.",
+        "neighbour, corrected",
+        "Gaussian process",
+        {FEW: U, ALL: U, HIGH: C},
+        _STRAINS,
+        only="is_strain",
+        systems="every strain",
+    ),
+    _claim(
+        "strains-average-suffices",
+        "The average of the other strains, without a well of one's own, predicts as well as a network from scratch.",
+        "error of the average as it is / error of from scratch",
+        {
+            f"with {wells} wells": Reading(
+                _ratio(
+                    {"arm": "neighbour as it is"},
+                    {"arm": "from scratch"},
+                    {"split": "all doses", "wells": wells, "is_strain": True},
+                ),
+                C,
+            )
+            for wells in ("12", "24", "48", "all")
+        },
+        _STRAINS,
+        (-np.inf, NO_WORSE),
+        depends_on="how many wells the network has",
+        systems="every strain",
     ),
 )
