@@ -255,7 +255,8 @@ def test_paper_gets_text_and_stills_on_white(tab, scheme):
         assert not any(found.nth(index).is_visible() for index in range(found.count())), kept_away
     stills = tab.locator("figure img.on-light")
     assert stills.count() == 3
-    assert all(stills.nth(index).is_visible() for index in range(3))
+    for index in range(3):  # a picture has no size, and is not seen, until it has come
+        sync_api.expect(stills.nth(index)).to_be_visible()
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     tab.emulate_media(media="screen", color_scheme=scheme)
     tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=scheme)
