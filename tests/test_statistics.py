@@ -10,7 +10,7 @@ from scipy.stats import trim_mean
 
 from fewerwells.book import report
 from fewerwells.book.report import equivalence_text, number, with_interval
-from fewerwells.science.equivalence import data_equivalence, monotone
+from fewerwells.science.equivalence import data_equivalence, monotone, wells_worth
 from fewerwells.science.statistics import (
     Estimate,
     geometric_summary,
@@ -68,6 +68,13 @@ def test_data_equivalence_finds_the_factor_that_was_put_in(k):
     np.testing.assert_allclose(inside["k"], k, rtol=0.15)
     assert (inside["low"] <= inside["k"]).all()
     assert (inside["k"] <= inside["high"]).all()
+
+
+def test_wells_worth_are_those_of_each_group_and_end_where_the_grid_ends():
+    table = pd.concat([power_law_table(k).assign(system=f"k = {k}") for k in (4.0, 2.0, 500.0)])
+    worth = wells_worth(table, "error", "transfer", "scratch", 100, "system")
+    np.testing.assert_allclose(worth[:2], [200, 400], rtol=0.15)
+    assert worth[2] == pytest.approx(table.loc[table["arm"] == "scratch", "N"].max())
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say():

@@ -17,7 +17,7 @@ import pandas as pd
 from fewerwells.laboratory.answering import scaled
 from fewerwells.laboratory.arms import Answer, Equations, Process, Wells, smallest_doses
 from fewerwells.laboratory.judging import judge_noise
-from fewerwells.laboratory.measured_sets import LOWER_HALF, SETS, STRAINS, MeasuredSet, as_shares
+from fewerwells.laboratory.measured_sets import LOWER_HALF, SETS, STRAIN_SETS, MeasuredSet, as_shares
 from fewerwells.laboratory.surfaces import SIMPLE, fit, weigh
 from fewerwells.laboratory.transfer import FROM_SCRATCH, pretrained, simple_model, tuned
 from fewerwells.laboratory.wells import replicate_groups
@@ -191,7 +191,7 @@ def measured_errors(
         NoMeasurements: they are not at hand and cannot be fetched.
     """
     seeds = list(range(n_subsamples))
-    parts = [errors_of(measured, seeds, sizes, say) for measured in (*SETS, *STRAINS)]
+    parts = [errors_of(measured, seeds, sizes, say) for measured in (*SETS, *STRAIN_SETS)]
     return pd.concat(parts, ignore_index=True).reindex(columns=[*KEY, FLOOR, *ARMS])
 
 
@@ -209,5 +209,5 @@ def long_rows(table: pd.DataFrame) -> pd.DataFrame:
     rows["in_standard_errors"] = rows["error"] / rows[list(KEY)].merge(table, how="left")[FLOOR].to_numpy()
     for name, arm in (("has_model", "published"), ("has_replicates", FLOOR)):
         rows[name] = rows["system"].isin(rows.loc[rows["arm"] == arm, "system"])
-    rows["is_strain"] = rows["system"].isin([one.name for one in STRAINS])
+    rows["is_strain"] = rows["system"].isin([one.name for one in STRAIN_SETS])
     return rows.reset_index(drop=True)

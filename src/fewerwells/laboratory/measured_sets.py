@@ -81,6 +81,9 @@ REPRESSION = {
 }
 
 
+_NEWTON_STEPS = 30  # of additivity; from below they double their digits, and never more than ten were needed
+
+
 def _alone(s: np.ndarray, p: dict) -> tuple[np.ndarray, np.ndarray]:
     """The effect of each drug without the other, as a share of the largest."""
     return hill(s[:, 0], p["K1"], p["n1"]), hill(s[:, 1], p["K2"], p["n2"])
@@ -111,7 +114,6 @@ def loewe(s: np.ndarray, p: dict) -> np.ndarray:
     return np.where(none, 0.0, 1 / (1 + np.exp(-t)))
 
 
-_NEWTON_STEPS = 30
 _TWO_DRUGS = ("K1", "n1", "K2", "n2")
 NULL_MODELS = {  # of two drugs that do not help each other, as in the data's own package (vanderborght2017)
     "Bliss independence": Form(
@@ -235,13 +237,13 @@ def other_strains(name: str) -> pd.DataFrame:
     return together.groupby(doses, as_index=False)["output"].mean()
 
 
-STRAINS: tuple[MeasuredSet, ...] = tuple(
+STRAIN_SETS: tuple[MeasuredSet, ...] = tuple(
     MeasuredSet(
         f"strain {name}",
         "share of induced yeast cells, by glucose and by galactose, single wells",
         partial(files.strain, name),
         partial(other_strains, name),
-        "the mean of the thirteen other strains on the same doses",
+        "the mean of the other natural strains on the same doses",
         {},
         None,
         files.GALACTOSE,

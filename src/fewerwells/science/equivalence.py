@@ -130,6 +130,26 @@ def log_equivalence(
     return LogEquivalence(volumes, centre, draws, limits, len(logs), int(np.count_nonzero(~whole)))
 
 
+def wells_worth(table: pd.DataFrame, column: str, arm: str, baseline: str, n: int, per: str) -> np.ndarray:
+    """How many of the baseline's wells n wells of an arm are worth, for each value of a column.
+
+    Args:
+        table: rows of both arms, for each value of `per` every seed with every volume.
+        column: an error column.
+        arm, baseline: as for `data_equivalence`.
+        n: a volume of the arm.
+        per: the column that makes the groups.
+
+    Returns:
+        Wells in increasing order, one number a group; where the baseline's grid ends, that end.
+    """
+    found = [
+        data_equivalence(part, column, arm, baseline).set_index("N").loc[n]
+        for _, part in table.groupby(per, sort=False)
+    ]
+    return np.sort([n * np.clip(one["k"], one["limit_low"], one["limit_high"]) for one in found])
+
+
 def data_equivalence(
     table: pd.DataFrame, column: str, arm: str = "transfer", baseline: str = "scratch", resamples: int = RESAMPLES
 ) -> pd.DataFrame:

@@ -66,7 +66,9 @@ def chosen_against_random(table: pd.DataFrame, chosen: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: int | None = None) -> pd.DataFrame:
+def against(
+    table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: int | None = None, column: str = ERROR
+) -> pd.DataFrame:
     """One arm's error over another's with n wells, for each target, over the seeds that both have.
 
     Args:
@@ -74,6 +76,7 @@ def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: 
         arm, reference: their names.
         n: wells of the arm.
         reference_n: wells of the reference; the same by default.
+        column: an error column.
 
     Returns:
         One row a target that has both: `target`, `value` (the ratio), `low`, `high`.
@@ -85,7 +88,7 @@ def against(table: pd.DataFrame, arm: str, reference: str, n: int, reference_n: 
         held = [set(part.loc[(part["arm"] == one["arm"]) & (part["N"] == one["N"]), "seed"]) for one in pair]
         if not held[0] & held[1]:
             continue
-        ratio = paired_ratio(part[part["seed"].isin(held[0] & held[1])], ERROR, *pair)
+        ratio = paired_ratio(part[part["seed"].isin(held[0] & held[1])], column, *pair)
         rows.append({"target": target, "value": ratio.value, "low": ratio.low, "high": ratio.high})
     return pd.DataFrame(rows)
 
