@@ -261,6 +261,11 @@ def published():
     return read_table(TABLE)
 
 
+@pytest.fixture(scope="module")
+def judged(published):
+    return judge_rows({"measured": long_rows(published)}, MEASURED)
+
+
 class TestPublishedTable:
     def test_is_of_every_system_with_every_number_of_wells_and_every_subsample(self, published):
         assert tuple(published.columns) == (*KEY, FLOOR, *ARMS)
@@ -288,15 +293,29 @@ class TestPublishedTable:
         assert made == MeasuredWells(recompute=True)
         assert record["packages"]["fewerwells"]
 
-    def test_the_verdicts_of_the_page_are_those_of_the_table(self, published):
-        verdicts.check_stated(judge_rows({"measured": long_rows(published)}, MEASURED), MEASURED)
+    def test_the_verdicts_of_the_page_are_those_of_the_table(self, judged):
+        verdicts.check_stated(judged, MEASURED)
 
-    def test_most_strains_are_most(self, published):
+    def test_what_differs_on_many_strains_is_one_line_and_a_table_that_opens(self, judged):
+        (one,) = [one for one in judged if one.claim.name == "strains-start-helps"]
+        apart = [d for d in one.differences if (d.one, d.other) == (FEW, ALL)]
+        assert len(apart) > 2
+        text = verdicts.entry(one)
+        (line,) = [
+            line for line in text.splitlines() if line.startswith(f"- what came out {FEW}, divided by that {ALL}")
+        ]
+        shown = sum(d.demonstrated for d in apart)
+        assert line.endswith(f"a difference in {shown} of the {len(apart)} groups whose verdicts differ")
+        table = text.split(f"<summary>All {len(apart)}: what came out {FEW}, divided by that {ALL}</summary>")[1]
+        for d in apart:
+            assert f"| {d.group} | {d.ratio.value:.3g} [" in table.split("</details>")[0]
+
+    def test_most_strains_are_most(self, judged):
         """What the prose says of *most* strains and of *no harm on any*: more than the verdict on *every* strain holds."""
-        judged = {one.claim.name: one for one in judge_rows({"measured": long_rows(published)}, MEASURED)}
+        by_name = {one.claim.name: one for one in judged}
 
         def count(name, place, outcome):
-            one = judged[f"strains-{name}"]
+            one = by_name[f"strains-{name}"]
             estimates = one.findings[place].estimates.values()
             return sum(verdict(estimate, one.claim.true_range) == outcome for estimate in estimates)
 

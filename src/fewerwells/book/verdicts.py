@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from IPython.display import Markdown
 
 from fewerwells.book import report
 from fewerwells.science.equivalence import data_equivalence
-from fewerwells.science.statistics import paired_ratio
+from fewerwells.science.statistics import Estimate, paired_ratio
 from fewerwells.study.at_best import care_pays, judged_twice, on_logarithms, outcome
 from fewerwells.study.claim_list import CLAIMS
 from fewerwells.study.claims import VERDICTS, Claim, ClaimError, Finding, Judgement
@@ -105,6 +105,16 @@ def in_words(judged: Sequence[Judgement]) -> Markdown:
     return Markdown("\n\n".join(text for block in blocks for text in block))
 
 
+def _ratio(estimate: Estimate) -> str:
+    return "beyond the grid" if np.isinf(estimate.low) else report.with_interval(estimate)
+
+
+def _folded(title: str, estimates: Mapping[str, str]) -> str:
+    """Estimates of several groups, in words, in a table that opens when its title is clicked."""
+    table = report.table([{"": group, "estimate": told} for group, told in estimates.items()])
+    return f"<details><summary>{title}</summary>\n\n{table.data}\n\n</details>"
+
+
 def entry(judgement: Judgement) -> str:
     """A claim's entry on the page *What we found*, in Markdown: what is said, what it would mean, what came out, where."""
     claim = judgement.claim
@@ -117,18 +127,31 @@ def entry(judgement: Judgement) -> str:
     ]
     for name, finding in judgement.findings.items():
         lines.append(f"- {name}: {found(finding)}, **{finding.verdict}**")
-    for one in judgement.differences:
-        told = "a difference" if one.demonstrated else "not demonstrably different"
-        group = f" ({one.group})" if one.group else ""
-        ratio = "beyond the grid" if np.isinf(one.ratio.low) else report.with_interval(one.ratio)
-        lines.append(f"- what came out {one.one}, divided by that {one.other}: {ratio}{group}, {told}")
     folds = [
-        f"<details><summary>All {len(finding.estimates)} estimates {name}</summary>\n\n"
-        + report.table([{"": key, "estimate": report.with_interval(e)} for key, e in finding.estimates.items()]).data
-        + "\n\n</details>"
+        _folded(
+            f"All {len(finding.estimates)} estimates {name}",
+            {group: report.with_interval(estimate) for group, estimate in finding.estimates.items()},
+        )
         for name, finding in judgement.findings.items()
         if len(finding.estimates) > 1
     ]
+    pairs: dict[tuple[str, str], list] = {}
+    for one in judgement.differences:
+        pairs.setdefault((one.one, one.other), []).append(one)
+    for (place, other), differences in pairs.items():
+        compared = f"what came out {place}, divided by that {other}"
+        if len(differences) == 1:
+            (one,) = differences
+            told = "a difference" if one.demonstrated else "not demonstrably different"
+            group = f" ({one.group})" if one.group else ""
+            lines.append(f"- {compared}: {_ratio(one.ratio)}{group}, {told}")
+        else:
+            shown = sum(one.demonstrated for one in differences)
+            lines.append(
+                f"- {compared}: a difference in {shown} of the {len(differences)} groups whose verdicts differ"
+            )
+            told = {one.group: _ratio(one.ratio) for one in differences}
+            folds.append(_folded(f"All {len(differences)}: {compared}", told))
     head, listed = lines[:2], "\n".join(lines[2:])
     return "\n\n".join([f'<div class="claim" id="claim-{claim.name}">', *head, listed, *folds, "</div>"])
 
