@@ -3,7 +3,7 @@
 # make bench  time the training engine beside its peers, and every promise in seconds
 # make course  make the course: folders and zips for students and teacher, slides, graded assignments
 # make links   ask every other site the book links to whether the page is still there
-# make rerun   compute every published table on this machine, and say whether each estimate agrees
+# make rerun   compute every published table of simulated wells on this machine, and say whether each estimate agrees
 # make publish  write the tables of the last paper-size run to results/, where git keeps them, with what made them
 
 PROFILE ?= paper

@@ -156,6 +156,16 @@ class TestTeacher:
 
 
 class TestBox:
+    @pytest.mark.parametrize("role", course.ROLES)
+    def test_pages_outside_the_book_lead_somewhere(self, box, role):
+        for path in (box / role).rglob("*.md"):
+            text = path.read_text("utf-8")
+            assert "{cite:" not in text, path
+            dead = [
+                link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) if not (path.parent / link).exists()
+            ]
+            assert not dead, path
+
     def test_has_a_zip_for_each_role(self, box):
         for role in course.ROLES:
             names = zipfile.ZipFile(box / f"{role}.zip").namelist()

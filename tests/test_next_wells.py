@@ -54,6 +54,14 @@ def test_micromolar_wells_are_the_same_wells(file, tmp_path):
     assert command(file(micro)).stdout.splitlines()[:9] == nano.stdout.splitlines()[:9]
 
 
+def test_wells_are_named_as_the_laboratory_names_them(file):
+    table = pd.DataFrame(np.concatenate([WELLS.x, WELLS.y], axis=1), columns=["IPTG (nM)", "HSL (nM)", "GFP", "RFP"])
+    told = command(file(table), "--inputs", "IPTG,HSL", "--outputs", "GFP,RFP")
+    assert told.exit_code == 0, told.output
+    assert told.stdout.splitlines()[0].split("  ")[0].strip() == "IPTG (nM)"
+    assert "HSL (nM)" in told.stdout.splitlines()[0]
+
+
 def test_candidates_from_a_list_are_all_that_is_asked_for(file):
     listed = file(pd.DataFrame({"x1 (nM)": [1.0, 2.5, 9.0], "x2 (nM)": [0.0, 7.5, 9.0]}), "listed.csv")
     told = command(file(), "--n", 3, "--candidates", listed, "--replicates", 1)
@@ -93,7 +101,7 @@ def without(*names):
             "the unit 'spoons'",
         ),
         (without("y2"), (), "no column y2"),
-        (without("x1 (nM)"), (), "no column x1"),
+        (without("x1 (nM)"), (), "no column x1; its columns are"),
         ({"y1": 3.0}, (), "output 1 is 3 in all 16 wells"),
         ({"y1": "high"}, (), "'high'; it must be a number"),
         ({"y2": ""}, (), "it must be a number"),

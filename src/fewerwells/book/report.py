@@ -128,11 +128,11 @@ def outcomes(results: pd.DataFrame) -> Markdown:
     if failed.empty:
         return Markdown(told)
     told += (
-        " A *dead* network says the same everywhere and counts with the error that it makes; a *diverged* one"
-        " has a weight that is not a number and no error."
+        " A *dead* network says the very same everywhere and counts with the error that it makes, as does one that says"
+        " nearly the same and is not listed; a *diverged* one has a weight that is not a number and no error."
     )
     seeds = failed.groupby(["status", "seed"], sort=False).size()
-    told += " Those that did not end well are of "
+    told += " Dead or diverged are networks of "
     told += ", ".join(f"seed {seed} ({n:,} {status})" for (status, seed), n in seeds.items()) + "."
     each = []
     for (status, seed, arm, target), group in failed.groupby(["status", "seed", "arm", "target"], sort=False):

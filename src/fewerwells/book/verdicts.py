@@ -80,10 +80,11 @@ def wrong_by_chance(judged: Sequence[Judgement]) -> str:
     decided = sum(verdict != "undecided" for verdict in readings)
     return (
         f"The {len(judged)} sentences of this page are read in {len(readings)} ways, and {decided} of these readings are "
-        f"decided. Each is decided by one end of a 95 % interval, which lies on the wrong side of the truth in one study "
-        f"of forty. So **at most {report.number(decided / 40)} of the {decided}** are expected to be wrong by the luck "
-        f"of the seeds: that many if every truth lay exactly on its border, fewer the farther it is away. They would not "
-        f"be wrong one by one: readings of one table share its seeds. What no such count holds is whether another system, "
+        f"decided. Each is decided by one end of a 95 % interval, which lies on the wrong side of the truth in at most "
+        f"one study of forty. So **at most {report.number(len(readings) / 40)} of the {len(readings)}** are expected to be "
+        f"decided wrongly by the luck of the seeds, fewer the farther the truths lie from their borders. That counts "
+        f"sentences that were fixed beforehand; of those worded after the results more may be wrong. They would not be "
+        f"wrong one by one: readings of one table share its seeds. What no such count holds is whether another system, "
         f"or another recipe of training, would say the same."
     )
 

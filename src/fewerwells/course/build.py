@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from fewerwells.running.reading_order import chapters, exercise_notebooks
 
 ROLES = ("student", "teacher")
 _PAGES = ("glossary.md", "notation.md", "students.md", "rerun.md", "cite.md", "references.md", "references.bib")
+_CITATION = re.compile(r"\{cite:[tp]\}`([^`]+)`")
+_BESIDE = re.compile(r"\]\(([a-z]+\.md)")  # a link to a page that lies beside this one in the book
 _MACHINE = """import importlib.util
 
 if importlib.util.find_spec("fewerwells") is None:
@@ -45,6 +48,28 @@ def check_my_machine() -> nbformat.NotebookNode:
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
+def cited(text: str, root: Path) -> str:
+    """A page's Markdown with its citations spelt out and linked, for readers who have no book around it.
+
+    Args:
+        text: with roles of Sphinx, as in {cite:t}`key`.
+        root: the book's folder, whose references name the sources.
+    """
+    from pybtex.database import parse_file
+
+    entries = parse_file(root / "book" / "references.bib").entries
+
+    def spelt(found: re.Match) -> str:
+        entry = entries[found[1]]
+        names = [" ".join(person.prelast_names + person.last_names) for person in entry.persons["author"]]
+        who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
+        said = f"{who} ({entry.fields['year']})"
+        address = f"https://doi.org/{entry.fields['doi']}" if "doi" in entry.fields else entry.fields.get("url")
+        return f"[{said}]({address})" if address else said
+
+    return _CITATION.sub(spelt, text)
+
+
 def write_student(root: Path, folder: Path) -> None:
     """What students get: chapters to read and run, exercises with their checks, no solution anywhere.
 
@@ -58,6 +83,8 @@ def write_student(root: Path, folder: Path) -> None:
     _write(check_my_machine(), folder / "check_my_machine.ipynb")
     for name in _PAGES:
         shutil.copyfile(root / "book" / name, folder / "book" / name)
+    for path in (folder / "book").glob("*.md"):
+        path.write_text(cited(path.read_text("utf-8"), root), encoding="utf-8")
     (folder / "results").mkdir(exist_ok=True)
     for path in (*root.glob("results/*.csv"), *root.glob("results/*.json")):
         shutil.copyfile(path, folder / "results" / path.name)
@@ -65,7 +92,8 @@ def write_student(root: Path, folder: Path) -> None:
         shutil.copyfile(root / name, folder / name)
     shutil.copytree(root / ".binder", folder / ".binder")
     (folder / "requirements.txt").write_text(student_requirements(root), encoding="utf-8")
-    shutil.copyfile(root / "book" / "students.md", folder / "README.md")
+    text = (folder / "book" / "students.md").read_text("utf-8")
+    (folder / "README.md").write_text(_BESIDE.sub(r"](book/\1", text), encoding="utf-8")
 
 
 def student_requirements(root: Path) -> str:
@@ -96,7 +124,7 @@ def write_teacher(root: Path, folder: Path, executed: list[Path], say: Callable[
         page = slides.write_slides(lesson, shown, asked, folder / "slides")
         say(f"teacher/slides/{page.name}")
     text = (root / "book" / "teachers.md").read_text(encoding="utf-8")
-    (folder / "README.md").write_text(lessons.fill(text, root), encoding="utf-8")
+    (folder / "README.md").write_text(cited(lessons.fill(text, root), root), encoding="utf-8")
     (folder / "launch.md").write_text(launch.links(root, launch.repository(root)), encoding="utf-8")
 
 

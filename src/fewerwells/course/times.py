@@ -68,13 +68,14 @@ def with_measured_times(text: str, path: Path, measured: dict[str, float]) -> st
 
 
 def table(root: Path, build: Path) -> str:
-    """Times of all chapters as a Markdown table: minutes to read, seconds to run at each size that was run."""
+    """Times of all chapters as a Markdown table: minutes to read, seconds to run at each size that was run at all."""
+    measured = {name: seconds(build, path.relative_to(root)) for name, path in chapters(root).items()}
+    shown = [profile for profile in PROFILES if any(profile in times for times in measured.values())]
     lines = [
-        f"| chapter | to read (min) | {' | '.join(f'`{p}` (s)' for p in PROFILES)} |",
-        f"| --- | ---: | {' | '.join('---:' for _ in PROFILES)} |",
+        " | ".join(["| chapter | to read (min)", *(f"`{profile}` (s)" for profile in shown)]) + " |",
+        " | ".join(["| --- | ---:", *("---:" for _ in shown)]) + " |",
     ]
     for name, path in chapters(root).items():
-        measured = seconds(build, path.relative_to(root))
-        cells = [number(measured[profile]) if profile in measured else "–" for profile in PROFILES]
-        lines.append(f"| {name} | {reading_minutes(path)} | {' | '.join(cells)} |")
+        cells = [number(measured[name][profile]) if profile in measured[name] else "–" for profile in shown]
+        lines.append(" | ".join([f"| {name} | {reading_minutes(path)}", *cells]) + " |")
     return "\n".join(lines)

@@ -8,11 +8,13 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.stats import f as f_distribution
 from scipy.stats import kendalltau
+from scipy.stats import t as student_t
 
 from fewerwells.laboratory.reading.cells import PLATES, well_name, well_place
 from fewerwells.laboratory.wells import Plate
 
 FEWEST_REPLICATES = 3  # degrees of freedom, before a noise is told from them
+FEWEST_TO_TELL = 6  # degrees of freedom, before an edge or a drift is looked for
 SUSPICIOUS = 0.01  # p-value below which an edge or a drift is reported
 AT_THE_TOP = 0.9  # share of the range from which on a response counts as saturated
 
@@ -134,14 +136,28 @@ def _signs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
     return said
 
 
-def _left_over(y: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Deviation of each well from its replicates' mean, NaN for a well without one."""
-    left = np.full(len(y), np.nan)
-    for group in np.unique(groups):
-        inside = groups == group
-        if inside.sum() > 1:
-            left[inside] = (y[inside] - y[inside].mean()) * np.sqrt(inside.sum() / (inside.sum() - 1))
-    return left
+def _centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Values less the mean of their group, (N,)."""
+    _, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return values - (np.bincount(member, values) / counts)[member]
+
+
+def _slope_among_replicates(where: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """By how much y (N,) changes with `where` (N,) among replicates, and its p-value; 0 and 1 where nothing can be said.
+
+    Least squares with a level of its own for each group, whose t-test is exact for normal noise: replicates' deviations
+    from their own mean are not independent, and tests that take them for such call too often.
+    """
+    across, up = _centred(where, groups), _centred(y, groups)
+    freedom = len(y) - len(np.unique(groups)) - 1
+    spread = float(across @ across)
+    if freedom < FEWEST_TO_TELL or spread == 0:
+        return 0.0, 1.0
+    slope = float(across @ up) / spread
+    left = float(up @ up) - slope**2 * spread
+    if left <= 0:
+        return slope, 0.0 if slope else 1.0
+    return slope, float(2 * student_t.sf(abs(slope) * np.sqrt(spread * freedom / left), freedom))
 
 
 def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]:
@@ -149,32 +165,25 @@ def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]
     names = [well.name for well in plate.used]
     if noise.origin != "replicates" or not all(well_name(name) for name in names):
         return []
-    left = _left_over(y, plate.groups) / np.maximum(noise.sd(y), np.finfo(float).tiny)
+    level = y - _centred(y, plate.groups)
+    signal = y / np.maximum(noise.sd(level), np.finfo(float).tiny)
     places = np.array([well_place(name) for name in names])
     columns = min((n for n in PLATES if n > places[:, 1].max()), default=48)
     rows = PLATES[columns] // columns
     edge = (places[:, 0] % (rows - 1) == 0) | (places[:, 1] % (columns - 1) == 0)
-    known = np.isfinite(left)
     said = []
-    inner, outer = left[known & ~edge], left[known & edge]
-    if min(len(inner), len(outer)) >= 6:
-        shift = outer.mean() - inner.mean()
-        pooled = left[known].var(ddof=1) * (1 / len(inner) + 1 / len(outer))
-        ratio = shift**2 / pooled if pooled > 0 else 0.0
-        if f_distribution.sf(ratio, 1, known.sum() - 2) < SUSPICIOUS:
-            word = "higher" if shift > 0 else "lower"
-            said.append(
-                f"{output}: wells at the edge are {word} than their replicates inside, by {abs(shift):.1f} standard "
-                "deviations. --exclude leaves them out."
-            )
+    shift, chance = _slope_among_replicates(edge.astype(float), signal, plate.groups)
+    if chance < SUSPICIOUS:
+        word = "higher" if shift > 0 else "lower"
+        said.append(
+            f"{output}: wells at the edge are {word} than their replicates inside, by {abs(shift):.1f} standard "
+            "deviations. --exclude leaves them out."
+        )
     order = places[:, 0] * columns + places[:, 1]
-    if known.sum() >= 12 and np.ptp(order[known]) > 0:
-        found = kendalltau(order[known], left[known])
-        if found.pvalue < SUSPICIOUS:
-            word = "rises" if found.statistic > 0 else "falls"
-            said.append(
-                f"{output}: the signal {word} over the plate in reading order, among replicates of the same doses."
-            )
+    slope, chance = _slope_among_replicates(order.astype(float), signal, plate.groups)
+    if chance < SUSPICIOUS:
+        word = "rises" if slope > 0 else "falls"
+        said.append(f"{output}: the signal {word} over the plate in reading order, among replicates of the same doses.")
     return said
 
 
@@ -215,14 +224,18 @@ def _silent_inputs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
         )
         if _explained(y, ranks, plate.x[:, index], blocks) > 0.05:
             said.append(
-                f"{output}: these doses of {one.name} hold no information about it: the signal is the same at all of them, "
-                "as far as the noise lets one see."
+                f"{output}: no effect of {one.name} is seen at these doses; if it has one, it is smaller than the noise lets "
+                "one see."
             )
     return said
 
 
 def _explained(y: np.ndarray, ranks: np.ndarray, x: np.ndarray, blocks: np.ndarray) -> float:
-    """p-value of an F test that the dose has an effect within blocks of the other input."""
+    """p-value of an F test that the dose has an effect within blocks of the other input.
+
+    Without replicates the effect is taken to be the same in all blocks; with neither replicates nor blocks a rank
+    correlation has to do.
+    """
     levels = np.unique(x, return_inverse=True)[1].reshape(-1)
     both = np.unique(np.column_stack([blocks, levels]), axis=0, return_inverse=True)[1].reshape(-1)
 
@@ -233,7 +246,11 @@ def _explained(y: np.ndarray, ranks: np.ndarray, x: np.ndarray, blocks: np.ndarr
     without, few = inside(blocks)
     within, many = inside(both)
     freedom = len(y) - many
-    if freedom < 1 or many == few:  # no replicates: a rank correlation has to do
+    if freedom < 1 or many == few:
+        design = np.column_stack([blocks[:, None] == np.unique(blocks), levels[:, None] == np.unique(levels)[1:]])
+        coefficients, _, many, _ = np.linalg.lstsq(design.astype(float), y)
+        within, freedom = float(((y - design @ coefficients) ** 2).sum()), len(y) - int(many)
+    if freedom < 1 or many == few:
         return float(kendalltau(ranks, y).pvalue) if np.ptp(y) > 0 else 1.0
     if within <= 0:
         return 0.0 if without > 0 else 1.0

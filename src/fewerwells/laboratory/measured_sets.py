@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fewerwells.laboratory import measured_files as files
+from fewerwells.laboratory.galactose import galactose_switch
 from fewerwells.laboratory.surfaces import Form, hill
 from fewerwells.science.datasets import BIG, Domain
 from fewerwells.science.measured import Measured
@@ -124,6 +125,9 @@ NULL_MODELS = {  # of two drugs that do not help each other, as in the data's ow
 }
 
 
+LARGEST_SUGARS = 1.0, 4.0  # % of glucose and of galactose, for every strain
+
+
 @dataclass(frozen=True)
 class MeasuredSet:
     """One measured system, as it is learnt.
@@ -199,7 +203,7 @@ SETS: tuple[MeasuredSet, ...] = (
         lambda: files.strain("S288C"),
         lambda: files.strain("I14"),
         "another strain (I14) on the same doses",
-        {},
+        {"galactose switch": galactose_switch(*LARGEST_SUGARS)},
         None,
         files.GALACTOSE,
     ),
@@ -209,7 +213,7 @@ SETS: tuple[MeasuredSet, ...] = (
         lambda: files.strain("mig1Δ"),
         lambda: files.strain("S288C"),
         "the wild type (S288C) on the same doses",
-        {},
+        {"galactose switch": galactose_switch(*LARGEST_SUGARS, mig1=0.0)},
         None,
         files.GALACTOSE,
     ),
@@ -244,7 +248,7 @@ STRAIN_SETS: tuple[MeasuredSet, ...] = tuple(
         partial(files.strain, name),
         partial(other_strains, name),
         "the mean of the other natural strains on the same doses",
-        {},
+        {"galactose switch": galactose_switch(*LARGEST_SUGARS)},
         None,
         files.GALACTOSE,
     )

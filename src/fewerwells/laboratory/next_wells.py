@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 import typer
 
-COLUMNS = ("x1 (nM)", "x2 (nM)", "teaches", "cost without")
-
 
 def next_wells(
     wells: Annotated[Path, typer.Argument(help="A table of wells, one a row: x1 and x2 with a unit, y1 and y2.")],
@@ -59,7 +57,7 @@ def next_wells(
             noise=noise,
             seed=seed,
         )
-        table = as_table(plan)
+        table = as_table(plan, _pair("--inputs", inputs))
         if output:
             write_whole(output, table.to_csv(index=False, lineterminator="\n").encode())
     except ValueError as error:
@@ -79,16 +77,18 @@ def next_wells(
         typer.echo("What they teach can be told once some wells are measured.")
 
 
-def as_table(plan) -> pd.DataFrame:
+def as_table(plan, inputs: tuple[str, str]) -> pd.DataFrame:
     """A plan as a table to pipette, one row a well, in the order in which they were chosen.
 
     Args:
         plan: a `planning.Plan`.
+        inputs: what the two inputs are called.
     """
     told = plan.lessons
     blank = np.full(len(plan.x), np.nan)
     columns = (*plan.x.T, *((told.teaches, told.cost_without) if told else (blank, blank)))
-    return pd.DataFrame(dict(zip(COLUMNS, (np.round(column, 6) for column in columns), strict=True)))
+    names = (*(f"{name} (nM)" for name in inputs), "teaches", "cost without")
+    return pd.DataFrame(dict(zip(names, (np.round(column, 6) for column in columns), strict=True)))
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

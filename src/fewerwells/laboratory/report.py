@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from fewerwells.laboratory.answering import OutputAnswer, PlateAnswer
-from fewerwells.laboratory.curves import Curves
+from fewerwells.laboratory.curves import FEWEST_GROUPS, FEWEST_WELLS, Curves
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c;
@@ -36,11 +36,16 @@ def sentences(one: OutputAnswer, curve: Curves | None) -> list[str]:
         f"  heaviest equation: {one.equation}",
     ]
     lines += [f"  {parameter.name}: {parameter.said}" for parameter in one.parameters]
-    return lines + ([f"  {line}" for line in wells_sentences(curve)] if curve else [])
+    return lines + [f"  {line}" for line in wells_sentences(curve)]
 
 
-def wells_sentences(curve: Curves) -> list[str]:
+def wells_sentences(curve: Curves | None) -> list[str]:
     """How many wells would have done, and what the simulation was worth."""
+    if curve is None:
+        return [
+            f"there are too few wells or doses to say what fewer of them would have done: it takes {FEWEST_WELLS} wells "
+            f"of {FEWEST_GROUPS} different mixtures."
+        ]
     most = curve.sizes[-1]
     if len(curve.sizes) == 1:
         return ["there are too few wells to say what fewer of them would have done."]
@@ -49,9 +54,17 @@ def wells_sentences(curve: Curves) -> list[str]:
             f"{curve.enough} of these wells would have done: with equations their error is within 10 % of that of {most}."
         ]
     else:
-        lines = [f"no smaller number than {most} wells comes within 10 % of their error with equations."]
-    for size, k, low, high in zip(curve.sizes, curve.k, curve.k_low, curve.k_high, strict=True):
+        tried = " and ".join(f"{size}" for size in curve.sizes[:-1])
+        lines = [
+            f"of the numbers tried ({tried}) none comes within 10 % of the error that equations have with {most} wells."
+        ]
+    for size, k, low, high in list(zip(curve.sizes, curve.k, curve.k_low, curve.k_high, strict=True))[:-1]:
         if size not in (curve.sizes[0], curve.sizes[len(curve.sizes) // 2]):
+            continue
+        if math.isinf(low):
+            lines.append(
+                f"with {size} wells, networks that start from the simple model do better than {most} wells do without it."
+            )
             continue
         shown = f"more than {most / size:.1f}" if math.isinf(k) else f"{k:.1f}"
         top = "open" if math.isinf(high) else f"{high:.1f}"
@@ -110,4 +123,4 @@ def _output(one: OutputAnswer, curve: Curves | None) -> str:
     )
     said = [f"Chosen: {one.chosen}.", f"Heaviest equation: {one.equation}."]
     said += [f"{parameter.name}: {parameter.said}" for parameter in one.parameters]
-    return table + _list(said) + (_list(wells_sentences(curve)) if curve else "")
+    return table + _list(said) + _list(wells_sentences(curve))

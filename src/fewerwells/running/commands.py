@@ -29,7 +29,7 @@ def _short(path: Path) -> Path:
 
 
 def rerun() -> None:
-    """Compute every published table on this machine and say whether each estimate agrees.
+    """Compute every published table of simulated wells on this machine and say whether each estimate agrees.
 
     An interrupted rerun goes on where it stopped. Exit status 1 where an estimate disagrees.
 

@@ -65,7 +65,9 @@ def _column(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
     found = [header for header in table.columns if split_header(header)[0] == name]
     if len(found) != 1:
         many = "no column" if not found else f"{len(found)} columns"
-        raise ValueError(f"{path} has {many} {name}; its columns are {', '.join(table.columns)}.")
+        raise ValueError(
+            f"{path} has {many} {name}; its columns are {', '.join(table.columns)}. --inputs and --outputs name yours."
+        )
     return table[found[0]]
 
 
@@ -84,7 +86,8 @@ def _nanomolar(header: str) -> float:
     if plain not in NANOMOLAR:
         said = f"names the unit {unit!r}" if unit else "names no unit"
         raise ValueError(
-            f"the column {header} {said}; write one of {', '.join(NANOMOLAR)}, as in {header or 'x1'} (nM)."
+            f"the column {header} {said}; write one of {', '.join(NANOMOLAR)}, as in {split_header(header)[0] or 'x1'} (nM). "
+            "Masses have to be converted first."
         )
     return NANOMOLAR[plain]
 

@@ -45,7 +45,8 @@ def choose(
     chosen = [_named(names, read) for read in reads] or names
     if len(chosen) > 1 and not reads:
         raise PlateError(
-            f"there are {len(chosen)} reads: {_listed(names)}. Choose with --read NAME; give it twice for two outputs."
+            f"there are {len(chosen)} reads: {_listed(names)}. Choose with --read NAME; give it twice for two outputs. "
+            "One of them is a dose? --input NAME=UNIT says so."
         )
     signals = []
     for name in chosen:

@@ -57,10 +57,11 @@ def plan_wells(
     """
     name = design if goal == "prediction" else f"{design}, {goal}"
     if design not in ALL_DESIGNS:
-        raise ValueError(f"there is no design {design!r}; choose one of {', '.join(ALL_DESIGNS)}.")
+        raise ValueError(f"there is no design {design!r}; choose one of {'; '.join(ALL_DESIGNS)}.")
     if goal not in GOALS or name not in ALL_DESIGNS:
         raise ValueError(
-            f'there is no goal {goal!r} for the design {design!r}; "library" has {", ".join(GOALS)}, others one each.'
+            f"there is no goal {goal!r} for the design {design!r}; the design 'library' knows {', '.join(GOALS)}, every "
+            "other one has a goal of its own."
         )
     if noise is not None and not (np.isfinite(noise) and noise > 0):
         raise ValueError(f"the noise is {noise}; it must be positive.")

@@ -255,7 +255,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     _against(
         "gaussian-process-on-fit",
-        "Where the family holds the truth, a Gaussian process on top of its fit only adds noise.",
+        "A Gaussian process on top of the fitted family, which holds the truth here, predicts worse than the fit alone.",
         "Gaussian process on fit",
         "fit, family",
         HIGHER,
