@@ -266,6 +266,13 @@ MEASURED: tuple[Claim, ...] = (
                 (U, C, C),
             ),
             (
+                "strains-start-beats-equations",
+                "A start from the average of the other strains predicts better than the twelve equations of the authors, refitted to the same wells.",
+                "transfer, measured",
+                "published",
+                (U, C, C),
+            ),
+            (
                 "strains-correction-beats-scratch",
                 "A Gaussian process that corrects the average of the other strains predicts better than a network from scratch.",
                 "neighbour, corrected",
