@@ -4,7 +4,7 @@
 
 Each plate has 36 conditions up to 8 nM, twice, and noise of 1 nM, for half of the plates with 10 % of the output beside
 it. Prints the share of the truth that intervals hold within the doses measured and up to twice as far, with its standard
-error over plates, since a plate's points are right or wrong together: five minutes on one core. What it printed last
+error over plates, since a plate's points are right or wrong together: ten minutes on one core. What it printed last
 stands in `laboratory/arms.py`.
 """
 
@@ -23,7 +23,7 @@ from fewerwells.study.protocol import SIMPLE_MODEL
 
 DOSES = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0]  # nM
 NOISES = Noise(1.0), Noise(1.0, 0.1)
-SEEDS = range(10, 15)  # 0, 1 and 2 were used to set `DOUBT`
+SEEDS = range(25, 35)  # those before set `DOUBT` and `TAILS`
 LEVELS = (0.5, 0.8, 0.95)
 
 

@@ -18,7 +18,9 @@ DRAWS, FEW_DRAWS = 100, 40  # of the bootstrap: in the final answer, and where w
 MANY_WELLS = 200
 # The chance that no equation of the library is the right one, set on fifteen plates of this book's circuits so that
 # intervals of 80 % hold as much; and how heavy the tails of an error are, degrees of freedom of Student's t, set on 180
-# plates, where normal ones of 50 and 95 % held 56 and 93 % of the truth within the doses measured.
+# plates, where normal ones of 50 and 95 % held 56 and 93 % of the truth within the doses measured. On a hundred others,
+# half of them with proportional noise, intervals of 50, 80 and 95 % held 51, 78 and 94 % of it there (standard errors 2, 2
+# and 1), and 68, 90 and 98 % up to twice as far.
 DOUBT = 0.1
 TAILS = 6
 
