@@ -16,7 +16,7 @@ from fewerwells.laboratory.surfaces import Form
 PERCENT = 5.6e7  # nM of a sugar, 10 g/l
 DECAY, SUGAR_DECAY = 0.0089, 7.0  # 1/min
 # Numbers that the authors start from (github.com/JiayinHong/dualTransporterGAL, set 8); nM and minutes. Their fitted
-# numbers are in files that only MATLAB reads.
+# numbers lie in MATLAB files that nothing here reads.
 BASAL = {"Gal1": 0.001, "Gal2": 0.08, "Gal3": 0.25, "Gal4": 0.063, "Gal80": 0.282, "Mig1": 0.295, "Hxt": 0.06}  # nM/min
 INDUCED = {"Gal1": 350.0, "Gal2": 11.28, "Gal3": 1.92, "Gal4": 0.007, "Gal80": 0.389, "Hxt": 11.32}  # nM/min
 BY_GAL4 = {"Gal1": (16.82, 3), "Gal2": (23.51, 2), "Gal3": (17.3, 2), "Gal80": (12.92, 2), "Hxt": (5.09, 10)}  # nM, n
