@@ -155,12 +155,26 @@ class TestTeacher:
         assert all((box / "teacher" / "slides" / name).exists() for name in local)
 
 
+def test_citations_are_spelt_out_for_readers_without_the_book():
+    text = course.cited("{cite:t}`celeste2023` after {cite:p}`pan2010survey,qian2017resource`.", ROOT)
+    assert text.startswith("[Celeste Jr. and Nolan (2023)](https://")
+    assert " after ([Pan and Yang 2010](https://doi.org/10.1109/TKDE.2009.191); [Qian et al. 2017](" in text
+    with pytest.raises(KeyError, match="nobody1900"):
+        course.cited("{cite:t}`nobody1900`", ROOT)
+
+
 class TestBox:
+    def test_references_in_the_students_chapters_lead_to_an_entry(self, box):
+        entries = set(re.findall(r'<a id="([^"]+)">', (box / "student" / "book" / "references.md").read_text("utf-8")))
+        for path, text in texts(box / "student").items():
+            asked = set(re.findall(r"references\.md#([a-z0-9]+)", text))
+            assert asked <= entries, (path, asked - entries)
+
     @pytest.mark.parametrize("role", course.ROLES)
     def test_pages_outside_the_book_lead_somewhere(self, box, role):
         for path in (box / role).rglob("*.md"):
             text = path.read_text("utf-8")
-            assert "{cite:" not in text, path
+            assert not re.search(r"\{(cite:|bibliography)", text), path
             dead = [
                 link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) if not (path.parent / link).exists()
             ]

@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # Modules that only a command of an extra imports: it says which one is missing.
 OF_AN_EXTRA = {
+    "course/build.py": "course",
     "course/slides.py": "course",
     "laboratory/measured_files.py": "measured",
     "course/grading.py": "course",

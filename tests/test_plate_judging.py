@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
-from fewerwells.laboratory.judging import SUSPICIOUS, Noise, _slope_among_replicates, findings, judge_noise
+from fewerwells.laboratory.judging import SUSPICIOUS, Noise, _slope, findings, judge_noise
 from fewerwells.laboratory.wells import Input, Plate, Well, replicate_groups
 
 
@@ -83,7 +83,22 @@ def test_plates_without_edge_or_drift_are_suspected_as_seldom_as_said(copies):
         for sign in called:
             called[sign] += sign in said
     for sign, times in called.items():
-        assert binomtest(times, plates, SUSPICIOUS).pvalue > 1e-3, (sign, times)
+        assert binomtest(times, plates, SUSPICIOUS, alternative="greater").pvalue > 1e-3, (sign, times)
+
+
+def test_one_bad_well_is_neither_an_edge_nor_a_drift():
+    x = np.repeat(np.arange(1.0, 13.0), 3)[:, None]
+    names = ["A1", *(f"{row}{column}" for row in "BCDEFG" for column in range(3, 9))][:36]
+    y = 50 + x[:, 0] + np.random.default_rng(3).standard_normal(36)
+    y[0] += 8
+    said = found(plate_of(x, y, names, inputs=("IPTG",)), Noise(1, 0, 24, "replicates"))
+    assert "edge" not in said
+    assert "reading order" not in said
+
+
+def test_replicates_that_agree_to_the_last_digit_are_no_trouble():
+    x = np.repeat(np.arange(1.0, 25.0), 2)[:, None]
+    assert "reading order" not in found(plate_of(x, 1e6 + x[:, 0], WELLS[:48], inputs=("IPTG",)))
 
 
 def test_a_slope_among_replicates_is_that_of_a_regression_with_a_level_for_each_group():
@@ -93,7 +108,7 @@ def test_a_slope_among_replicates_is_that_of_a_regression_with_a_level_for_each_
     design = np.column_stack([groups[:, None] == np.arange(8), where])
     levels, squares, *_ = np.linalg.lstsq(design.astype(float), y)
     error = np.sqrt(squares[0] / 15 * np.linalg.inv(design.T.astype(float) @ design)[-1, -1])
-    slope, chance = _slope_among_replicates(where, y, groups)
+    slope, chance, _ = _slope(where, y, groups)
     assert slope == pytest.approx(levels[-1])
     assert chance == pytest.approx(2 * student_t.sf(abs(levels[-1] / error), 15))
 
@@ -104,6 +119,8 @@ def test_without_replicates_an_input_is_judged_beside_the_other_one():
     x = np.column_stack([first.ravel(), second.ravel()])
     y = 1000 * x[:, 1] * (1.1 - 0.1 * x[:, 0]) + 30 * np.random.default_rng(0).standard_normal(36)
     assert "no effect of" not in found(plate_of(x, y))
+    once_more = np.arange(36).tolist() + [7]
+    assert "no effect of" not in found(plate_of(x[once_more], y[once_more]))  # one replicate takes no finding away
     silent = 1000 * x[:, 1] + 30 * np.random.default_rng(0).standard_normal(36)
     assert "no effect of IPTG is seen" in found(plate_of(x, silent))
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fewerwells.laboratory.curves import FEWEST_GROUPS, FEWEST_WELLS, Curves
+from fewerwells.laboratory.curves import Curves
 from fewerwells.laboratory.report import wells_sentences
 
 
@@ -15,7 +15,7 @@ def curves(k, low, high, enough=None, sizes=(12, 24, 54)):
 def test_every_end_of_an_interval_is_a_number_or_a_word():
     said = " ".join(wells_sentences(curves([2.0, math.inf, math.inf], [1.2, math.inf, math.inf], [math.inf] * 3)))
     assert "with 12 wells, networks that start from the simple model do what 2.0 times as many" in said
-    assert "1.2 to open" in said
+    assert "1.2 to more than 4.5" in said
     assert "with 24 wells, networks that start from the simple model do better than 54 wells do without it" in said
     assert "inf" not in said
 
@@ -27,11 +27,19 @@ def test_the_largest_number_of_wells_is_compared_with_nothing():
 
 def test_numbers_that_were_tried_are_named():
     said = wells_sentences(curves([1, 1, 1], [1, 1, 1], [1, 1, 1]))
-    assert said[0].startswith("of the numbers tried (12 and 24) none comes within 10 %")
+    assert said[0].startswith("fewer wells (tried: 12, 24) do not come within 10 %")
     said = wells_sentences(curves([1, 1, 1], [1, 1, 1], [1, 1, 1], enough=24))
     assert said[0].startswith("24 of these wells would have done")
 
 
-def test_without_a_curve_it_is_said_what_it_takes():
-    (said,) = wells_sentences(None)
-    assert f"{FEWEST_WELLS} wells of {FEWEST_GROUPS} different mixtures" in said
+def test_where_wells_are_too_few_that_is_said():
+    assert wells_sentences(None) == wells_sentences(curves([1], [1], [1], sizes=(12,)))
+    assert "too few wells, or too few different doses" in wells_sentences(None)[0]
+
+
+def test_a_start_that_harms_is_worth_at_most_what_was_tried():
+    said = " ".join(wells_sentences(curves([1, 0.5, 0.4], [1, 0.5, 0.3], [1, 0.8, 1])))
+    assert "with 12 wells, networks that start from the simple model do what at most 1.0 times as many" in said
+    assert "(95 % interval at most 1.0)" in said
+    assert "with 24 wells, networks that start from the simple model do what at most 0.5 times as many" in said
+    assert "at most 0.5 to 0.8" in said

@@ -208,7 +208,7 @@ def test_many_networks_that_failed_are_counted_by_seed_and_named_in_a_fold():
     table.loc[table["seed"] == 3, "status"] = "dead"
     dead = table[table["status"] == "dead"]
     summary, folded = report.outcomes(table).data.split("<details", 1)
-    assert summary.strip().endswith(f"Those that did not end well are of seed 3 ({len(dead)} dead).")
+    assert summary.strip().endswith(f"Dead or diverged are networks of seed 3 ({len(dead)} dead).")
     for arm, target in set(zip(dead["arm"], dead["target"], strict=True)):
         assert f"\n- dead: seed 3, {arm}, {target}, N = 10, " in folded
     assert folded.endswith("</details>")

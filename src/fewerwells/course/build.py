@@ -20,7 +20,9 @@ from fewerwells.running.reading_order import chapters, exercise_notebooks
 
 ROLES = ("student", "teacher")
 _PAGES = ("glossary.md", "notation.md", "students.md", "rerun.md", "cite.md", "references.md", "references.bib")
-_CITATION = re.compile(r"\{cite:[tp]\}`([^`]+)`")
+_CITATION = re.compile(r"\{cite:([tp])\}`([^`]+)`")
+_LIST = re.compile(r"```\{bibliography\}.*?```", re.DOTALL)
+_NO_BRACES = str.maketrans("", "", "{}")
 _BESIDE = re.compile(r"\]\(([a-z]+\.md)")  # a link to a page that lies beside this one in the book
 _MACHINE = """import importlib.util
 
@@ -49,25 +51,43 @@ def check_my_machine() -> nbformat.NotebookNode:
 
 
 def cited(text: str, root: Path) -> str:
-    """A page's Markdown with its citations spelt out and linked, for readers who have no book around it.
+    """A page's Markdown with its citations spelt out and linked, and the list of references itself where it stands.
 
     Args:
-        text: with roles of Sphinx, as in {cite:t}`key`.
+        text: with roles and the directive of sphinxcontrib-bibtex, as in {cite:t}`key` and {cite:p}`one,other`.
         root: the book's folder, whose references name the sources.
+
+    Returns:
+        The same for readers who have no book around it.
+
+    Raises:
+        KeyError: a key that the references do not have.
     """
     from pybtex.database import parse_file
+    from pybtex.plugin import find_plugin
 
-    entries = parse_file(root / "book" / "references.bib").entries
+    sources = parse_file(root / "book" / "references.bib")
 
-    def spelt(found: re.Match) -> str:
-        entry = entries[found[1]]
-        names = [" ".join(person.prelast_names + person.last_names) for person in entry.persons["author"]]
+    def one(key: str, between: str) -> str:
+        entry = sources.entries[key.strip()]
+        people = entry.persons.get("author") or entry.persons["editor"]
+        names = [" ".join(person.prelast_names + person.last_names).translate(_NO_BRACES) for person in people]
         who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
-        said = f"{who} ({entry.fields['year']})"
+        said = f"{who}{between.format(entry.fields['year'])}"
         address = f"https://doi.org/{entry.fields['doi']}" if "doi" in entry.fields else entry.fields.get("url")
         return f"[{said}]({address})" if address else said
 
-    return _CITATION.sub(spelt, text)
+    def spelt(found: re.Match) -> str:
+        if found[1] == "t":
+            return " and ".join(one(key, " ({})") for key in found[2].split(","))
+        return f"({'; '.join(one(key, ' {}') for key in found[2].split(','))})"
+
+    def listed(_: re.Match) -> str:
+        written = find_plugin("pybtex.style.formatting", "plain")().format_bibliography(sources)
+        markdown = find_plugin("pybtex.backends", "markdown")()
+        return "\n".join(f'- <a id="{entry.key}"></a>{entry.text.render(markdown)}' for entry in written)
+
+    return _LIST.sub(listed, _CITATION.sub(spelt, text))
 
 
 def write_student(root: Path, folder: Path) -> None:

@@ -218,7 +218,7 @@ class Process(Arm):
 
 
 def tailed(level: float) -> float:
-    """By how much an interval of this level is wider than a normal one that holds as much at 80 %."""
+    """The width of an interval of this level over that of a normal one, with tails that make them equal at 80 %."""
     from scipy.stats import norm, t
 
     ends = [(1 + one) / 2 for one in (level, 0.8)]

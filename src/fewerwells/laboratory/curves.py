@@ -47,7 +47,7 @@ def learning_curves(wells: Wells, spread: float) -> Curves | None:
     """
     names = np.unique(wells.groups)
     n_held = max(2, int(HELD_OUT * len(names)))
-    if len(names) < FEWEST_GROUPS or len(wells) < FEWEST_WELLS:
+    if len(names) < 8 or len(wells) < 16:
         return None
     kept, held = [], []
     for seed in range(SUBSAMPLES):
@@ -80,7 +80,6 @@ def _error(learnt, held: Wells) -> float:
     return float(np.sqrt(np.mean((learnt.predict(held.s[first]) - means) ** 2))) + 1e-12
 
 
-FEWEST_GROUPS, FEWEST_WELLS = 8, 16  # below that there is no curve
 ROUNDING = 1e-9  # of logarithms: an error that is reached exactly at the end is reached
 
 

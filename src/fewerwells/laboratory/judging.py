@@ -145,19 +145,29 @@ def _centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 def _slope_among_replicates(where: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
     """By how much y (N,) changes with `where` (N,) among replicates, and its p-value; 0 and 1 where nothing can be said.
 
-    Least squares with a level of its own for each group, whose t-test is exact for normal noise: replicates' deviations
-    from their own mean are not independent, and tests that take them for such call too often.
+    Least squares with a level of its own for each group, whose t-test is exact for normal noise of one size: replicates'
+    deviations from their own mean are not independent, and tests that take them for such call too often. The p-value is
+    that without the well that lies farthest off, where it is larger: one bad well is no trend.
     """
+    slope, chance, left = _slope(where, y, groups)
+    if chance >= SUSPICIOUS:
+        return slope, chance
+    others = np.arange(len(y)) != np.argmax(np.abs(left))
+    return slope, max(chance, _slope(where[others], y[others], groups[others])[1])
+
+
+def _slope(where: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Slope within groups, its p-value, and how far each well is from its group's mean (N,)."""
     across, up = _centred(where, groups), _centred(y, groups)
     freedom = len(y) - len(np.unique(groups)) - 1
     spread = float(across @ across)
     if freedom < FEWEST_TO_TELL or spread == 0:
-        return 0.0, 1.0
+        return 0.0, 1.0, up
     slope = float(across @ up) / spread
     left = float(up @ up) - slope**2 * spread
     if left <= 0:
-        return slope, 0.0 if slope else 1.0
-    return slope, float(2 * student_t.sf(abs(slope) * np.sqrt(spread * freedom / left), freedom))
+        return slope, 0.0 if slope else 1.0, up
+    return slope, float(2 * student_t.sf(abs(slope) * np.sqrt(spread * freedom / left), freedom)), up
 
 
 def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]:
@@ -166,7 +176,9 @@ def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]
     if noise.origin != "replicates" or not all(well_name(name) for name in names):
         return []
     level = y - _centred(y, plate.groups)
-    signal = y / np.maximum(noise.sd(level), np.finfo(float).tiny)
+    if np.any(noise.sd(level) == 0):  # replicates agree to the last digit
+        return []
+    signal = y / noise.sd(level)
     places = np.array([well_place(name) for name in names])
     columns = min((n for n in PLATES if n > places[:, 1].max()), default=48)
     rows = PLATES[columns] // columns
@@ -213,7 +225,6 @@ def _silent_inputs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
     said = []
     for index, one in enumerate(plate.inputs):
         others = [k for k in range(len(plate.inputs)) if k != index]
-        ranks = np.argsort(np.argsort(plate.x[:, index]))
         if len(np.unique(plate.x[:, index])) < 2:
             said.append(f"{output}: {one.name} has one dose only, so nothing can be said of it.")
             continue
@@ -222,19 +233,24 @@ def _silent_inputs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
             if others
             else np.zeros(len(y), int)
         )
-        if _explained(y, ranks, plate.x[:, index], blocks) > 0.05:
+        chance, replicated = _explained(y, plate.x[:, index], blocks)
+        if chance > 0.05:
+            unseen = (
+                ""
+                if replicated
+                else " Without replicates one that rises and falls, or differs with the other dose, may hide."
+            )
             said.append(
-                f"{output}: no effect of {one.name} is seen at these doses; if it has one, it is smaller than the noise lets "
-                "one see."
+                f"{output}: no effect of {one.name} is seen at these doses, as far as the noise lets one see.{unseen}"
             )
     return said
 
 
-def _explained(y: np.ndarray, ranks: np.ndarray, x: np.ndarray, blocks: np.ndarray) -> float:
+def _explained(y: np.ndarray, x: np.ndarray, blocks: np.ndarray) -> tuple[float, bool]:
     """p-value of an F test that the dose has an effect within blocks of the other input.
 
-    Without replicates the effect is taken to be the same in all blocks; with neither replicates nor blocks a rank
-    correlation has to do.
+    With few replicates the effect is taken to be the same in all blocks; where that leaves nothing to judge it by, a rank
+    correlation has to do. The second answer is whether there were replicates enough for any effect to be seen.
     """
     levels = np.unique(x, return_inverse=True)[1].reshape(-1)
     both = np.unique(np.column_stack([blocks, levels]), axis=0, return_inverse=True)[1].reshape(-1)
@@ -246,13 +262,14 @@ def _explained(y: np.ndarray, ranks: np.ndarray, x: np.ndarray, blocks: np.ndarr
     without, few = inside(blocks)
     within, many = inside(both)
     freedom = len(y) - many
-    if freedom < 1 or many == few:
+    replicated = freedom >= FEWEST_TO_TELL
+    if freedom < FEWEST_TO_TELL or many == few:
         design = np.column_stack([blocks[:, None] == np.unique(blocks), levels[:, None] == np.unique(levels)[1:]])
         coefficients, _, many, _ = np.linalg.lstsq(design.astype(float), y)
         within, freedom = float(((y - design @ coefficients) ** 2).sum()), len(y) - int(many)
     if freedom < 1 or many == few:
-        return float(kendalltau(ranks, y).pvalue) if np.ptp(y) > 0 else 1.0
+        return float(kendalltau(x, y).pvalue) if np.ptp(y) > 0 else 1.0, False
     if within <= 0:
-        return 0.0 if without > 0 else 1.0
+        return 0.0 if without > 0 else 1.0, replicated
     ratio = (without - within) / (many - few) / (within / freedom)
-    return float(f_distribution.sf(ratio, many - few, freedom))
+    return float(f_distribution.sf(ratio, many - few, freedom)), replicated

@@ -196,7 +196,7 @@ def measured_errors(
 
 
 def long_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a row a learner and subsample: `KEY`, `arm`, `error`, `in_standard_errors`, and what the system has.
+    """The table with a row a learner and subsample: `KEY`, `arm`, `error`, `in_standard_errors`, and which system it is.
 
     Args:
         table: as `measured_errors` gives it.
@@ -207,7 +207,6 @@ def long_rows(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = table.melt(list(KEY), [FLOOR, *ARMS], "arm", "error").dropna(subset="error")
     rows["in_standard_errors"] = rows["error"] / rows[list(KEY)].merge(table, how="left")[FLOOR].to_numpy()
-    for name, arm in (("has_model", "published"), ("has_replicates", FLOOR)):
-        rows[name] = rows["system"].isin(rows.loc[rows["arm"] == arm, "system"])
+    rows["has_replicates"] = rows["system"].isin(rows.loc[rows["arm"] == FLOOR, "system"])
     rows["is_strain"] = rows["system"].isin([one.name for one in STRAIN_SETS])
     return rows.reset_index(drop=True)

@@ -93,7 +93,7 @@ def as_table(plan, inputs: tuple[str, str]) -> pd.DataFrame:
 
 def _pair(option: str, text: str) -> tuple[str, str]:
     names = tuple(name.strip() for name in text.split(","))
-    if len(names) != 2 or not all(names):
+    if len(set(names)) != 2 or len(names) != 2 or not all(names):
         raise ValueError(f"{option} is {text!r}; name two columns, as in x1,x2.")
     return names
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from fewerwells.laboratory.answering import OutputAnswer, PlateAnswer
-from fewerwells.laboratory.curves import FEWEST_GROUPS, FEWEST_WELLS, Curves
+from fewerwells.laboratory.curves import Curves
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c;
@@ -41,23 +41,16 @@ def sentences(one: OutputAnswer, curve: Curves | None) -> list[str]:
 
 def wells_sentences(curve: Curves | None) -> list[str]:
     """How many wells would have done, and what the simulation was worth."""
-    if curve is None:
-        return [
-            f"there are too few wells or doses to say what fewer of them would have done: it takes {FEWEST_WELLS} wells "
-            f"of {FEWEST_GROUPS} different mixtures."
-        ]
+    if curve is None or len(curve.sizes) == 1:
+        return ["these are too few wells, or too few different doses, to say what fewer of them would have done."]
     most = curve.sizes[-1]
-    if len(curve.sizes) == 1:
-        return ["there are too few wells to say what fewer of them would have done."]
     if curve.enough:
         lines = [
             f"{curve.enough} of these wells would have done: with equations their error is within 10 % of that of {most}."
         ]
     else:
-        tried = " and ".join(f"{size}" for size in curve.sizes[:-1])
-        lines = [
-            f"of the numbers tried ({tried}) none comes within 10 % of the error that equations have with {most} wells."
-        ]
+        tried = ", ".join(map(str, curve.sizes[:-1]))
+        lines = [f"fewer wells (tried: {tried}) do not come within 10 % of the error that equations have with {most}."]
     for size, k, low, high in list(zip(curve.sizes, curve.k, curve.k_low, curve.k_high, strict=True))[:-1]:
         if size not in (curve.sizes[0], curve.sizes[len(curve.sizes) // 2]):
             continue
@@ -66,13 +59,21 @@ def wells_sentences(curve: Curves | None) -> list[str]:
                 f"with {size} wells, networks that start from the simple model do better than {most} wells do without it."
             )
             continue
-        shown = f"more than {most / size:.1f}" if math.isinf(k) else f"{k:.1f}"
-        top = "open" if math.isinf(high) else f"{high:.1f}"
+        least = curve.sizes[0] / size  # no fewer wells were tried without the start
+        shown, low, high = (_times(times, least, most / size) for times in (k, low, high))
+        interval = low if low == high else f"{low} to {high}"
         lines.append(
             f"with {size} wells, networks that start from the simple model do what {shown} times as many wells do without "
-            f"it (95 % interval {low:.1f} to {top})."
+            f"it (95 % interval {interval})."
         )
     return lines
+
+
+def _times(k: float, least: float, most: float) -> str:
+    """A factor, or on which side of what was tried it lies."""
+    if math.isinf(k):
+        return f"more than {most:.1f}"
+    return f"at most {least:.1f}" if k <= least * (1 + 1e-9) else f"{k:.1f}"
 
 
 def page(

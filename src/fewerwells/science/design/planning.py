@@ -60,8 +60,8 @@ def plan_wells(
         raise ValueError(f"there is no design {design!r}; choose one of {'; '.join(ALL_DESIGNS)}.")
     if goal not in GOALS or name not in ALL_DESIGNS:
         raise ValueError(
-            f"there is no goal {goal!r} for the design {design!r}; the design 'library' knows {', '.join(GOALS)}, every "
-            "other one has a goal of its own."
+            f"there is no goal {goal!r} for the design {design!r}; 'library' knows {', '.join(GOALS)}, every other design "
+            "prediction alone."
         )
     if noise is not None and not (np.isfinite(noise) and noise > 0):
         raise ValueError(f"the noise is {noise}; it must be positive.")

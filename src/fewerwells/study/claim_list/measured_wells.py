@@ -190,8 +190,6 @@ MEASURED: tuple[Claim, ...] = (
         "equations",
         {FEW: U, ALL: C, HIGH: S},
         _CURVES,
-        only="has_model",
-        systems="every such system",
     ),
     _claim(
         "measured-beyond-is-harder",
