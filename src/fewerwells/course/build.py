@@ -24,6 +24,7 @@ _CITATION = re.compile(r"\{cite:([tp])\}`([^`]+)`")
 _LIST = re.compile(r"```\{bibliography\}.*?```", re.DOTALL)
 _NO_BRACES = str.maketrans("", "", "{}")
 _BESIDE = re.compile(r"\]\(([a-z]+\.md)")  # a link to a page that lies beside this one in the book
+_NOT_HANDED_OUT = re.compile(r"\[([^\]]+)\]\((?:\.\./book/)?(?:teachers|related)\.md[^)]*\)")  # pages of the book alone
 _MACHINE = """import importlib.util
 
 if importlib.util.find_spec("fewerwells") is None:
@@ -97,7 +98,10 @@ def write_student(root: Path, folder: Path) -> None:
     """
     address = launch.repository(root)
     for path in chapters(root).values():
-        _write(student_chapter(read(path), address), folder / path.relative_to(root))
+        chapter = student_chapter(read(path), address)
+        for cell in chapter.cells:
+            cell.source = _NOT_HANDED_OUT.sub(r"\1", cell.source)
+        _write(chapter, folder / path.relative_to(root))
     for path in exercise_notebooks(root).values():
         _write(student(read(path), address), folder / path.relative_to(root))
     _write(check_my_machine(), folder / "check_my_machine.ipynb")
