@@ -3,7 +3,10 @@
 import math
 
 import numpy as np
+import pytest
+from scipy.stats import norm
 
+from fewerwells.laboratory.arms import TAILS, tailed
 from fewerwells.laboratory.curves import Curves
 from fewerwells.laboratory.report import wells_sentences
 
@@ -43,3 +46,11 @@ def test_a_start_that_harms_is_worth_at_most_what_was_tried():
     assert "(95 % interval at most 1.0)" in said
     assert "with 24 wells, networks that start from the simple model do what at most 0.5 times as many" in said
     assert "at most 0.5 to 0.8" in said
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95, 0.99])
+def test_errors_with_heavy_tails_are_held_as_often_as_said(level):
+    """Errors drawn from Student's t, in units in which a normal interval of 80 % holds 80 % of them."""
+    errors = np.abs(np.random.default_rng(0).standard_t(TAILS, 400_000))
+    errors *= norm.ppf(0.9) / np.quantile(errors, 0.8)
+    assert np.mean(errors < norm.ppf((1 + level) / 2) * tailed(level)) == pytest.approx(level, abs=0.003)
