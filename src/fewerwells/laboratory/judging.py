@@ -14,7 +14,9 @@ from fewerwells.laboratory.reading.cells import PLATES, well_name, well_place
 from fewerwells.laboratory.wells import Plate
 
 FEWEST_REPLICATES = 3  # degrees of freedom, before a noise is told from them
-FEWEST_TO_TELL = 6  # degrees of freedom, before an edge or a drift is looked for
+FEWEST_TO_TELL = 6  # degrees of freedom, before an effect, an edge or a drift is looked for
+FEWEST_AT_THE_EDGE = 6  # wells with a replicate, and as many inside
+FEWEST_IN_ORDER = 12  # wells with a replicate, before a drift is looked for
 SUSPICIOUS = 0.01  # p-value below which an edge or a drift is reported
 AT_THE_TOP = 0.9  # share of the range from which on a response counts as saturated
 
@@ -183,9 +185,12 @@ def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]
     columns = min((n for n in PLATES if n > places[:, 1].max()), default=48)
     rows = PLATES[columns] // columns
     edge = (places[:, 0] % (rows - 1) == 0) | (places[:, 1] % (columns - 1) == 0)
+    _, member, counts = np.unique(plate.groups, return_inverse=True, return_counts=True)
+    replicated = counts[member] > 1
     said = []
     shift, chance = _slope_among_replicates(edge.astype(float), signal, plate.groups)
-    if chance < SUSPICIOUS:
+    enough = min(np.sum(replicated & edge), np.sum(replicated & ~edge)) >= FEWEST_AT_THE_EDGE
+    if enough and chance < SUSPICIOUS:
         word = "higher" if shift > 0 else "lower"
         said.append(
             f"{output}: wells at the edge are {word} than their replicates inside, by {abs(shift):.1f} standard "
@@ -193,7 +198,7 @@ def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]
         )
     order = places[:, 0] * columns + places[:, 1]
     slope, chance = _slope_among_replicates(order.astype(float), signal, plate.groups)
-    if chance < SUSPICIOUS:
+    if np.sum(replicated) >= FEWEST_IN_ORDER and chance < SUSPICIOUS:
         word = "rises" if slope > 0 else "falls"
         said.append(f"{output}: the signal {word} over the plate in reading order, among replicates of the same doses.")
     return said
