@@ -44,12 +44,13 @@ def next_wells(
 
     try:
         place = _domain("--within", within)
-        measured = read_wells(wells, _pair("--inputs", inputs), _pair("--outputs", outputs))
+        names = _pair("--inputs", inputs)
+        measured = read_wells(wells, names, _pair("--outputs", outputs))
         if len(measured):
             _refuse_outside(measured.x, place, wells)
         plan = plan_wells(
             measured if len(measured) else None,
-            _candidates(candidates, place, grid, replicates, _pair("--inputs", inputs)),
+            _candidates(candidates, place, grid, replicates, names),
             n,
             region=_domain("--region", region) if region else place,
             design=design,
@@ -57,7 +58,7 @@ def next_wells(
             noise=noise,
             seed=seed,
         )
-        table = as_table(plan, _pair("--inputs", inputs))
+        table = as_table(plan, names)
         if output:
             write_whole(output, table.to_csv(index=False, lineterminator="\n").encode())
     except ValueError as error:
