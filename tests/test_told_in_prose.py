@@ -64,6 +64,23 @@ def test_how_the_errors_of_experiment_1_change_with_the_volume(table):
     assert paired_ratio(leads, "lead", {"N": 20000}, {"N": 10}).low > 1
 
 
+def test_few_networks_make_up_much_of_the_spread(table):
+    told("03_experiment_1", "two of them in fifty make up a quarter and more of the height")
+    errors = np.log(table("experiment_1").query("N == 96").pivot_table(index="seed", columns="arm", values=ERROR))
+    for arm in ("transfer", "scratch"):
+        farthest = (errors[arm] - errors[arm].median()).abs().nlargest(2).index
+        assert errors[arm].drop(farthest).std() < 0.75 * errors[arm].std(), arm
+
+
+def test_a_well_is_worth_more_than_four_over_the_whole_domain_where_the_grid_can_show_it(table):
+    told("03_experiment_1", "Over the whole domain a well is worth more than four wherever the grid can show it.")
+    rows = table("experiment_1")
+    k = data_equivalence(rows, ERROR).set_index("N")
+    shown = k[k["limit_high"] > 4]
+    assert len(shown) > 5
+    assert (shown["low"] > 4).all()
+
+
 def test_a_tenth_of_the_oracles_wells_are_a_little_too_few_for_scratch(table):
     told("03_experiment_1", "With the tenth that transfer has, scratch falls behind both by a little.")
     rows = table("experiment_1")
