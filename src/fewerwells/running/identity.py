@@ -185,13 +185,13 @@ def code(roots: Iterable[str], without: Iterable[str] = ()) -> dict[str, str]:
         roots: names of modules.
         without: modules that take no part, with what only they import.
     """
-    found, waiting = {}, {name for name in roots if _file(name)} - set(without)
+    found, used, waiting = {}, set(), {name for name in roots if _file(name)} - set(without)
     while waiting:
         name = waiting.pop()
         found[name], ours, libraries = _module(name)
-        found |= {library: _version(library) for library in libraries}
+        used |= libraries
         waiting |= ours - set(found) - set(without)
-    return found
+    return found | {library: _version(library) for library in used}
 
 
 def settings(cell: Cell, protocol: Protocol) -> dict:

@@ -28,15 +28,15 @@ def monotone(levels: np.ndarray) -> np.ndarray:
     Returns:
         (..., M): what pool-adjacent-violators gives, by the min–max formula, which treats many curves at once.
     """
-    levels = np.asarray(levels, float)
-    size = levels.shape[-1]
-    first, last = np.arange(size)[:, None], np.arange(size)
-    sums = np.concatenate([np.zeros((*levels.shape[:-1], 1)), np.cumsum(levels, axis=-1)], axis=-1)
-    # means[..., i, j]: the mean of the curve from point i to point j
-    means = (sums[..., None, 1:] - sums[..., :-1, None]) / np.maximum(last - first + 1, 1)
-    means = np.where(first <= last, means, -np.inf)
-    highest = np.maximum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]  # over all ends from j on
-    return np.where(first <= last, highest, np.inf).min(axis=-2)
+    curve = np.moveaxis(np.asarray(levels, float), -1, 0)
+    sums = np.concatenate([np.zeros((1, *curve.shape[1:])), np.cumsum(curve, axis=0)])
+    fallen = np.full(curve.shape, np.inf)
+    for first in range(len(curve)):
+        highest = -np.inf  # mean from this point to any at or beyond `last`
+        for last in reversed(range(first, len(curve))):
+            highest = np.maximum(highest, (sums[last + 1] - sums[first]) / (last - first + 1))
+            fallen[last] = np.minimum(fallen[last], highest)
+    return np.moveaxis(fallen, 0, -1)
 
 
 def _first_crossing(curves: np.ndarray, log_volumes: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -74,10 +74,12 @@ def _band_tail(draws: np.ndarray, n_seeds: int) -> float:
     """
     shares = []
     for column in draws.T:
-        ordered = np.sort(column)
-        at_most = np.searchsorted(ordered, column, side="right")
-        at_least = len(column) - np.searchsorted(ordered, column, side="left")
-        shares.append(np.minimum(at_most, at_least) / len(column))
+        order = np.argsort(column)
+        ordered, rank = column[order], np.empty(len(column), int)
+        at_most = np.searchsorted(ordered, ordered, side="right")
+        at_least = len(column) - np.searchsorted(ordered, ordered, side="left")
+        rank[order] = np.minimum(at_most, at_least)
+        shares.append(rank / len(column))
     tail = float(np.quantile(np.min(shares, axis=0), 1 - LEVEL))
     # where most draws are censored one tail is empty; the band is still never narrower than the single intervals
     return tail_share(n_seeds, max(LEVEL, 1 - 2 * tail))
@@ -109,8 +111,8 @@ def log_equivalence(
     """The logarithms behind `data_equivalence`; arguments and errors as there."""
     curves = {}
     for name in (arm, baseline):
-        logs, seeds, volumes = seed_matrix(table[table["arm"] == name], column, ["N"])
-        curves[name] = (np.log(logs), seeds, volumes.to_numpy(float))
+        logs, seeds, volumes = seed_matrix(table[table["arm"] == name], column, "N")
+        curves[name] = (np.log(logs), seeds, volumes.astype(float))
     if curves[arm][1] != curves[baseline][1]:
         raise ValueError(f"{arm} and {baseline} do not hold the same seeds.")
     volumes, baseline_volumes = curves[arm][2], curves[baseline][2]
@@ -143,11 +145,12 @@ def wells_worth(table: pd.DataFrame, column: str, arm: str, baseline: str, n: in
     Returns:
         Wells in increasing order, one number a group; where the baseline's grid ends, that end.
     """
-    found = [
-        data_equivalence(part, column, arm, baseline).set_index("N").loc[n]
-        for _, part in table.groupby(per, sort=False)
-    ]
-    return np.sort([n * np.clip(one["k"], one["limit_low"], one["limit_high"]) for one in found])
+    found = []
+    for _, part in table.groupby(per, sort=False):
+        one = log_equivalence(part, column, arm, baseline, resamples=1)  # only the centre is asked for
+        (at,) = np.flatnonzero(one.volumes == n)
+        found.append(n * np.clip(np.exp(one.centre[at]), *one.limits[at]))
+    return np.sort(found)
 
 
 def data_equivalence(

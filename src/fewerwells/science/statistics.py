@@ -68,10 +68,12 @@ def resampled_iqm(values: np.ndarray, resamples: int = RESAMPLES, random_state: 
     times, order, cut = _times_drawn(n, resamples, random_state), np.argsort(values), n // 4
     ordered = values[order]
     so_far = np.zeros(times.shape[1])
-    total = so_far + ordered[-1] * (n - cut) - ordered[0] * cut
+    total, middle = so_far + ordered[-1] * (n - cut) - ordered[0] * cut, np.empty_like(so_far)
     for seed, gap in zip(order, np.diff(ordered), strict=False):
         so_far += times[seed]
-        total -= gap * np.clip(so_far, cut, n - cut)
+        np.minimum(np.maximum(so_far, cut, out=middle), n - cut, out=middle)
+        middle *= gap
+        total -= middle
     return total / (n - 2 * cut)
 
 
@@ -84,6 +86,7 @@ class Estimate:
     high: float
 
 
+@lru_cache  # one interval after another is of as many seeds
 def tail_share(n_seeds: int, level: float = LEVEL) -> float:
     """The share of bootstrap values to leave out at each end of a percentile interval.
 
@@ -118,21 +121,23 @@ def percentiles(bootstrap: np.ndarray, tail: float) -> tuple[float, float]:
     return float(ordered[int(np.floor(tail * last))]), float(ordered[int(np.ceil((1 - tail) * last))])
 
 
-def seed_matrix(table: pd.DataFrame, column: str, by: list[str]) -> tuple[np.ndarray, list[int], pd.Index]:
-    """One column of a tidy table as a matrix, seeds by the groups in `by`.
+def seed_matrix(table: pd.DataFrame, column: str, by: str) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """One column of a tidy table as a matrix, seeds by the groups that another column makes.
 
     Returns:
-        values (seeds, groups), the seeds, the groups.
+        values (seeds, groups), the seeds, the groups, both in order.
 
     Raises:
-        ValueError: some seed lacks a group, so that the table is not paired.
+        ValueError: some seed lacks a group or has it twice, so that the table is not paired.
     """
-    wide = table.pivot(index="seed", columns=by, values=column)
-    present = table.assign(present=1).pivot(index="seed", columns=by, values="present")
-    if present.isna().any(axis=None):
-        lacking = present.index[present.isna().any(axis=1)].tolist()
-        raise ValueError(f"the table is not paired: seeds {lacking} lack some of {by}.")
-    return wide.to_numpy(float), wide.index.tolist(), wide.columns
+    (seeds, row), (groups, place) = (np.unique(table[name], return_inverse=True) for name in ("seed", by))
+    times = np.bincount(row * len(groups) + place, minlength=len(seeds) * len(groups)).reshape(len(seeds), -1)
+    if (times != 1).any():
+        odd = seeds[(times != 1).any(axis=1)].tolist()
+        raise ValueError(f"the table is not paired: seeds {odd} lack some of {by}, or have one twice.")
+    values = np.empty(times.shape)
+    values[row, place] = table[column].to_numpy(float)
+    return values, seeds.tolist(), groups
 
 
 def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.DataFrame:

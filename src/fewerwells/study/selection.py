@@ -44,12 +44,12 @@ def winners(
     rows = []
     for group, part in table.groupby(by, sort=False):
         candidates = part if among is None else part[part["arm"].isin(among)]
-        errors, seeds, arms = seed_matrix(candidates, column, ["arm"])
+        errors, seeds, arms = seed_matrix(candidates, column, "arm")
         even = np.array(seeds) % 2 == 0
         if min(even.sum(), (~even).sum()) < 2 or len(arms) < 2:
             raise ValueError(f"{len(arms)} arms on seeds {seeds} are too few to choose on half and judge on the rest.")
         centres = iqm(np.log(errors[even]), axis=0)  # NaN where an error is missing: argsort puts it last
-        winner, runner_up = arms.to_numpy()[np.argsort(centres, kind="stable")[:2]]
+        winner, runner_up = arms[np.argsort(centres, kind="stable")[:2]]
         judged = part[part["seed"] % 2 == 1]
         beats = probability_of_improvement(judged, column, {"arm": winner}, {"arm": runner_up})
         ratio = Estimate(np.nan, np.nan, np.nan)
