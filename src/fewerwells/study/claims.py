@@ -217,7 +217,8 @@ def _differences(claim: Claim, findings: Mapping[str, Finding], table: pd.DataFr
         for one, other, group in compared
         if findings[one].verdict != findings[other].verdict and decided(one, group) != decided(other, group)
     ]
-    draws = {name: claim.readings[name].quantity.bootstraps(table) for pair in apart for name in pair[:2]}
+    asked = dict.fromkeys(name for pair in apart for name in pair[:2])  # each once, whatever the number of groups
+    draws = {name: claim.readings[name].quantity.bootstraps(table) for name in asked}
     return tuple(
         Difference(one, other, group, (draws[one][group] - draws[other][group]).estimate(adjusted_level(len(compared))))
         for one, other, group in apart
