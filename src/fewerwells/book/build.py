@@ -55,7 +55,7 @@ def run_chapters(
     """
     parameters = {} if profile == "paper" else {"profile": profile}
     wanted = [path for name, path in chapters(root).items() if only is None or name in only]
-    run = partial(run_chapter, parameters=parameters)
+    run = partial(run_chapter, parameters=parameters, threads=_threads(at_once))
     digests = [chapter_digest(path, parameters) for path in wanted]
     return _side_by_side(root, profile, dict(zip(wanted, digests, strict=True)), run, say, at_once)
 
@@ -63,7 +63,14 @@ def run_chapters(
 def run_exercises(root: Path, profile: str, say: Callable[[str], None], at_once: int = 1) -> dict[Path, Path]:
     """Execute the exercises with their solutions, as `run_chapters` does the chapters; they have a size of their own."""
     wanted = {path: chapter_digest(path, {}) for path in exercise_notebooks(root).values()}
-    return _side_by_side(root, profile, wanted, partial(execute, parameters={}), say, at_once)
+    return _side_by_side(
+        root, profile, wanted, partial(execute, parameters={}, threads=_threads(at_once)), say, at_once
+    )
+
+
+def _threads(at_once: int) -> int | None:
+    """Of a library in each kernel: those side by side would wait for one another's cores with more than one."""
+    return 1 if at_once > 1 else None
 
 
 def _side_by_side(

@@ -16,6 +16,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
 from fewerwells.running.identity import code, digest, imported
+from fewerwells.running.leases import THREAD_VARIABLES
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.progress import TERMINAL
 from fewerwells.running.reading_order import project_root
@@ -92,19 +93,22 @@ def book_of(notebook: Path) -> Path:
         return notebook.parent.resolve()
 
 
-def _own_kernel(notes: Path) -> type[AsyncKernelManager]:
+def _own_kernel(notes: Path, threads: int | None) -> type[AsyncKernelManager]:
     """A kernel of this very Python; an installed specification named python3 may belong to another one."""
+    environment = dict.fromkeys(THREAD_VARIABLES, str(threads)) if threads else {}
 
     class OwnKernel(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
             argv = [sys.executable, "-m", "fewerwells.running.kernel", str(notes), "-f", "{connection_file}"]
-            return KernelSpec(argv=argv, display_name="Python 3", language="python")
+            return KernelSpec(argv=argv, env=environment, display_name="Python 3", language="python")
 
     return OwnKernel
 
 
-def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> Run:
+def run_chapter(
+    path: Path, output: Path, parameters: dict, *, show_progress: bool = True, threads: int | None = None
+) -> Run:
     """Execute a chapter with these parameters and store the executed notebook at `output`.
 
     Args:
@@ -112,6 +116,7 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
         output: where the executed one goes; nothing is there until it is whole.
         parameters: values for its parameters cell.
         show_progress: let the chapter's progress bars appear in this process's terminal, if it has one.
+        threads: that each numerical library may use in the kernel; None: as many as it likes.
 
     Returns:
         How long it took, in which Python, and what it has read.
@@ -121,10 +126,12 @@ def run_chapter(path: Path, output: Path, parameters: dict, *, show_progress: bo
         papermill.PapermillExecutionError: a cell failed; what was at `output` stays as it was.
     """
     check_parameters(path, parameters)
-    return execute(path, output, parameters, show_progress=show_progress)
+    return execute(path, output, parameters, show_progress=show_progress, threads=threads)
 
 
-def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool = True) -> Run:
+def execute(
+    path: Path, output: Path, parameters: dict, *, show_progress: bool = True, threads: int | None = None
+) -> Run:
     """Execute a notebook of the book; arguments, outcome and errors as for `run_chapter`, but nothing is refused."""
     for place in map(str, (path, output)):
         if any("\ud800" <= letter <= "\udfff" for letter in place):  # bytes that this locale could not read
@@ -137,7 +144,7 @@ def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool =
     with tempfile.TemporaryDirectory(prefix="fewerwells-", ignore_cleanup_errors=True) as scratch:
         notes = Path(scratch) / "notes"
         try:
-            notebook = _execute(path, unfinished, parameters, notes)
+            notebook = _execute(path, unfinished, parameters, _own_kernel(notes, threads))
             del notebook.metadata["papermill"]  # paths of this machine
             for cell in notebook.cells:
                 cell.metadata.pop("papermill", None)
@@ -151,7 +158,7 @@ def execute(path: Path, output: Path, parameters: dict, *, show_progress: bool =
     return Run(time.perf_counter() - started, about, reads)
 
 
-def _execute(path: Path, unfinished: Path, parameters: dict, notes: Path) -> nbformat.NotebookNode:
+def _execute(path: Path, unfinished: Path, parameters: dict, kernel: type[AsyncKernelManager]) -> nbformat.NotebookNode:
     for starts_left in reversed(range(STARTS)):
         try:
             return papermill.execute_notebook(
@@ -160,7 +167,7 @@ def _execute(path: Path, unfinished: Path, parameters: dict, notes: Path) -> nbf
                 parameters=parameters,
                 cwd=str(path.parent),
                 kernel_name="python3",  # decides how parameters are written; what runs is `_own_kernel`
-                kernel_manager_class=_own_kernel(notes),
+                kernel_manager_class=kernel,
                 progress_bar=False,
                 # ipykernel warns of its own TCP transport at every start, and of the interrupt that ends it
                 extra_arguments=["--log-level=CRITICAL"],

@@ -19,7 +19,7 @@ from fewerwells.science.cores import usable_cores
 
 # What numerical libraries read when a kernel starts; the fused engine goes by the CPU affinity, elsewhere by
 # os.cpu_count(), which PYTHON_CPU_COUNT overrides from Python 3.13.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHON_CPU_COUNT")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHON_CPU_COUNT")
 _HAS_AFFINITY = hasattr(os, "sched_setaffinity")
 CAN_LIMIT_THREADS = _HAS_AFFINITY or sys.version_info >= (3, 13)
 
@@ -87,8 +87,8 @@ def leased_cores(threads: int, poll: float = 0.05) -> Iterator[list[int]]:
         wanted = min(threads, len(usable_cores()))
         while not (cores := _try_to_lease(wanted, stack)):
             time.sleep(poll)
-        before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(wanted)))
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(wanted)))
         all_cores = usable_cores()
         if _HAS_AFFINITY:
             os.sched_setaffinity(0, cores)
