@@ -79,7 +79,6 @@ def test_a_second_run_runs_nothing_and_a_change_runs_again_and_reaches_the_pages
 
 
 def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tmp_path):
-    wanted = {tmp_path / f"{name}.ipynb": name for name in "abcdef"}
     ran = []
 
     def run(path, output):
@@ -90,13 +89,14 @@ def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tm
         write_whole(output, b"{}")
         return Run(0.0, {}, {})
 
-    for name in "abcdef":
-        (tmp_path / f"{name}.ipynb").touch()
+    wanted = {tmp_path / f"{name}.ipynb": (name, run) for name in "abcdef"}
+    for path in wanted:
+        path.touch()
     with pytest.raises(ValueError, match="no such well"):
-        book._side_by_side(tmp_path, "smoke", wanted, run, lambda _: None, 1)
+        book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 1)
     assert ran == ["a"]
     del wanted[tmp_path / "b.ipynb"]
-    done = book._side_by_side(tmp_path, "smoke", wanted, run, lambda _: None, 3)
+    done = book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 3)
     assert [path.stem for path in done] == ["a", "c", "d", "e", "f"]
     assert sorted(ran[1:]) == ["c", "d", "e", "f"], "what was done is not run again"
 

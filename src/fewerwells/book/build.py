@@ -19,6 +19,8 @@ import yaml
 from jupyter_core.utils import ensure_event_loop
 
 from fewerwells.running.chapters import Run, chapter_digest, execute, run_chapter
+from fewerwells.running.leases import THREAD_VARIABLES
+from fewerwells.running.nursery import Nursery
 from fewerwells.running.reading_order import chapters, exercise_notebooks
 from fewerwells.running.reads import unchanged
 from fewerwells.running.storage import write_whole
@@ -26,6 +28,15 @@ from fewerwells.running.storage import write_whole
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
+
+# Imported before kernels are forked. Torch is not among them: few chapters need it, and it takes as long as all of these.
+NEEDED_BY_MOST = (
+    "ipykernel.kernelapp",
+    "matplotlib.pyplot",
+    "fewerwells.running.experiments",
+    "fewerwells.book.report",
+    "fewerwells.book.plots.results",
+)
 
 # Folders of the book whose files are part of every page.
 SHARED_BY_PAGES = {"_static", "_ext"}
@@ -36,7 +47,13 @@ class BuildError(RuntimeError):
 
 
 def run_chapters(
-    root: Path, profile: str, say: Callable[[str], None], only: Collection[str] | None = None, at_once: int = 1
+    root: Path,
+    profile: str,
+    say: Callable[[str], None],
+    only: Collection[str] | None = None,
+    *,
+    exercises: bool = False,
+    at_once: int = 1,
 ) -> dict[Path, Path]:
     """Execute every chapter whose stored run is missing or stale.
 
@@ -48,43 +65,36 @@ def run_chapters(
         profile: "smoke", "lecture" or "paper".
         say: called with one line at a time.
         only: names of the chapters to run; all by default.
-        at_once: how many run side by side.
+        exercises: run the exercises with their solutions, too; they have a size of their own.
+        at_once: how many run side by side; with more than one each keeps its numerical libraries to one thread.
 
     Returns:
         The executed notebook of each chapter, by the chapter's path inside the book.
     """
     parameters = {} if profile == "paper" else {"profile": profile}
-    wanted = [path for name, path in chapters(root).items() if only is None or name in only]
-    run = partial(run_chapter, parameters=parameters, threads=_threads(at_once))
-    digests = [chapter_digest(path, parameters) for path in wanted]
-    return _side_by_side(root, profile, dict(zip(wanted, digests, strict=True)), run, say, at_once)
-
-
-def run_exercises(root: Path, profile: str, say: Callable[[str], None], at_once: int = 1) -> dict[Path, Path]:
-    """Execute the exercises with their solutions, as `run_chapters` does the chapters; they have a size of their own."""
-    wanted = {path: chapter_digest(path, {}) for path in exercise_notebooks(root).values()}
-    return _side_by_side(
-        root, profile, wanted, partial(execute, parameters={}, threads=_threads(at_once)), say, at_once
-    )
-
-
-def _threads(at_once: int) -> int | None:
-    """Of a library in each kernel: those side by side would wait for one another's cores with more than one."""
-    return 1 if at_once > 1 else None
+    wanted = [(path, run_chapter, parameters) for name, path in chapters(root).items() if only is None or name in only]
+    if exercises:
+        wanted += [(path, execute, {}) for path in exercise_notebooks(root).values()]
+    threads = dict.fromkeys(THREAD_VARIABLES, "1") if at_once > 1 else {}
+    with Nursery(threads, NEEDED_BY_MOST) as nursery:
+        runs = {
+            path: (chapter_digest(path, given), partial(run, parameters=given, nursery=nursery))
+            for path, run, given in wanted
+        }
+        return _side_by_side(root, profile, runs, say, at_once)
 
 
 def _side_by_side(
     root: Path,
     profile: str,
-    wanted: Mapping[Path, str],
-    run: Callable[[Path, Path], Run],
+    wanted: Mapping[Path, tuple[str, Callable[[Path, Path], Run]]],
     say: Callable[[str], None],
     at_once: int,
 ) -> dict[Path, Path]:
-    """Run what is stale of some notebooks; after the first that fails none is started."""
+    """Run what is stale of some notebooks, each with its digest; after the first that fails none is started."""
     stop = threading.Event()
 
-    def run_next(path: Path, digest: str) -> Path:
+    def run_next(path: Path, digest: str, run: Callable[[Path, Path], Run]) -> Path:
         if stop.is_set():
             raise CancelledError
         with closing(ensure_event_loop()):  # through which this thread talks to its kernel
@@ -95,7 +105,7 @@ def _side_by_side(
                 raise
 
     with ThreadPoolExecutor(at_once) as pool:
-        waiting = {path.relative_to(root): pool.submit(run_next, path, digest) for path, digest in wanted.items()}
+        waiting = {path.relative_to(root): pool.submit(run_next, path, *how) for path, how in wanted.items()}
         try:
             failed = [future.exception() for future in waiting.values()]
         except BaseException:  # Ctrl-C, which reaches the kernels as well
@@ -208,7 +218,7 @@ def build(
     """
     if find_spec("jupyter_book") is None:
         raise ModuleNotFoundError("there is no Jupyter Book here", name="jupyter_book")
-    executed = run_chapters(root, profile, say, at_once=at_once) | run_exercises(root, profile, say, at_once)
+    executed = run_chapters(root, profile, say, exercises=True, at_once=at_once)
     folder = root / "_build" / "source" / profile
     # Sphinx warns only of pages that it reads, and keeps no index of words of those that it does not
     ended_well = output / "_build" / "ended-well"

@@ -16,7 +16,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
 from fewerwells.running.identity import code, digest, imported
-from fewerwells.running.leases import THREAD_VARIABLES
+from fewerwells.running.nursery import Nursery
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.progress import TERMINAL
 from fewerwells.running.reading_order import project_root
@@ -93,21 +93,22 @@ def book_of(notebook: Path) -> Path:
         return notebook.parent.resolve()
 
 
-def _own_kernel(notes: Path, threads: int | None) -> type[AsyncKernelManager]:
+def _own_kernel(notes: Path, nursery: Nursery | None) -> type[AsyncKernelManager]:
     """A kernel of this very Python; an installed specification named python3 may belong to another one."""
-    environment = dict.fromkeys(THREAD_VARIABLES, str(threads)) if threads else {}
+    words = [str(notes), "-f", "{connection_file}"]
+    argv = nursery.command(*words) if nursery else [sys.executable, "-m", "fewerwells.running.kernel", *words]
+    environment = nursery.environment if nursery else {}
 
     class OwnKernel(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-m", "fewerwells.running.kernel", str(notes), "-f", "{connection_file}"]
             return KernelSpec(argv=argv, env=environment, display_name="Python 3", language="python")
 
     return OwnKernel
 
 
 def run_chapter(
-    path: Path, output: Path, parameters: dict, *, show_progress: bool = True, threads: int | None = None
+    path: Path, output: Path, parameters: dict, *, show_progress: bool = True, nursery: Nursery | None = None
 ) -> Run:
     """Execute a chapter with these parameters and store the executed notebook at `output`.
 
@@ -116,7 +117,7 @@ def run_chapter(
         output: where the executed one goes; nothing is there until it is whole.
         parameters: values for its parameters cell.
         show_progress: let the chapter's progress bars appear in this process's terminal, if it has one.
-        threads: that each numerical library may use in the kernel; None: as many as it likes.
+        nursery: forks the kernel; None: it is started afresh.
 
     Returns:
         How long it took, in which Python, and what it has read.
@@ -126,11 +127,11 @@ def run_chapter(
         papermill.PapermillExecutionError: a cell failed; what was at `output` stays as it was.
     """
     check_parameters(path, parameters)
-    return execute(path, output, parameters, show_progress=show_progress, threads=threads)
+    return execute(path, output, parameters, show_progress=show_progress, nursery=nursery)
 
 
 def execute(
-    path: Path, output: Path, parameters: dict, *, show_progress: bool = True, threads: int | None = None
+    path: Path, output: Path, parameters: dict, *, show_progress: bool = True, nursery: Nursery | None = None
 ) -> Run:
     """Execute a notebook of the book; arguments, outcome and errors as for `run_chapter`, but nothing is refused."""
     for place in map(str, (path, output)):
@@ -144,7 +145,7 @@ def execute(
     with tempfile.TemporaryDirectory(prefix="fewerwells-", ignore_cleanup_errors=True) as scratch:
         notes = Path(scratch) / "notes"
         try:
-            notebook = _execute(path, unfinished, parameters, _own_kernel(notes, threads))
+            notebook = _execute(path, unfinished, parameters, _own_kernel(notes, nursery))
             del notebook.metadata["papermill"]  # paths of this machine
             for cell in notebook.cells:
                 cell.metadata.pop("papermill", None)
