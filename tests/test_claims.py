@@ -16,6 +16,7 @@ from fewerwells.running.storage import read_table
 from fewerwells.science import statistics
 from fewerwells.science.statistics import Estimate
 from fewerwells.study import claims, protocol
+from fewerwells.study.bootstrap import Bootstrap
 from fewerwells.study.claim_list import CLAIMS, claims_on
 from fewerwells.study.claim_list.readings import by_region
 from fewerwells.study.claims import Claim, ClaimError, Reading, judge, verdict
@@ -413,6 +414,28 @@ class TestDependsOnWhereOneLooks:
 
     def test_readings_that_agree_are_not_compared(self):
         assert self.judged(regions(0.5, 0.05), whole="supported", inside="supported").differences == ()
+
+    def test_a_reading_is_drawn_once_however_many_of_its_groups_differ(self):
+        drawn = []
+
+        class Quantity:
+            table = "x"
+
+            def __init__(self, ratio):
+                self.ratio = ratio
+
+            def estimates(self, table):
+                return {group: Estimate(self.ratio, self.ratio, self.ratio) for group in "abcde"}
+
+            def bootstraps(self, table):
+                drawn.append(self.ratio)
+                return {group: Bootstrap(np.log(self.ratio), np.full(9, np.log(self.ratio)), 9) for group in "abcde"}
+
+        readings = {"low": Reading(Quantity(0.5), "supported"), "high": Reading(Quantity(2.0), "contradicted")}
+        sentence = Claim("name", "Words.", "a < b", readings, (-np.inf, 1.0), "fig-x")
+        (judgement,) = judge({"x": pd.DataFrame()}, [sentence])
+        assert [difference.ratio.value for difference in judgement.differences] == pytest.approx([0.25] * 5)
+        assert sorted(drawn) == [0.5, 2.0]
 
 
 def test_readings_of_different_tables_cannot_be_one_claim():

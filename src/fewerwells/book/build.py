@@ -38,6 +38,8 @@ NEEDED_BY_MOST = (
     "fewerwells.book.plots.results",
 )
 
+WORTH_FORKING = 3  # notebooks; with fewer the imports are not made good
+
 # Folders of the book whose files are part of every page.
 SHARED_BY_PAGES = {"_static", "_ext"}
 
@@ -75,12 +77,12 @@ def run_chapters(
     wanted = [(path, run_chapter, parameters) for name, path in chapters(root).items() if only is None or name in only]
     if exercises:
         wanted += [(path, execute, {}) for path in exercise_notebooks(root).values()]
+    digests = {path: chapter_digest(path, given) for path, _, given in wanted}
+    stale = [path for path in digests if not _is_current(root, profile, path, digests[path])]
     threads = dict.fromkeys(THREAD_VARIABLES, "1") if at_once > 1 else {}
     with Nursery(threads, NEEDED_BY_MOST) as nursery:
-        runs = {
-            path: (chapter_digest(path, given), partial(run, parameters=given, nursery=nursery))
-            for path, run, given in wanted
-        }
+        forked = nursery if len(stale) >= WORTH_FORKING else None
+        runs = {path: (digests[path], partial(run, parameters=given, nursery=forked)) for path, run, given in wanted}
         return _side_by_side(root, profile, runs, say, at_once)
 
 
@@ -120,9 +122,8 @@ def _side_by_side(
 def _run_if_stale(
     root: Path, profile: str, path: Path, wanted: str, run: Callable[[Path, Path], Run], say: Callable[[str], None]
 ) -> Path:
-    output = root / "_build" / "chapters" / profile / path.relative_to(root)
-    record = output.with_suffix(".json")
-    if _is_current(output, record, wanted, root):
+    output, record = _stored(root, profile, path)
+    if _is_current(root, profile, path, wanted):
         say(f"{path.stem}: up to date")
     else:
         record.unlink(missing_ok=True)
@@ -134,7 +135,14 @@ def _run_if_stale(
     return output
 
 
-def _is_current(output: Path, record: Path, wanted: str, root: Path) -> bool:
+def _stored(root: Path, profile: str, path: Path) -> tuple[Path, Path]:
+    """Where the executed notebook of a chapter lies, and the record of its run."""
+    output = root / "_build" / "chapters" / profile / path.relative_to(root)
+    return output, output.with_suffix(".json")
+
+
+def _is_current(root: Path, profile: str, path: Path, wanted: str) -> bool:
+    output, record = _stored(root, profile, path)
     try:
         json.loads(output.read_text(encoding="utf-8"))
         stored = json.loads(record.read_text(encoding="utf-8"))
