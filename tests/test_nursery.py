@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from fewerwells.running.chapters import execute
 from fewerwells.running.kernel import about
 from fewerwells.running.nursery import CAN_FORK, Nursery
 
-pytestmark = pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux only")
+forks = pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux only")
 MODULES = ("ipykernel.kernelapp", "colorsys")  # one that takes part, and one by which a forked kernel is known
 
 
@@ -57,6 +58,7 @@ def look(words, folder, nursery=None):
     return told(folder / "done.ipynb")
 
 
+@forks
 def test_it_is_what_a_kernel_started_afresh_is_but_for_what_was_imported(nursery, tmp_path, monkeypatch):
     monkeypatch.setenv("FEWERWELLS_SOMETHING", "said later")
     words = (
@@ -68,6 +70,7 @@ def test_it_is_what_a_kernel_started_afresh_is_but_for_what_was_imported(nursery
     assert look("'colorsys' in sys.modules", tmp_path) is False
 
 
+@forks
 def test_it_notes_what_it_is_and_reads_as_any_kernel_does(nursery, tmp_path):
     (tmp_path / "wells.txt").write_text("96")
     run = execute(notebook(tmp_path, "open('wells.txt').read()"), tmp_path / "done.ipynb", {}, nursery=nursery)
@@ -75,6 +78,7 @@ def test_it_notes_what_it_is_and_reads_as_any_kernel_does(nursery, tmp_path):
     assert list(run.reads) == ["wells.txt"]
 
 
+@forks
 def test_no_kernel_sees_what_another_did(nursery, tmp_path):
     spoil = "import json, colorsys; colorsys.spoilt = True; json.wells = 96; import os; os.environ['SPOILT'] = '1'"
     execute(notebook(tmp_path, spoil), tmp_path / "done.ipynb", {}, nursery=nursery)
@@ -82,6 +86,7 @@ def test_no_kernel_sees_what_another_did(nursery, tmp_path):
     assert look(words, tmp_path, nursery) == [False, False, False]
 
 
+@forks
 def test_a_cell_that_raises_and_a_kernel_that_dies_are_told(nursery, tmp_path):
     with pytest.raises(PapermillExecutionError, match="no such well"):
         execute(notebook(tmp_path, "raise ValueError('no such well')"), tmp_path / "done.ipynb", {}, nursery=nursery)
@@ -136,6 +141,7 @@ def stand_in_of(build):
     return next(one for one in psutil.Process(build.pid).children() if "-I" in one.cmdline())
 
 
+@forks
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_a_build_that_is_stopped(build, number):
     process, family = build
@@ -144,6 +150,7 @@ def test_nothing_outlives_a_build_that_is_stopped(build, number):
     assert all_gone(family)
 
 
+@forks
 def test_a_kernel_goes_with_its_stand_in_and_a_stand_in_with_the_nursery(build):
     process, (kernel, nursery, child) = build
     stand_in = stand_in_of(process)
@@ -153,11 +160,28 @@ def test_a_kernel_goes_with_its_stand_in_and_a_stand_in_with_the_nursery(build):
     assert all_gone([nursery]), "the build has ended in an error and its nursery with it"
 
 
+@forks
 def test_the_death_of_the_nursery_ends_the_build_in_an_error(build):
     process, family = build
     family[1].kill()
     assert process.wait(timeout=60) not in (0, None)
     assert all_gone(family[:2])
+
+
+def test_elsewhere_kernels_are_started_afresh(monkeypatch, tmp_path):
+    monkeypatch.setattr("fewerwells.running.nursery.CAN_FORK", False)
+    with Nursery({"OMP_NUM_THREADS": "1"}, MODULES) as nursery:
+        assert look("['colorsys' in sys.modules, os.environ.get('OMP_NUM_THREADS')]", tmp_path, nursery) == [False, "1"]
+
+
+@forks
+def test_a_temporary_folder_too_deep_for_a_socket_costs_time_and_nothing_else(monkeypatch, tmp_path):
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with Nursery({}, MODULES) as nursery:
+        assert "fewerwells.running.kernel" in nursery.command("notes")
+    assert list(deep.iterdir()) == []
 
 
 def test_nothing_is_begun_where_no_kernel_is_asked_for():

@@ -33,6 +33,7 @@ from pathlib import Path
 CAN_FORK = sys.platform == "linux"
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_LONGEST_ADDRESS = 107  # bytes of a Unix socket's
 _SIZE = 8  # bytes that say how long a request is
 
 
@@ -46,37 +47,36 @@ class Nursery:
 
     def __init__(self, environment: Mapping[str, str], modules: Sequence[str]):
         self.environment, self.modules = dict(environment), tuple(modules)
-        self._process: subprocess.Popen | None = None
-        self._folder: tempfile.TemporaryDirectory | None = None
+        self._address: str | None = None  # "" where kernels are started afresh
+        self._open = contextlib.ExitStack()
         self._lock = threading.Lock()  # notebooks run side by side in threads
 
     def __enter__(self) -> Nursery:
         return self
 
     def __exit__(self, *_) -> None:
-        if self._process is not None:
-            self._process.stdin.close()  # which is what it waits for
-            self._process.wait()
-            self._folder.cleanup()
+        self._open.close()
 
     def command(self, *words: str) -> list[str]:
         """What starts a kernel with these words, as `python -m fewerwells.running.kernel` would."""
-        if not CAN_FORK:
-            return [sys.executable, "-m", "fewerwells.running.kernel", *words]
         with self._lock:
-            if self._process is None:
+            if self._address is None:
                 self._begin()
-        return [sys.executable, "-I", "-S", __file__, self._address(), *words]
-
-    def _address(self) -> str:
-        return str(Path(self._folder.name) / "kernels")
+        if not self._address:
+            return [sys.executable, "-m", "fewerwells.running.kernel", *words]
+        return [sys.executable, "-I", "-S", __file__, self._address, *words]
 
     def _begin(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fewerwells-", ignore_cleanup_errors=True)
+        """Start the nursery's process, where there can be one."""
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="fewerwells-", ignore_cleanup_errors=True))
+        address = str(Path(folder) / "kernels")
+        if not CAN_FORK or len(os.fsencode(address)) > _LONGEST_ADDRESS:
+            self._address = ""
+            return
         with socket.socket(socket.AF_UNIX) as listener:  # stand-ins may knock before the nursery has imported anything
-            listener.bind(self._address())
+            listener.bind(address)
             listener.listen()
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "fewerwells.running.nursery", str(listener.fileno()), *self.modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -84,6 +84,8 @@ class Nursery:
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # a Ctrl-C is for the build, which ends the kernels in order
             )
+        self._open.enter_context(process)  # closes its standard input, which ends it, and waits for it
+        self._address = address
 
 
 def stand_in(address: str, words: list[str]) -> None:
@@ -210,9 +212,8 @@ def main() -> None:
     for name in ("fewerwells.running.kernel", *sys.argv[2:]):
         import_module(name)
     gc.freeze()  # or collecting garbage would copy what kernels share
-    warnings.filterwarnings(
-        "ignore", "This process .* is multi-threaded", DeprecationWarning
-    )  # OpenBLAS's, which forks
+    # its threads are those of OpenBLAS, which ends them before a fork
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     with socket.socket(fileno=int(sys.argv[1])) as listener:
         asked = serve(listener)
     if asked is not None:
