@@ -2,6 +2,10 @@
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import papermill
@@ -93,12 +97,34 @@ def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tm
     for path in wanted:
         path.touch()
     with pytest.raises(ValueError, match="no such well"):
-        book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 1)
+        book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 1, lambda: None)
     assert ran == ["a"]
     del wanted[tmp_path / "b.ipynb"]
-    done = book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 3)
+    done = book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 3, lambda: None)
     assert [path.stem for path in done] == ["a", "c", "d", "e", "f"]
     assert sorted(ran[1:]) == ["c", "d", "e", "f"], "what was done is not run again"
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from fewerwells.book.build import run_chapters
+run_chapters(Path(sys.argv[1]), "smoke", print, at_once=2)
+"""
+
+
+def test_whoever_presses_ctrl_c_does_not_wait_for_the_notebook_that_runs(small_book):
+    write_chapter(small_book, "import time\nopen('begun', 'w').close()\ntime.sleep(600)")
+    build = subprocess.Popen([sys.executable, "-c", BUILD, str(small_book)], stderr=subprocess.PIPE, text=True)
+    ends = time.monotonic() + 120
+    while not (small_book / "book" / "begun").exists():
+        assert build.poll() is None
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    build.send_signal(signal.SIGINT)
+    _, told = build.communicate(timeout=60)
+    assert told.rstrip().endswith("KeyboardInterrupt")
+    assert not list((small_book / "_build").rglob("*.ipynb"))
 
 
 def test_a_raising_cell_stops_the_build(small_book):

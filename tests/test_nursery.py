@@ -20,7 +20,7 @@ from fewerwells.running.kernel import about
 from fewerwells.running.nursery import CAN_FORK, Nursery
 
 forks = pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux only")
-MODULES = ("ipykernel.kernelapp", "colorsys")  # one that takes part, and one by which a forked kernel is known
+MODULES = ("colorsys",)  # by which a forked kernel is known
 
 
 def notebook(folder, *cells):
@@ -101,7 +101,7 @@ import sys
 from pathlib import Path
 from fewerwells.running.chapters import execute
 from fewerwells.running.nursery import Nursery
-with Nursery({}, ("ipykernel.kernelapp",)) as nursery:
+with Nursery({}, ()) as nursery:
     execute(Path(sys.argv[1]), Path(sys.argv[2]), {}, nursery=nursery)
 """
 BUSY = """

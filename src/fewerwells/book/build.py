@@ -31,14 +31,13 @@ _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 # Imported before kernels are forked. Torch is not among them: few chapters need it, and it takes as long as all of these.
 NEEDED_BY_MOST = (
-    "ipykernel.kernelapp",
     "matplotlib.pyplot",
     "fewerwells.running.experiments",
     "fewerwells.book.report",
     "fewerwells.book.plots.results",
 )
 
-WORTH_FORKING = 3  # notebooks; with fewer the imports are not made good
+WORTH_IMPORTING = 3  # notebooks; with fewer the imports are not made good
 
 # Folders of the book whose files are part of every page.
 SHARED_BY_PAGES = {"_static", "_ext"}
@@ -80,10 +79,9 @@ def run_chapters(
     digests = {path: chapter_digest(path, given) for path, _, given in wanted}
     stale = [path for path in digests if not _is_current(root, profile, path, digests[path])]
     threads = dict.fromkeys(THREAD_VARIABLES, "1") if at_once > 1 else {}
-    with Nursery(threads, NEEDED_BY_MOST) as nursery:
-        forked = nursery if len(stale) >= WORTH_FORKING else None
-        runs = {path: (digests[path], partial(run, parameters=given, nursery=forked)) for path, run, given in wanted}
-        return _side_by_side(root, profile, runs, say, at_once)
+    with Nursery(threads, NEEDED_BY_MOST if len(stale) >= WORTH_IMPORTING else ()) as nursery:
+        runs = {path: (digests[path], partial(run, parameters=given, nursery=nursery)) for path, run, given in wanted}
+        return _side_by_side(root, profile, runs, say, at_once, give_up=nursery.close)
 
 
 def _side_by_side(
@@ -92,8 +90,12 @@ def _side_by_side(
     wanted: Mapping[Path, tuple[str, Callable[[Path, Path], Run]]],
     say: Callable[[str], None],
     at_once: int,
+    give_up: Callable[[], None],
 ) -> dict[Path, Path]:
-    """Run what is stale of some notebooks, each with its digest; after the first that fails none is started."""
+    """Run what is stale of some notebooks, each with its digest; after the first that fails none is started.
+
+    `give_up` is called on Ctrl-C and ends those that run: whoever stops a build does not wait for them.
+    """
     stop = threading.Event()
 
     def run_next(path: Path, digest: str, run: Callable[[Path, Path], Run]) -> Path:
@@ -110,8 +112,9 @@ def _side_by_side(
         waiting = {path.relative_to(root): pool.submit(run_next, path, *how) for path, how in wanted.items()}
         try:
             failed = [future.exception() for future in waiting.values()]
-        except BaseException:  # Ctrl-C, which reaches the kernels as well
+        except BaseException:  # Ctrl-C, which does not reach kernels
             stop.set()
+            give_up()
             raise
     for error in failed:
         if error is not None and not isinstance(error, CancelledError):

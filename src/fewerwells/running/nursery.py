@@ -55,6 +55,10 @@ class Nursery:
         return self
 
     def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the nursery, and with it every kernel that runs."""
         self._open.close()
 
     def command(self, *words: str) -> list[str]:
@@ -209,7 +213,7 @@ def main() -> None:
     if sys.path[0] in ("", str(Path.cwd())):  # where the build was started
         del sys.path[0]
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel does, but sooner
-    for name in ("fewerwells.running.kernel", *sys.argv[2:]):
+    for name in ("ipykernel.kernelapp", "fewerwells.running.kernel", *sys.argv[2:]):
         import_module(name)
     gc.freeze()  # or collecting garbage would copy what kernels share
     # its threads are those of OpenBLAS, which ends them before a fork
