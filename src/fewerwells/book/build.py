@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -114,6 +115,7 @@ def _side_by_side(
             failed = [future.exception() for future in waiting.values()]
         except BaseException:  # Ctrl-C, which does not reach kernels
             stop.set()
+            logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it would tell of each kernel that dies now
             give_up()
             raise
     for error in failed:
