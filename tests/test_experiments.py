@@ -1,6 +1,6 @@
 """A design runs once, resumes where it stopped, and gives the same table twice."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,11 @@ import pytest
 
 from fewerwells.running import experiments, identity
 from fewerwells.running.experiments import run, runs_folder
-from fewerwells.running.parameters import Experiment1, Experiment2, RandomSystems, validate
+from fewerwells.running.parameters import Experiment1, Experiment2, validate
 from fewerwells.science import training
 from fewerwells.science.circuits import outside_family, reference_circuit
-from fewerwells.science.learners import FittedEquation, Network, Status
-from fewerwells.science.learners.base import Learner
+from fewerwells.science.learners import Network, Status
 from fewerwells.science.training import reference
-from fewerwells.study.protocol import ARMS, Arm, Cell
 from fewerwells.study.table import KEY
 
 
@@ -166,52 +164,3 @@ def test_a_gpu_changes_neither_the_engine_nor_what_is_published(monkeypatch):
     assert {engine for _, engine, _ in experiments._look(smoke_1(), None)} == {"fused"}
     assert experiments.stored_runtime("auto").engine == "fused"
     assert experiments.stored_runtime("reference").engine == "reference"
-
-
-def test_designs_of_few_seeds_side_by_side_give_the_rows_they_give_one_after_another(monkeypatch, own_results):
-    """Every arm, also one that the processes beside this one have never heard of; a second run trains nothing."""
-    monkeypatch.setitem(ARMS, "mean of the wells", Arm("Is anything learnt?", lambda _: FittedEquation("simple")))
-    monkeypatch.setattr(experiments, "usable_cores", lambda: [0, 1])
-    small = {"profile": "smoke", "n_systems": 4, "system_seeds": 2, "system_volumes": [10]}
-    parameters = validate(small, RandomSystems)
-    designs = [
-        replace(design, cells=(*design.cells, Cell("mean of the wells", design.cells[0].target, 10)))
-        for design in parameters.designs
-    ]
-    monkeypatch.setattr(RandomSystems, "designs", designs)
-    trained = []
-    monkeypatch.setattr(experiments, "run_cell", lambda *_: trained.append(1))
-    apart = run(parameters)
-    assert trained == [], "all of it was done in other processes"
-    pd.testing.assert_frame_equal(run(parameters), apart)
-    assert experiments.outstanding(parameters) == {}
-    monkeypatch.undo()
-    monkeypatch.setenv("FEWERWELLS_RESULTS", str(own_results / "alone"))
-    monkeypatch.setitem(ARMS, "mean of the wells", Arm("Is anything learnt?", lambda _: FittedEquation("simple")))
-    monkeypatch.setattr(RandomSystems, "designs", designs)
-    monkeypatch.setattr(experiments, "usable_cores", lambda: [0])
-    alone = run(parameters)
-    pd.testing.assert_frame_equal(without_timing(alone), without_timing(apart))
-
-
-@dataclass(frozen=True)
-class Broken(Learner):
-    """It cannot learn."""
-
-    words = "nothing"
-
-    def learn(self, wells, seeds, runtime=None):
-        raise ValueError("no such well")
-
-
-def test_what_goes_wrong_in_a_process_of_its_own_is_told_and_the_others_stay(monkeypatch):
-    monkeypatch.setitem(ARMS, "broken", Arm("Is it told?", lambda _: Broken()))
-    monkeypatch.setattr(experiments, "usable_cores", lambda: [0, 1])
-    small = {"profile": "smoke", "n_systems": 4, "system_seeds": 1, "system_volumes": [10]}
-    parameters = validate(small, RandomSystems)
-    *sound, last = (replace(d, cells=(Cell("scratch", d.cells[0].target, 10),)) for d in parameters.designs)
-    last = replace(last, cells=(Cell("broken", last.cells[0].target, 10),))
-    monkeypatch.setattr(RandomSystems, "designs", [*sound, last])
-    with pytest.raises(ValueError, match="no such well"):
-        run(parameters)
-    assert len(list((runs_folder() / "cells").glob("*.csv"))) >= 2

@@ -1,5 +1,6 @@
 """A kernel that was forked is a kernel like any other: alone, obedient, gone when it should be."""
 
+import contextlib
 import json
 import os
 import signal
@@ -127,9 +128,13 @@ def build(tmp_path):
         assert process.poll() is None
         assert time.monotonic() < ends
         time.sleep(0.05)
-    yield process, [psutil.Process(int(pid)) for pid in (tmp_path / "ready").read_text().split()]
+    family = [psutil.Process(int(pid)) for pid in (tmp_path / "ready").read_text().split()]
+    yield process, family
     process.kill()
     process.wait()
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
 
 
 def all_gone(processes):

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from joblib import Parallel, delayed, parallel_config
 from safetensors import SafetensorError
 
 from fewerwells.running.identity import cell_key, pretraining_key, row_hashes
@@ -21,20 +20,17 @@ from fewerwells.running.parameters import Sweeps, TrainingParameters
 from fewerwells.running.progress import progress_bar
 from fewerwells.running.published import PublishedRows, published_rows
 from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
-from fewerwells.science.cores import usable_cores
 from fewerwells.science.learners import Network, Runtime, Status
 from fewerwells.science.networks import Ensemble
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
 from fewerwells.study.evaluation import evaluate
 from fewerwells.study.intervals_held import shares_held
-from fewerwells.study.protocol import ARMS, Cell, Design, Protocol
+from fewerwells.study.protocol import Cell, Design, Protocol
 from fewerwells.study.table import CHECKSUM, InconsistentTables, row_checksums, tidy
 from fewerwells.study.trials import run_cell
 
 log = logging.getLogger("fewerwells")
-
-FEW_SEEDS = 7  # with more, the fits of one cell are shared out over the cores themselves
 
 
 def runs_folder() -> Path:
@@ -230,8 +226,8 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
     pieces = _steps(looked)
     if pieces:
         with progress_bar(sum(pieces.values())) as bar:
-            todo = [(design, engine, _pending(design, engine, found)) for design, engine, found in looked]
-            _train_all([each for each in todo if each[-1]], bar)
+            for design, engine, found in looked:
+                _train(design, engine, found, bar)
         looked = _look(parameters, published)
     return _assembled([rows for _, _, found in looked for rows in found.values()], published)
 
@@ -287,9 +283,8 @@ def check_complete(name: str, table: pd.DataFrame, parameters: TrainingParameter
         )
 
 
-def _train(design: Design, engine: str, pending: Mapping[Path, Cell], bar) -> None:
-    """Compute and store what is missing of a design."""
-    protocol, seeds = design.protocol, list(design.seeds)
+def _train(design: Design, engine: str, found: Mapping, bar) -> None:
+    protocol, seeds, pending = design.protocol, list(design.seeds), _pending(design, engine, found)
     if engine == "fused" and any(cell.learner(protocol).network for cell in pending.values()):
         bar.describe("compiling, at first use only")
         compile_for(protocol.sizes)
@@ -300,43 +295,3 @@ def _train(design: Design, engine: str, pending: Mapping[Path, Cell], bar) -> No
     for path, cell in pending.items():
         bar.describe(f"{cell.arm}, {cell.target.label}, N = {cell.volume(protocol)}")
         read_or_compute(path, lambda cell=cell: cell_rows(cell, protocol, seeds, runtime))
-
-
-def _train_apart(design: Design, engine: str, pending: Mapping[Path, Cell], arms: Mapping, results: str) -> int:
-    """The same in a process of its own, which knows the study's arms alone and stays where it was started.
-
-    Returns:
-        The sample-steps done.
-    """
-    ARMS.update(arms)
-    os.environ["FEWERWELLS_RESULTS"] = results
-    done = 0
-
-    class Count:
-        describe = staticmethod(lambda _: None)
-
-        def advance(self, steps: int) -> None:
-            nonlocal done
-            done += steps
-
-    _train(design, engine, pending, Count())
-    return done
-
-
-def _train_all(todo: Sequence[tuple[Design, str, Mapping[Path, Cell]]], bar) -> None:
-    """Compute what is missing of several designs.
-
-    A design of few seeds leaves cores waiting for the last of them, cell after cell, so many such designs are shared out
-    over the cores whole. No row depends on it.
-    """
-    cores = len(usable_cores())
-    if cores < 2 or len(todo) < 2 * cores or max(len(design.seeds) for design, *_ in todo) > FEW_SEEDS:
-        for each in todo:
-            _train(*each, bar)
-        return
-    bar.describe(f"{len(todo)} systems, {cores} at a time")
-    arms = {cell.arm: ARMS[cell.arm] for *_, pending in todo for cell in pending.values()}
-    apart = (delayed(_train_apart)(*each, arms, str(results_folder())) for each in todo)
-    with parallel_config("loky", inner_max_num_threads=1):
-        for steps in Parallel(n_jobs=cores, max_nbytes=None, return_as="generator_unordered")(apart):
-            bar.advance(steps)
