@@ -82,10 +82,10 @@ def test_a_second_run_runs_nothing_and_a_change_runs_again_and_reaches_the_pages
     assert (page.parent / "_static" / "book.css").read_text() == "/* the new one */"
 
 
-def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tmp_path):
-    ran = []
+def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tmp_path, monkeypatch):
+    ran, said = [], []
 
-    def run(path, output):
+    def run(path, output, **_):
         if path.stem == "b":
             raise ValueError("no such well")
         ran.append(path.stem)
@@ -93,16 +93,18 @@ def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tm
         write_whole(output, b"{}")
         return Run(0.0, {}, {})
 
-    wanted = {tmp_path / f"{name}.ipynb": (name, run) for name in "abcdef"}
-    for path in wanted:
-        path.touch()
+    wanted = {name: tmp_path / f"{name}.ipynb" for name in "abcdef"}
+    monkeypatch.setattr(book, "chapters", lambda _: wanted)
+    monkeypatch.setattr(book, "run_chapter", run)
+    monkeypatch.setattr(book, "chapter_digest", lambda path, _: path.stem)
     with pytest.raises(ValueError, match="no such well"):
-        book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 1, lambda: None)
+        book.run_chapters(tmp_path, "smoke", said.append)
     assert ran == ["a"]
-    del wanted[tmp_path / "b.ipynb"]
-    done = book._side_by_side(tmp_path, "smoke", wanted, lambda _: None, 3, lambda: None)
+    del wanted["b"]
+    done = book.run_chapters(tmp_path, "smoke", said.append, at_once=3)
     assert [path.stem for path in done] == ["a", "c", "d", "e", "f"]
     assert sorted(ran[1:]) == ["c", "d", "e", "f"], "what was done is not run again"
+    assert said.count("a: up to date") == 1
 
 
 BUILD = """

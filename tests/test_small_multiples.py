@@ -30,6 +30,9 @@ def test_each_column_is_labelled_below_its_lowest_panel_and_each_row_at_its_left
     labelled = [axes.get_title("left") for axes in shown if axes.xaxis.get_tick_params()["labelbottom"]]
     assert labelled == [axes.get_title("left") for axes in shown if axes.get_xlabel()] == ["02", "20", "21"]
     assert [axes.get_title("left") for axes in shown if axes.get_ylabel()] == ["00", "10", "20"]
+    for which in ("major", "minor"):
+        numbered = [axes for axes in shown if axes.yaxis.get_tick_params(which)["labelleft"]]
+        assert [axes.get_title("left") for axes in numbered] == ["00", "10", "20"]
 
 
 def test_axes_are_common_and_there_is_one_key(figure):

@@ -103,6 +103,19 @@ def test_an_unpaired_table_is_refused():
         data_equivalence(table, "error")
 
 
+def test_a_seed_that_stands_twice_is_refused():
+    table = power_law_table(2.0)
+    twice = table.query("seed == 4 and arm == 'transfer' and N == 20")
+    with pytest.raises(ValueError, match=r"seeds \[4\]"):
+        data_equivalence(pd.concat([table, twice]), "error")
+
+
+def test_a_number_of_wells_that_nobody_had_is_refused():
+    table = power_law_table(2.0).assign(system="one")
+    with pytest.raises(ValueError, match="transfer has no 96 wells; choose one of 10,"):
+        wells_worth(table, "error", "transfer", "scratch", 96, "system")
+
+
 def test_failed_networks_are_counted_and_their_seed_left_out():
     table = power_law_table(2.0)
     table.loc[(table["seed"] == 5) & (table["N"] == 50), "error"] = np.nan

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -78,66 +78,65 @@ def run_chapters(
     if exercises:
         wanted += [(path, execute, {}) for path in exercise_notebooks(root).values()]
     digests = {path: chapter_digest(path, given) for path, _, given in wanted}
-    stale = [path for path in digests if not _is_current(root, profile, path, digests[path])]
+    stale = {path for path, digest in digests.items() if not _is_current(root, profile, path, digest)}
+    for path in [path for path in digests if path not in stale]:
+        say(f"{path.stem}: up to date")
     threads = dict.fromkeys(THREAD_VARIABLES, "1") if at_once > 1 else {}
     with Nursery(threads, NEEDED_BY_MOST if len(stale) >= WORTH_IMPORTING else ()) as nursery:
-        runs = {path: (digests[path], partial(run, parameters=given, nursery=nursery)) for path, run, given in wanted}
-        return _side_by_side(root, profile, runs, say, at_once, give_up=nursery.close)
+        runs = [
+            partial(_run, root, profile, path, digests[path], partial(how, parameters=given, nursery=nursery), say)
+            for path, how, given in wanted
+            if path in stale
+        ]
+        _side_by_side(runs, at_once, give_up=nursery.close)
+    return {path.relative_to(root): _stored(root, profile, path)[0] for path in digests}
 
 
-def _side_by_side(
-    root: Path,
-    profile: str,
-    wanted: Mapping[Path, tuple[str, Callable[[Path, Path], Run]]],
-    say: Callable[[str], None],
-    at_once: int,
-    give_up: Callable[[], None],
-) -> dict[Path, Path]:
-    """Run what is stale of some notebooks, each with its digest; after the first that fails none is started.
+def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Callable[[], None]) -> None:
+    """Run some notebooks; after the first that fails none is started.
 
     `give_up` is called on Ctrl-C and ends those that run: whoever stops a build does not wait for them.
     """
     stop = threading.Event()
 
-    def run_next(path: Path, digest: str, run: Callable[[Path, Path], Run]) -> Path:
+    def run_next(run: Callable[[], None]) -> None:
         if stop.is_set():
             raise CancelledError
         with closing(ensure_event_loop()):  # through which this thread talks to its kernel
             try:
-                return _run_if_stale(root, profile, path, digest, run, say)
+                run()
             except BaseException:
                 stop.set()
                 raise
 
     with ThreadPoolExecutor(at_once) as pool:
-        waiting = {path.relative_to(root): pool.submit(run_next, path, *how) for path, how in wanted.items()}
+        waiting = [pool.submit(run_next, run) for run in runs]
         try:
-            failed = [future.exception() for future in waiting.values()]
+            failed = [future.exception() for future in waiting]
         except BaseException:  # Ctrl-C, which does not reach kernels
             stop.set()
-            logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it would tell of each kernel that dies now
+            told = logging.getLogger("papermill")
+            told.disabled = True  # it would tell of each kernel that dies now
             give_up()
+            pool.shutdown()
+            told.disabled = False
             raise
     for error in failed:
         if error is not None and not isinstance(error, CancelledError):
             raise error
-    return {relative: future.result() for relative, future in waiting.items()}
 
 
-def _run_if_stale(
-    root: Path, profile: str, path: Path, wanted: str, run: Callable[[Path, Path], Run], say: Callable[[str], None]
-) -> Path:
+def _run(
+    root: Path, profile: str, path: Path, digest: str, run: Callable[[Path, Path], Run], say: Callable[[str], None]
+) -> None:
+    """Run a notebook that is stale, and record what makes it stale again."""
     output, record = _stored(root, profile, path)
-    if _is_current(root, profile, path, wanted):
-        say(f"{path.stem}: up to date")
-    else:
-        record.unlink(missing_ok=True)
-        say(f"{path.stem}: running …")
-        done = run(path, output)
-        stored = {"digest": wanted, "seconds": round(done.seconds, 1), "reads": done.reads}
-        write_whole(record, json.dumps(stored).encode())
-        say(f"{path.stem}: done in {done.seconds:.0f} s")
-    return output
+    record.unlink(missing_ok=True)
+    say(f"{path.stem}: running …")
+    done = run(path, output)
+    stored = {"digest": digest, "seconds": round(done.seconds, 1), "reads": done.reads}
+    write_whole(record, json.dumps(stored).encode())
+    say(f"{path.stem}: done in {done.seconds:.0f} s")
 
 
 def _stored(root: Path, profile: str, path: Path) -> tuple[Path, Path]:

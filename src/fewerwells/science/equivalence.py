@@ -144,10 +144,15 @@ def wells_worth(table: pd.DataFrame, column: str, arm: str, baseline: str, n: in
 
     Returns:
         Wells in increasing order, one number a group; where the baseline's grid ends, that end.
+
+    Raises:
+        ValueError: a group's table is not paired, or holds nothing of the arm at n wells.
     """
     found = []
     for _, part in table.groupby(per, sort=False):
         one = log_equivalence(part, column, arm, baseline, resamples=1)  # only the centre is asked for
+        if n not in one.volumes:
+            raise ValueError(f"{arm} has no {n:,} wells; choose one of {', '.join(f'{v:,.0f}' for v in one.volumes)}.")
         (at,) = np.flatnonzero(one.volumes == n)
         found.append(n * np.clip(np.exp(one.centre[at]), *one.limits[at]))
     return np.sort(found)

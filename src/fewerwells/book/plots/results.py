@@ -63,7 +63,7 @@ def plot_small_multiples(rows: Sequence[Sequence[tuple[str, pd.DataFrame]]]) -> 
     Args:
         rows: for each row its panels: a title and `statistics.geometric_summary` by arm and N (errors in nM).
     """
-    # axes that Matplotlib shares ask each other at every tick: many of them take half of the time to draw
+    # axes that Matplotlib shares ask each other at every tick: with fifteen of them that is a quarter of the time to draw
     figure, panels = plt.subplots(len(rows), max(map(len, rows)), figsize=(9.6, 2.3 * len(rows) + 0.8), squeeze=False)
     drawn = [axes for row, height in zip(panels, rows, strict=True) for axes in row[: len(height)]]
     for axes in panels.flat:
