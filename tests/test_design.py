@@ -16,7 +16,7 @@ from fewerwells.science.design import beliefs, criteria
 from fewerwells.science.design.beliefs import Belief, library_belief, process_belief, slopes
 from fewerwells.science.design.candidates import Candidates, grid
 from fewerwells.science.design.criteria import Batch, exchange, goal_matrix, lessons
-from fewerwells.science.design.designs import DESIGNS, Library, Optimal
+from fewerwells.science.design.designs import DESIGNS, Library, Optimal, next_wells_of_each
 from fewerwells.science.design.reading import ALL_DESIGNS
 from fewerwells.science.design.rounds import in_rounds
 from fewerwells.science.fitting import fit_many
@@ -200,15 +200,21 @@ class TestDesigns:
 
     def test_no_random_wells_expect_to_teach_more(self):
         learner = Library()
-        belief = learner.believe(WELLS)
+        (belief,) = learner.believe([WELLS])
         points = sobol_inputs(BIG, 256)
         chosen = lessons(belief, Optimal("", learner).choose(belief, GRID, 8), points).after
         for seed in range(20):
             assert chosen < lessons(belief, DESIGNS["random"].next_wells(None, GRID, 8, seed), points).after
 
+    @pytest.mark.parametrize("name", ["library", "Gaussian process", "Sobol", "I-optimal, simple model"])
+    def test_plates_that_are_chosen_for_together_get_what_each_would_get_alone(self, name):
+        plates = [real_pairs(COMPLEX, 12, seed) for seed in range(3)]
+        alone = [DESIGNS[name].next_wells(plate, GRID, 4, seed) for seed, plate in enumerate(plates)]
+        np.testing.assert_array_equal(next_wells_of_each(DESIGNS[name], plates, GRID, 4, range(3)), alone)
+
     def test_without_a_mechanism_it_is_not_believed_in(self):
         data = real_pairs(SWITCH, 24, seed=0)
-        whole, without = (Library(name).believe(data) for name in ("", "goldbeter_koshland"))
+        whole, without = (Library(name).believe([data])[0] for name in ("", "goldbeter_koshland"))
         errors = [lessons(belief, GRID.x[:1], REGION).now for belief in (whole, without)]
         assert errors[0] < errors[1]
 
@@ -232,7 +238,7 @@ class TestNoTruthIsSeen:
         np.testing.assert_array_equal(replayed.x, live.x)
 
     def test_parameters_of_reference_circuits_are_not_known_to_the_library(self, monkeypatch):
-        expected = [Library().believe(wells).features(REGION) for wells in (None, WELLS)]
+        expected = [Library().believe([wells])[0].features(REGION) for wells in (None, WELLS)]
 
         def poisoned(name):
             circuit = reference_circuit(name)
@@ -242,7 +248,8 @@ class TestNoTruthIsSeen:
         monkeypatch.setattr(beliefs, "reference_circuit", poisoned)
         monkeypatch.setattr("fewerwells.science.library.reference_circuit", poisoned)
         for wells, features in zip((None, WELLS), expected, strict=True):
-            np.testing.assert_allclose(Library().believe(wells).features(REGION), features, rtol=1e-9, atol=1e-9)
+            (belief,) = Library().believe([wells])
+            np.testing.assert_allclose(belief.features(REGION), features, rtol=1e-9, atol=1e-9)
 
     def test_a_design_that_reads_no_wells_asks_for_the_same_whatever_they_say(self):
         other = Pairs(WELLS.x, 100 - WELLS.y)

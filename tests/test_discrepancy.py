@@ -29,6 +29,12 @@ WELLS = real_pairs(COMPLEX, 30, seed=1000)
 RATIO, NOISE = 2.0, 1.3
 
 
+def joint_problem(spectrum, copies=1):
+    x, y = (np.stack([values] * copies) for values in (WELLS.x, WELLS.y))
+    noise, ratio = np.full(copies, NOISE), np.full(copies, RATIO)
+    return JointProblem(HILL.form, x, y, PRIOR, noise, [spectrum] * copies, ratio)
+
+
 def covariance(spectrum, ratio, noise):
     return noise**2 * (np.eye(len(spectrum.x)) + ratio**2 * spectrum.kernel(spectrum.x, spectrum.x))
 
@@ -48,21 +54,22 @@ def test_the_kernel_is_a_covariance_that_sees_ratio_and_amount(spectrum):
 
 
 def test_sums_of_squares_are_the_quadratic_form_of_the_whole_covariance(spectrum):
-    joint = JointProblem(HILL.form, WELLS, PRIOR, spectrum, RATIO, NOISE)
+    joint = joint_problem(spectrum)
     position = np.log([4.0, 3.0, 1.8])
     f = HILL.form.relative_outputs(HILL.form.parameters(np.exp(position)), WELLS.x)
     inverse = np.linalg.inv(covariance(spectrum, RATIO, NOISE))
     eta = [
         f[:, i] @ inverse @ WELLS.y[:, i] / (f[:, i] @ inverse @ f[:, i]) for i in (0, 1)
     ]  # generalised least squares
-    np.testing.assert_allclose(joint.eta(joint.relative_outputs(position)) * joint.unit, eta, rtol=1e-8)
+    np.testing.assert_allclose(joint.eta(joint.relative_outputs(position))[0] * joint.unit, eta, rtol=1e-8)
     left = WELLS.y - eta * f
     expected = np.einsum("ni,nm,mi->", left, inverse, left) + np.square((position - PRIOR.mean) / PRIOR.spread).sum()
     assert joint.sums_of_squares(position[None])[0] == pytest.approx(expected, rel=1e-8)
-    assert np.square(joint.residuals(position)).sum() == pytest.approx(expected, rel=1e-8)
+    residuals, slopes = joint.linearised(position[None])
+    assert np.square(residuals).sum() == pytest.approx(expected, rel=1e-8)
     step = 1e-6 * np.eye(3)
-    numeric = [(joint.residuals(position + h) - joint.residuals(position - h)) / 2e-6 for h in step]
-    np.testing.assert_allclose(joint.jacobian(position), np.transpose(numeric), atol=1e-5)
+    ahead, behind = (joint_problem(spectrum, 3).linearised(position + sign * step)[0] for sign in (1, -1))
+    np.testing.assert_allclose(slopes[0], (ahead - behind) / 2e-6, atol=1e-5)
 
 
 def test_evidence_of_a_linear_equation_is_the_density_of_the_wells(spectrum):
@@ -74,7 +81,7 @@ def test_evidence_of_a_linear_equation_is_the_density_of_the_wells(spectrum):
     y = f * 8.0 + 0.6 * slope[0] + rng.normal(size=f.shape)
     unit = float(np.abs(y).max())
     near = Linearised(np.zeros(1), np.array([7.0]), y - 7.0 * f, np.concatenate([slope, f[None]]), unit, prior)
-    (found,) = laplace(near, spectrum, np.array([RATIO]), NOISE).evidence
+    ((found,),) = laplace(near, [spectrum], np.array([RATIO]), NOISE).evidence
     one = covariance(spectrum, RATIO, NOISE)
     whole = np.kron(one, np.eye(2)) + prior.spread**2 * np.outer(slope.ravel(), slope.ravel())
     grid = np.linspace(0, 16, 4001)
@@ -97,11 +104,22 @@ def test_posterior_of_a_linear_equation_does_not_depend_on_where_it_was_linearis
     for beta in ([0.0, 1.0, 1.0], [3.0, 2.0, 5.0]):
         residual = y - np.tensordot(beta, slopes, 1)
         near = Linearised(np.array(beta[:1]), np.array(beta[1:]), residual, slopes, 1.0, prior)
-        posteriors.append(laplace(near, spectrum, np.array([RATIO]), NOISE))
+        posteriors.append(laplace(near, [spectrum], np.array([RATIO]), NOISE))
     one, other = posteriors
     np.testing.assert_allclose(one.position, other.position, atol=1e-6)
     np.testing.assert_allclose(one.eta, other.eta, atol=1e-6)
     np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-6)
+
+
+def test_kernels_and_sizes_that_are_tried_together_are_what_each_is_alone():
+    plain = Problem(HILL.form, WELLS.x[None], WELLS.y[None])
+    (near,) = linearise(plain, PRIOR, np.log([[5.0, 2.5, 2.0]]), np.array([COMPLEX.eta]))
+    spectra, ratios = [Spectrum(kernel, WELLS.x) for kernel in kernels_for(WELLS.x)], np.array([0.0, 1.0, 10.0])
+    together = laplace(near, spectra, ratios)
+    for s, r in np.ndindex(len(spectra), len(ratios)):
+        alone = laplace(near, [spectra[s]], ratios[[r]])[0, 0]
+        for name in ("evidence", "position", "eta", "covariance", "noise"):
+            np.testing.assert_allclose(getattr(together[s, r], name), getattr(alone, name), rtol=1e-9, atol=1e-12)
 
 
 def test_an_unknown_noise_is_found():
@@ -109,9 +127,9 @@ def test_an_unknown_noise_is_found():
     found = []
     for seed in range(1000, 1010):
         wells = real_pairs(COMPLEX, 30, seed, noise=2.0)
-        plain = Problem(HILL.form, wells)
-        near = linearise(plain, PRIOR, np.log([5.0, 2.5, 2.0]), np.array(COMPLEX.eta))
-        found.append(laplace(near, Spectrum(exact.kernel, wells.x), np.zeros(1)).noise[0])
+        plain = Problem(HILL.form, wells.x[None], wells.y[None])
+        (near,) = linearise(plain, PRIOR, np.log([[5.0, 2.5, 2.0]]), np.array([COMPLEX.eta]))
+        found.append(laplace(near, [Spectrum(exact.kernel, wells.x)], np.zeros(1)).noise[0, 0])
     assert np.mean(found) == pytest.approx(2.0, rel=0.1)
 
 

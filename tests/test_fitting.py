@@ -7,13 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.optimize import curve_fit, nnls
+from scipy.optimize import curve_fit, least_squares, nnls
 
 from fewerwells.science import cores, fitting
-from fewerwells.science.circuits import CIRCUITS, Circuit, hill_family, reference_circuit, simple_activation
+from fewerwells.science import least_squares as least_squares_module
+from fewerwells.science.circuits import (
+    CIRCUITS,
+    Circuit,
+    CircuitKind,
+    hill_family,
+    reference_circuit,
+    simple_activation,
+)
 from fewerwells.science.datasets import BIG, SMALL, Pairs, real_pairs, sobol_inputs, uniform_inputs
 from fewerwells.science.fitting import FORM_NAMES, fit_many, lack_of_fit
-from fewerwells.science.forms import FORMS, REFERENCE_CONCENTRATION
+from fewerwells.science.forms import FORMS, REFERENCE_CONCENTRATION, circuit_form
 
 SIMPLE = reference_circuit("simple_activation")
 COMPLEX = reference_circuit("n_part_complex", 2.0)
@@ -89,7 +97,7 @@ class TestProjection:
     position = np.log([0.1, 0.3, 1.7])
 
     def problem(self, pairs, **changes):
-        return fitting.Problem(replace(FORMS["hill"], **changes), pairs)
+        return fitting.Problem(replace(FORMS["hill"], **changes), pairs.x, pairs.y)
 
     def test_eta_is_the_non_negative_least_squares_solution(self):
         pairs = real_pairs(COMPLEX, 12, seed=2)
@@ -108,10 +116,29 @@ class TestProjection:
 
     @pytest.mark.parametrize("one_eta", [False, True])
     def test_slopes_are_those_of_the_projected_residuals(self, one_eta):
-        problem = self.problem(real_pairs(COMPLEX, 12, seed=2), one_eta=one_eta)
+        pairs = real_pairs(COMPLEX, 12, seed=2)
+        problem = self.problem(Pairs(pairs.x, pairs.y), one_eta=one_eta).chosen(np.newaxis)
         step = 1e-6 * np.eye(3)
-        numeric = [(problem.residuals(self.position + h) - problem.residuals(self.position - h)) / 2e-6 for h in step]
-        np.testing.assert_allclose(problem.jacobian(self.position), np.transpose(numeric), atol=1e-8)
+
+        def residuals(position):
+            f = problem.relative_outputs(position)
+            return (problem.eta(f)[..., None, :] * f - problem.y).reshape(-1)
+
+        numeric = [(residuals(self.position + h) - residuals(self.position - h)) / 2e-6 for h in step]
+        found, slopes = problem.linearised(self.position[None])
+        np.testing.assert_allclose(found[0], residuals(self.position), rtol=1e-12)
+        np.testing.assert_allclose(slopes[0], numeric, atol=1e-8)
+
+    def test_stacked_data_sets_are_problems_of_their_own(self):
+        data = [real_pairs(COMPLEX, 12, seed) for seed in range(3)]
+        x, y = np.stack([pairs.x for pairs in data]), np.stack([pairs.y for pairs in data])
+        stack = fitting.Problem(FORMS["hill"], x, y)
+        positions = self.position + 0.1 * np.arange(3)[:, None]
+        for i, pairs in enumerate(data):
+            alone = self.problem(pairs)
+            assert stack.sums_of_squares(positions)[i] == alone.sums_of_squares(positions[i])
+            f = stack.chosen(np.array([i])).relative_outputs(positions[i])
+            np.testing.assert_array_equal(stack.chosen(np.array([i])).eta(f)[0], alone.eta(f[0]))
 
 
 def test_the_optimum_is_the_one_that_curve_fit_finds_from_the_truth():
@@ -190,14 +217,38 @@ def test_parameters_that_the_wells_do_not_hold_are_named():
 
 
 def test_a_search_that_breaks_down_is_a_status(monkeypatch):
-    def break_down(*_, **__):
-        raise ValueError("residuals are not finite")
+    def break_down(problem, position):
+        residuals, slopes = linearised(problem, position)
+        return np.full_like(residuals, np.nan), slopes
 
-    monkeypatch.setattr(fitting, "least_squares", break_down)
+    linearised = fitting.Problem.linearised
+    monkeypatch.setattr(fitting.Problem, "linearised", break_down)
     fits = fit_many("hill", [real_pairs(COMPLEX, 20, seed) for seed in (0, 1)])
     assert [fit.status for fit in fits] == ["not converged"] * 2
     assert not fits[0].converged
     assert np.isfinite(fits[0].predict(EVERYWHERE)).all()  # the best of the starts
+
+
+@pytest.mark.parametrize("form", FORM_NAMES)
+def test_no_search_of_scipys_ends_lower(form):
+    """Its dogleg in a box, from the same starts: the best of its optima is not below ours, nor are its residuals."""
+    switch = reference_circuit("goldbeter_koshland")
+    for wells, circuit in ((8, COMPLEX), (24, switch), (24, reference_circuit("mixed_complex")), (96, CYCLE)):
+        pairs = real_pairs(circuit, wells, seed=1, domain=BIG)
+        chosen = circuit_form(switch) if form == "true" else FORMS[form]
+        problem = fitting.Problem(chosen, pairs.x, pairs.y)
+        starts = fitting.spread_starts(chosen)
+
+        def residuals(position, problem=problem):
+            f = problem.relative_outputs(position)
+            return (problem.eta(f) * f - problem.y).ravel()
+
+        best = min(
+            2 * least_squares(residuals, start, bounds=(problem.low, problem.high), method="dogbox", x_scale="jac").cost
+            for start in fitting.best_distinct(starts, problem.sums_of_squares(starts))
+        )
+        fit = fit_one(form, pairs, switch)
+        assert sum_of_squares(fit, pairs) <= best * problem.unit**2 * (1 + 1e-6), (wells, circuit.label)
 
 
 def test_large_data_sets_are_fitted_to_all_their_wells():
@@ -209,12 +260,16 @@ def test_large_data_sets_are_fitted_to_all_their_wells():
     )
 
 
-def test_workers_change_nothing(monkeypatch):
+@pytest.mark.parametrize("form", FORM_NAMES)
+def test_neither_workers_nor_neighbours_change_a_bit(form, monkeypatch):
+    circuit = reference_circuit("input_depletion")
     data = [real_pairs(COMPLEX, wells, seed) for wells in (5, 40) for seed in range(4)]
-    alone = fit_many("family", data)
+    alone = [fit_one(form, pairs, circuit) for pairs in data]
+    assert fit_many(form, data, circuit) == alone
     monkeypatch.setattr(fitting, "PARALLEL_FROM", 1)
     monkeypatch.setattr(cores, "usable_cores", lambda: [0, 1])
-    assert fit_many("family", data) == alone
+    monkeypatch.setattr(least_squares_module, "usable_cores", lambda: [0, 1])
+    assert fit_many(form, data, circuit) == alone
 
 
 class TestLackOfFit:

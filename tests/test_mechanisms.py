@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from fewerwells.science.circuits import CIRCUITS, reference_circuit
-from fewerwells.science.datasets import BIG, Pairs, sobol_inputs
+from fewerwells.science.datasets import BIG, sobol_inputs
 from fewerwells.science.fitting import Problem, best_distinct, spread_starts
 from fewerwells.science.mechanisms import (
     PLAUSIBLE,
@@ -73,10 +73,11 @@ def test_each_named_circuit_is_one_of_them(name):
 def _misfit(structure, circuit):
     """Root mean square of what the best of three searches leaves of a noise-free circuit, nM."""
     x = X[::2]
-    problem = Problem(structure.form, Pairs(x, circuit(x)))
+    problem = Problem(structure.form, x, circuit(x))
     starts = spread_starts(structure.form)[:64]
-    optima = [problem.search(start) for start in best_distinct(starts, problem.sums_of_squares(starts))[:3]]
-    return problem.unit * np.sqrt(min(optimum.squares for optimum in optima) / problem.y.size)
+    begin = best_distinct(starts, problem.sums_of_squares(starts))[:3]
+    optima = Problem(structure.form, *(np.stack([values] * len(begin)) for values in (x, circuit(x)))).search(begin)
+    return problem.unit * np.sqrt(optima.squares.min() / problem.y.size)
 
 
 # Of each circuit one entry that holds it as a limit, and the entry that looks most like it and does not hold it.

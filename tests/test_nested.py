@@ -60,11 +60,12 @@ def test_the_draws_are_those_of_the_grid(posterior):
 
 def test_laplace_comes_near_it(posterior):
     """The evidence that weighs the wide library, against one that assumes no normal posterior."""
-    plain, prior = Problem(STRUCTURE.form, WELLS), Prior(*STRUCTURE.prior)
-    best = plain.search(np.array([0.5]))
+    plain, prior = Problem(STRUCTURE.form, WELLS.x[None], WELLS.y[None]), Prior(*STRUCTURE.prior)
+    best = plain.search(np.array([[0.5]]))
     eta = plain.eta(plain.relative_outputs(best.position)) * plain.unit
     exact = Spectrum(kernels_for(WELLS.x)[0], WELLS.x)
-    (found,) = laplace(linearise(plain, prior, best.position, eta), exact, np.zeros(1), 1.0).evidence
+    (near,) = linearise(plain, prior, best.position, eta)
+    ((found,),) = laplace(near, [exact], np.zeros(1), 1.0).evidence
     assert found == pytest.approx(posterior.log_evidence, abs=4 * posterior.log_evidence_error + 0.1)
 
 

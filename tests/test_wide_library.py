@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fewerwells.science import cores, wide_library
+from fewerwells.science import cores, least_squares, wide_library
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import BIG, Pairs, real_pairs, sobol_inputs
 from fewerwells.science.mechanisms import Structure, structures_without
@@ -79,13 +79,15 @@ def test_the_order_of_the_wells_changes_nothing():
     np.testing.assert_allclose(one.predict(X), other.predict(X), rtol=0.02, atol=0.05)
 
 
-def test_workers_change_nothing(monkeypatch):
-    data = [real_pairs(COMPLEX, 20, seed) for seed in (1000, 1001)]
-    monkeypatch.setattr(cores, "usable_cores", lambda: [0])
-    alone = fit_wide_library(data, FEW[:1])
-    monkeypatch.setattr(cores, "usable_cores", lambda: [0, 1])
-    for a, b in zip(alone, fit_wide_library(data, FEW[:1]), strict=True):
-        np.testing.assert_array_equal(a.predict(X), b.predict(X))
+def test_neither_workers_nor_neighbours_change_a_bit(monkeypatch):
+    circuits = (COMPLEX, reference_circuit("mixed_complex"), reference_circuit("goldbeter_koshland"))
+    data = [real_pairs(circuit, wells, 1000) for circuit in circuits for wells in (12, 20)]
+    alone = [fit(pairs, FEW[:5]).predict(X) for pairs in data]
+    for cores_here in ([0], [0, 1]):
+        for module in (cores, least_squares):
+            monkeypatch.setattr(module, "usable_cores", lambda cores_here=cores_here: cores_here)
+        found = fit_wide_library(data, FEW[:5])
+        np.testing.assert_array_equal([mixture.predict(X) for mixture in found], alone)
 
 
 @pytest.mark.parametrize("wells", [1, 3])

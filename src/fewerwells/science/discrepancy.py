@@ -11,12 +11,12 @@ is learnt as such from the wells, as a long length, and holds beyond them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from fewerwells.science.datasets import Pairs
 from fewerwells.science.fitting import Problem
 from fewerwells.science.forms import Form
 
@@ -75,18 +75,19 @@ class Spectrum:
         values, vectors = np.linalg.eigh(self.kernel(self.x, self.x))
         return values.clip(0.0), vectors
 
-    def rotated(self, columns: np.ndarray) -> np.ndarray:
-        """Uᵀ times columns (..., N, 2)."""
-        return np.moveaxis(np.tensordot(self._parts[1], columns, axes=(0, -2)), 0, -2)
+    @property
+    def values(self) -> np.ndarray:
+        """(N,), not negative."""
+        return self._parts[0]
 
-    def variances(self, ratios: np.ndarray) -> np.ndarray:
-        """Variances (R, N) of the rotated residuals, in units of the noise's."""
-        return 1 + np.square(ratios)[:, None] * self._parts[0]
+    @property
+    def vectors(self) -> np.ndarray:
+        """U, (N, N)."""
+        return self._parts[1]
 
     def solve(self, ratio: float, columns: np.ndarray) -> np.ndarray:
         """(1 + ratio²R)⁻¹ times columns (N, D)."""
-        values, vectors = self._parts
-        return vectors @ ((vectors.T @ columns) / (1 + ratio**2 * values)[:, None])
+        return self.vectors @ ((self.vectors.T @ columns) / (1 + ratio**2 * self.values)[:, None])
 
 
 @dataclass(frozen=True)
@@ -98,49 +99,68 @@ class Prior:
 
 
 class JointProblem(Problem):
-    """The squared residuals of equation plus discrepancy, with the prior of the searched coordinates.
+    """The squared residuals of equation plus discrepancy on P stacked data sets, with the prior of the coordinates.
 
     Args:
-        form, data: as in `fitting`.
+        form, x, y: as in `fitting`, (P, N, 2).
         prior: of the coordinates.
-        spectrum: the discrepancy's kernel on the wells.
-        ratio: standard deviation of the discrepancy over the noise's; 0 for none.
-        noise: standard deviation of the noise, nM.
+        noise: standard deviation of the noise of each data set, (P,), nM.
+        spectra: the discrepancy's kernel on the wells of each; None where there is no discrepancy.
+        ratio: standard deviation of the discrepancy over the noise's, (P,); 0 for none.
     """
 
-    def __init__(self, form: Form, data: Pairs, prior: Prior, spectrum: Spectrum, ratio: float, noise: float):
-        super().__init__(form, data)
-        self.prior, self._spectrum, self._exact = prior, spectrum, ratio == 0
-        self._scale = self.unit / (noise * np.sqrt(spectrum.variances(np.array([ratio]))[0][:, None]))
+    _stacked = (*Problem._stacked, "_scale", "_rotation")
+
+    def __init__(
+        self,
+        form: Form,
+        x: np.ndarray,
+        y: np.ndarray,
+        prior: Prior,
+        noise: np.ndarray,
+        spectra: Sequence[Spectrum] | None = None,
+        ratio: np.ndarray | float = 0.0,
+    ):
+        super().__init__(form, x, y)
+        self.prior, self._whole = prior, spectra is not None
+        scale = (self.unit / noise)[:, None]
+        self._rotation = np.zeros(len(x))  # nothing to rotate
+        if spectra is not None:
+            self._rotation = np.stack([spectrum.vectors for spectrum in spectra]).mT
+            values = np.stack([spectrum.values for spectrum in spectra])
+            scale = scale / np.sqrt(1 + np.square(ratio)[:, None] * values)
+        self._scale = scale[..., None]
         self.y = self._whitened(self.y)
 
     def _whitened(self, columns: np.ndarray) -> np.ndarray:
-        return self._scale * (columns if self._exact else self._spectrum.rotated(columns))
+        """Columns (..., P, N, 2) in coordinates in which discrepancy and noise together are of unit variance."""
+        return self._scale * (self._rotation @ columns if self._whole else columns)
 
     def relative_outputs(self, position: np.ndarray) -> np.ndarray:
         return self._whitened(super().relative_outputs(position))
 
-    def residuals(self, position: np.ndarray) -> np.ndarray:
-        return np.append(super().residuals(position), (position - self.prior.mean) / self.prior.spread)
+    def _deviation(self, position: np.ndarray) -> np.ndarray:
+        return (position - self.prior.mean) / self.prior.spread
 
-    def jacobian(self, position: np.ndarray) -> np.ndarray:
-        return np.vstack([super().jacobian(position), np.diag(1 / self.prior.spread)])
+    def linearised(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        residuals, slopes = super().linearised(position)
+        own = np.broadcast_to(np.diag(1 / self.prior.spread), (len(position), *2 * position.shape[-1:]))
+        return np.concatenate([residuals, self._deviation(position)], axis=-1), np.concatenate([slopes, own], axis=-1)
 
     def sums_of_squares(self, positions: np.ndarray) -> np.ndarray:
-        prior = np.square((positions - self.prior.mean) / self.prior.spread).sum(axis=-1)
-        return super().sums_of_squares(positions) + prior
+        return super().sums_of_squares(positions) + np.square(self._deviation(positions)).sum(axis=-1)
 
 
 @dataclass(frozen=True)
 class Laplace:
-    """Gaussian approximations of the posterior around one linearisation, one for each of R ratios.
+    """Gaussian approximations of the posterior around one linearisation, for each of S kernels and R ratios.
 
     Attributes:
-        evidence: logarithms of the marginal likelihoods, (R,).
-        position: most probable coordinates, (R, k).
-        eta: most probable largest outputs, (R, 1 or 2), nM.
-        covariance: of coordinates and η together, (R, k + 1 or 2, k + 1 or 2).
-        noise: most probable noise, (R,), nM.
+        evidence: logarithms of the marginal likelihoods, (S, R).
+        position: most probable coordinates, (S, R, k).
+        eta: most probable largest outputs, (S, R, 1 or 2), nM.
+        covariance: of coordinates and η together, (S, R, k + 1 or 2, k + 1 or 2).
+        noise: most probable noise, (S, R), nM.
     """
 
     evidence: np.ndarray
@@ -148,6 +168,9 @@ class Laplace:
     eta: np.ndarray
     covariance: np.ndarray
     noise: np.ndarray
+
+    def __getitem__(self, which) -> Laplace:
+        return Laplace(*(value[which] for value in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -171,70 +194,75 @@ class Linearised:
     prior: Prior
 
 
-def linearise(problem: Problem, prior: Prior, position: np.ndarray, eta: np.ndarray) -> Linearised:
-    """An equation's residuals and slopes on unweighted wells.
+def linearise(problem: Problem, prior: Prior, position: np.ndarray, eta: np.ndarray) -> list[Linearised]:
+    """An equation's residuals and slopes on unweighted wells, for each of P data sets.
 
     Args:
-        problem: the plain least-squares problem of the form and the wells.
+        problem: the plain least-squares problem of the form and the wells of P data sets.
         prior: of the coordinates.
-        position: where, (k,).
-        eta: there, (2,), nM.
+        position: where, (P, k).
+        eta: there, (P, 2), nM.
     """
     f, slope = problem.slopes(position)
-    if problem.form.one_eta:
-        along_eta, eta_free = f[None], eta[:1]
-    else:
-        along_eta, eta_free = np.stack([f * [1, 0], f * [0, 1]]), eta
-    slopes = np.concatenate([eta * slope, along_eta])
-    return Linearised(position, eta_free, problem.y * problem.unit - eta * f, slopes, problem.unit, prior)
+    one_eta, unit = problem.form.one_eta, problem.unit
+    along_eta = f[None] if one_eta else np.stack([f * [1, 0], f * [0, 1]])
+    slopes = np.concatenate([eta[:, None] * slope, along_eta])
+    residual = problem.y * unit[:, None, None] - eta[:, None] * f
+    return [
+        Linearised(position[i], eta[i, :1] if one_eta else eta[i], residual[i], slopes[:, i], float(unit[i]), prior)
+        for i in range(len(position))
+    ]
 
 
 def log_eta_prior(eta: np.ndarray, unit: float) -> np.ndarray:
-    """Logarithm of the log-normal prior density of η (R, 1 or 2), nM, as a density of η itself: (R,)."""
+    """Logarithm of the log-normal prior density of η (..., 1 or 2), nM, as a density of η itself: (...)."""
     low, high = np.log(np.multiply(LARGEST_ETA, unit))
     mean, spread = (low + high) / 2, (high - low) / 3.92
     log_eta = np.log(np.maximum(eta, 1e-6 * unit))
     return (-0.5 * ((log_eta - mean) / spread) ** 2 - np.log(spread * np.sqrt(2 * np.pi)) - log_eta).sum(axis=-1)
 
 
-def laplace(near: Linearised, spectrum: Spectrum, ratios: np.ndarray, noise: float | None = None) -> Laplace:
-    """Evidence and posterior of a linearised equation with a discrepancy, for several sizes of it.
+def laplace(near: Linearised, spectra: Sequence[Spectrum], ratios: np.ndarray, noise: float | None = None) -> Laplace:
+    """Evidence and posterior of a linearised equation with a discrepancy, for several kernels and sizes of it.
 
     Exact where the equation is linear, the noise known and the prior of η flat around its most probable value; that
     prior's density there multiplies the evidence. An unknown noise is integrated over in the same approximation.
 
     Args:
         near: the equation near its best fit.
-        spectrum: the discrepancy's kernel on the wells.
+        spectra: S kernels of the discrepancy on the wells.
         ratios: standard deviations of the discrepancy over the noise's, (R,).
         noise: standard deviation of the noise, nM; None where the wells have to tell.
     """
     observations, k, p = near.residual.size, len(near.position), len(near.slopes)
-    precision = 1 / spectrum.variances(ratios)  # (R, N)
-    residual = spectrum.rotated(near.residual).ravel()
-    slopes = spectrum.rotated(near.slopes).reshape(p, -1)
-    weights = np.repeat(precision, 2, axis=1)  # (R, 2N), as wells and outputs are laid out
-    square = weights @ residual**2
-    gradient = (weights * residual) @ slopes.T
-    curvature = (slopes * weights[:, None]) @ slopes.T
+    columns = np.moveaxis(np.concatenate([near.residual[None], near.slopes]), 1, 0).reshape(len(near.residual), -1)
+    rotated = np.stack([spectrum.vectors.T @ columns for spectrum in spectra])
+    rotated = np.moveaxis(rotated.reshape(len(spectra), -1, 1 + p, 2), 2, 1).reshape(len(spectra), 1 + p, -1)
+    residual, slopes = rotated[:, :1], rotated[:, 1:]  # (S, 1, 2N), (S, p, 2N)
+    values = np.stack([spectrum.values for spectrum in spectra])
+    precision = 1 / (1 + np.square(ratios)[:, None] * values[:, None])  # (S, R, N)
+    weights = np.repeat(precision, 2, axis=-1)  # (S, R, 2N), as wells and outputs are laid out
+    square = (weights @ np.square(residual).mT)[..., 0]
+    gradient = (weights * residual) @ slopes.mT
+    curvature = (slopes[:, None] * weights[:, :, None]) @ slopes[:, None].mT
     tight = np.zeros(p)
     tight[:k] = near.prior.spread**-2
     pull = np.zeros(p)
     pull[:k] = (near.prior.mean - near.position) * tight[:k]
     low, high = np.multiply(NOISE_RANGE, near.unit)
-    variance = square / observations if noise is None else np.full(len(ratios), noise**2)
-    jitter = 1e-10 * np.einsum("rpp->rp", curvature).mean(axis=1)[:, None, None] * np.eye(p)
+    variance = (square / observations).clip(low**2, high**2) if noise is None else np.full(square.shape, noise**2)
+    jitter = 1e-10 * np.einsum("...pp->...p", curvature).mean(axis=-1)[..., None, None] * np.eye(p)
     for _ in range(NOISE_STEPS if noise is None else 1):
-        hessian = (curvature + jitter) / variance[:, None, None] + np.diag(tight)
-        step = np.linalg.solve(hessian, (gradient / variance[:, None] + pull)[..., None])[..., 0]
-        left = square - 2 * (gradient * step).sum(axis=1) + np.einsum("rp,rpq,rq->r", step, curvature, step)
+        hessian = (curvature + jitter) / variance[..., None, None] + np.diag(tight)
+        step = np.linalg.solve(hessian, (gradient / variance[..., None] + pull)[..., None])[..., 0]
+        left = square - 2 * (gradient * step).sum(axis=-1) + ((curvature @ step[..., None])[..., 0] * step).sum(axis=-1)
         if noise is None:
             variance = (left.clip(0.0) / observations).clip(low**2, high**2)
-    position, eta = near.position + step[:, :k], near.eta + step[:, k:]
+    position, eta = near.position + step[..., :k], near.eta + step[..., k:]
     deviation = (position - near.prior.mean) / near.prior.spread
     evidence = (
-        -0.5 * (observations * np.log(2 * np.pi * variance) + 2 * -np.log(precision).sum(axis=1) + left / variance)
-        - 0.5 * np.square(deviation).sum(axis=1)
+        -0.5 * (observations * np.log(2 * np.pi * variance) + 2 * -np.log(precision).sum(axis=-1) + left / variance)
+        - 0.5 * np.square(deviation).sum(axis=-1)
         - np.log(near.prior.spread).sum()
         - 0.5 * np.linalg.slogdet(hessian)[1]
         + 0.5 * (p - k) * np.log(2 * np.pi)

@@ -2,35 +2,39 @@
 
 A form is yᵢ = ηᵢ·fᵢ(x; p), linear in the largest outputs η (see `forms`). Given the other parameters p, the best non-negative
 η has a closed form, so that only p is searched (variable projection, Golub & Pereyra 1973): the squared residuals of
-yᵢ − ηᵢ(p)·fᵢ(x; p) are minimised over log p by `scipy.optimize.least_squares` within bounds, from several starts.
+yᵢ − ηᵢ(p)·fᵢ(x; p) are minimised over log p within bounds, from several starts, by `least_squares.search`, which takes
+all starts and all data sets a step at once.
 
 The search is deterministic: the starts are a scrambled Sobol set with a fixed seed (Sobol' 1967).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Self
 
 import numpy as np
-from scipy.optimize import least_squares
 from scipy.stats import chi2, qmc
 
 from fewerwells.science.circuits import Circuit
-from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import Pairs, refuse_impossible
 from fewerwells.science.forms import FORMS, Form, checked_inputs, circuit_form, coordinate_values
+from fewerwells.science.least_squares import Optima, in_stacks, search
 
 ETA_LIMIT = 1000.0  # times the largest measured output: η may lie far beyond what the wells have reached
 
 STARTS = 256  # Sobol points whose residuals are compared
 LOCAL_SEARCHES = 6  # at most; enough is when ENOUGH of them have found the same best optimum
 SCREENING_WELLS = 500  # of a larger data set only the first ones choose between optima; all of them set the parameters
-PARALLEL_FROM = 8  # fits; fewer are done before the workers have started, which then stay for the next cells
+PARALLEL_FROM = 32  # fits; fewer are done before the workers have started, which then stay for the next cells
 ENOUGH = 3
 FORM_NAMES = (*FORMS, "true")
+LEAST_GAIN = 1e-14  # with more, searches would end in flat valleys before they reach the bound that limits them
 SAME_OPTIMUM = 1e-6  # relative difference of two sums of squares
+STEP = 1e-5  # of the central differences that give slopes: one-sided ones would lead astray in flat valleys
 
 
 @dataclass(frozen=True)
@@ -76,97 +80,93 @@ class Fit:
 
 
 class Problem:
-    """The squared residuals of one data set as a function of the searched coordinates, η projected out."""
+    """The squared residuals of one data set, or of several of one size, as a function of the searched coordinates.
 
-    def __init__(self, form: Form, data: Pairs):
-        self.form, self.x = form, data.x
-        largest = float(np.abs(data.y).max())
-        self.unit = largest if largest > 0 else 1.0  # nM; residuals are searched in this unit, near 1 for all data
-        self.y = data.y / self.unit
+    The best η is projected out. Several data sets are stacked along the axes before the last two; positions are stacked
+    alike, or along further axes before those.
+
+    Args:
+        form: the form.
+        x, y: inputs and outputs, (..., N, 2), nM.
+    """
+
+    _stacked: tuple[str, ...] = ("x", "y", "unit")  # what there is one of for every data set
+
+    def __init__(self, form: Form, x: np.ndarray, y: np.ndarray):
+        self.form, self.x = form, x
+        largest = np.abs(y).max(axis=(-2, -1))
+        self.unit = np.where(largest > 0, largest, 1.0)  # nM; residuals are searched in this unit, near 1 for all data
+        self.y = y / self.unit[..., None, None]
         self.low = np.array([c.search(c.low) for c in form.coordinates])
         self.high = np.array([c.search(c.high) for c in form.coordinates])
+        self._axes = (-2, -1) if form.one_eta else (-2,)
+
+    def chosen(self, which: np.ndarray) -> Self:
+        """Some of the stacked data sets, by index; one may be chosen several times."""
+        other = copy(self)
+        for name in self._stacked:
+            setattr(other, name, getattr(self, name)[which])
+        return other
 
     def relative_outputs(self, position: np.ndarray) -> np.ndarray:
         """f, (..., N, 2), at positions (..., k)."""
         return self.form.relative_outputs(self.form.parameters(coordinate_values(self.form, position)), self.x)
 
+    def _eta(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The best η (..., 1, 1 or 2) and the sum of f², alike."""
+        product, square = ((f * other).sum(self._axes, keepdims=True) for other in (self.y, f))
+        return np.divide(product, square, out=np.zeros_like(product), where=square > 0).clip(0.0, ETA_LIMIT), square
+
     def eta(self, f: np.ndarray) -> np.ndarray:
         """The best η within [0, ETA_LIMIT], (..., 2), in the problem's unit, for f (..., N, 2)."""
-        axes = (-2, -1) if self.form.one_eta else (-2,)
-        product, square = ((f * other).sum(axes, keepdims=True) for other in (self.y, f))
-        eta = np.divide(product, square, out=np.zeros_like(product), where=square > 0).clip(0.0, ETA_LIMIT)
-        return np.broadcast_to(eta, (*f.shape[:-2], 1, 2))[..., 0, :]
-
-    def residuals(self, position: np.ndarray) -> np.ndarray:
-        f = self.relative_outputs(position)
-        return (self.eta(f) * f - self.y).ravel()
+        return np.broadcast_to(self._eta(f)[0], (*f.shape[:-2], 1, 2))[..., 0, :]
 
     def slopes(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """f (N, 2) at a position (k,) and its slopes there (k, N, 2), by central differences."""
-        step = 1e-5
-        k = len(position)
-        ahead = np.minimum(position + step * np.eye(k), self.high)
-        behind = np.maximum(position - step * np.eye(k), self.low)
+        """f (..., N, 2) at positions (..., k) and its slopes there (k, ..., N, 2), by central differences."""
+        along = np.moveaxis(np.broadcast_to(STEP * np.eye(len(self.low)), (*position.shape, len(self.low))), -2, 0)
+        ahead, behind = np.minimum(position + along, self.high), np.maximum(position - along, self.low)
         f = self.relative_outputs(np.concatenate([position[None], ahead, behind]))
-        return f[0], (f[1 : k + 1] - f[k + 1 :]) / np.diag(ahead - behind)[:, None, None]
+        apart = np.moveaxis(np.diagonal(ahead - behind, axis1=0, axis2=-1), -1, 0)
+        return f[0], (f[1 : len(along) + 1] - f[len(along) + 1 :]) / apart[..., None, None]
 
-    def jacobian(self, position: np.ndarray) -> np.ndarray:
-        """Slopes of the residuals, (2N, k): those of f by central differences, those of η from its closed form."""
+    def linearised(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals (P, 2N) at positions (P, k) and their slopes (P, k, 2N), that of η from its closed form."""
         f, slope = self.slopes(position)
-        eta = self.eta(f)
-        axes = (-2, -1) if self.form.one_eta else (-2,)
-        inner = ((self.y - 2 * eta * f) * slope).sum(axes, keepdims=True)
-        square = np.square(f).sum(axes, keepdims=True)
+        eta, square = self._eta(f)
+        inner = ((self.y - 2 * eta * f) * slope).sum(self._axes, keepdims=True)
         eta_slope = np.divide(inner, square, out=np.zeros_like(inner), where=square > 0)
         eta_slope = np.where((eta > 0) & (eta < ETA_LIMIT), eta_slope, 0.0)
-        return (eta * slope + eta_slope * f).reshape(len(position), -1).T
+        slopes = eta * slope + eta_slope * f
+        return _flat(eta * f - self.y), np.moveaxis(_flat(slopes), 0, -2)
 
     def sums_of_squares(self, positions: np.ndarray) -> np.ndarray:
-        """(S,) for positions (S, k); infinite where the form has no finite value."""
+        """(...) for positions (..., k); infinite where the form has no finite value."""
         f = self.relative_outputs(positions)
-        sums = np.square(self.eta(f)[:, None] * f - self.y).sum((-2, -1))
+        sums = np.square(self._eta(f)[0] * f - self.y).sum((-2, -1))
         return np.where(np.isfinite(sums), sums, np.inf)
 
-    def search(self, start: np.ndarray, evaluations: int = 200) -> Optimum:
-        """The optimum near a start. A search that breaks down or takes too long counts as not converged."""
-        try:
-            # "dogbox" can end exactly on a bound, and takes the flat valleys of few data better than "trf"
-            found = least_squares(
-                self.residuals,
-                start,
-                self.jacobian,
-                bounds=(self.low, self.high),
-                method="dogbox",
-                x_scale="jac",
-                ftol=1e-9,
-                xtol=1e-10,
-                gtol=1e-12,
-                max_nfev=evaluations,
-            )
-        except (ValueError, np.linalg.LinAlgError):  # residuals that are not finite
-            return Optimum(start, float(self.sums_of_squares(start[None])[0]), False)
-        position, squares = found.x, 2 * found.cost
+    def search(self, start: np.ndarray, evaluations: int = 200, least_gain: float = LEAST_GAIN) -> Optima:
+        """The optimum of each of P data sets near a start, (P, k); see `least_squares.search`."""
+        found = search(self, start, evaluations, least_gain)
         near = 0.01  # flat valleys end the search before their end: where the bound itself is as good, name the bound
-        snapped = np.where(
-            position - self.low < near, self.low, np.where(self.high - position < near, self.high, position)
+        snapped = np.where(found.position - self.low < near, self.low, found.position)
+        snapped = np.where(self.high - found.position < near, self.high, snapped)
+        at_bound = self.sums_of_squares(snapped)
+        taken = at_bound <= _as_good(found.squares)
+        return Optima(
+            np.where(taken[:, None], snapped, found.position),
+            np.where(taken, at_bound, found.squares),
+            found.converged,
         )
-        if np.any(snapped != position):
-            at_bound = float(self.sums_of_squares(snapped[None])[0])
-            if at_bound <= squares * (1 + SAME_OPTIMUM) + 1e-20:
-                position, squares = snapped, at_bound
-        return Optimum(position, squares, found.status > 0)
 
 
-@dataclass(frozen=True)
-class Optimum:
-    """Where a search ended: position (k,), sum of squares there, and whether it says that it converged."""
+def _flat(columns: np.ndarray) -> np.ndarray:
+    return columns.reshape(*columns.shape[:-2], -1)
 
-    position: np.ndarray
-    squares: float
-    converged: bool
 
-    def as_good_as(self, other: Optimum) -> bool:
-        return self.squares <= other.squares * (1 + SAME_OPTIMUM) + 1e-20
+def _as_good(squares: np.ndarray) -> np.ndarray:
+    """Up to which sum of squares another optimum is the same as one with these."""
+    return squares * (1 + SAME_OPTIMUM) + 1e-20
 
 
 def spread_starts(form: Form) -> np.ndarray:
@@ -176,8 +176,8 @@ def spread_starts(form: Form) -> np.ndarray:
     return low + (high - low) * points
 
 
-def best_distinct(positions: np.ndarray, squares: np.ndarray, apart: float = 0.5) -> list[np.ndarray]:
-    """The best positions, none within a factor e^`apart` of another in every coordinate."""
+def best_distinct(positions: np.ndarray, squares: np.ndarray, apart: float = 0.5) -> np.ndarray:
+    """The best positions, (up to LOCAL_SEARCHES, k), none within a factor e^`apart` of another in every coordinate."""
     chosen: list[np.ndarray] = []
     for index in np.argsort(squares, kind="stable"):
         position = positions[index]
@@ -185,30 +185,47 @@ def best_distinct(positions: np.ndarray, squares: np.ndarray, apart: float = 0.5
             chosen.append(position)
         if len(chosen) == LOCAL_SEARCHES:
             break
-    return chosen
+    return np.stack(chosen)
 
 
-def _fit(name: str, form: Form, starts: np.ndarray, data: Pairs) -> Fit:
-    screening = Problem(form, data.first(min(len(data), SCREENING_WELLS)))
-    optima: list[Optimum] = []
-    for start in best_distinct(starts, screening.sums_of_squares(starts)):
-        optima.append(screening.search(start))
-        best = min(optima, key=lambda optimum: optimum.squares)
-        agreeing = sum(optimum.as_good_as(best) for optimum in optima)
-        if agreeing == ENOUGH:
-            break
-    problem = screening
-    if len(data) > SCREENING_WELLS:
-        problem = Problem(form, data)
-        best = problem.search(best.position)
-    return _as_fit(name, problem, best, len(optima), agreeing)
+def _fit_stack(name: str, form: Form, starts: np.ndarray, data: Sequence[Pairs]) -> list[Fit]:
+    """The fits of data sets of one size, searched side by side."""
+    x, y = np.stack([pairs.x for pairs in data]), np.stack([pairs.y for pairs in data])
+    screening = Problem(form, x[:, :SCREENING_WELLS], y[:, :SCREENING_WELLS])
+    begin = [  # one data set after another: so many positions of one fill the processor's cache already
+        best_distinct(starts, Problem(form, screening.x[i], y[i, :SCREENING_WELLS]).sums_of_squares(starts))
+        for i in range(len(data))
+    ]
+    shape = (len(data), LOCAL_SEARCHES)
+    found = Optima(np.zeros((*shape, starts.shape[1])), np.full(shape, np.inf), np.zeros(shape, bool))
+    tried, alike = np.zeros(shape, bool), np.zeros(shape, bool)
+    for wave in (range(ENOUGH), range(ENOUGH, LOCAL_SEARCHES)):  # where the first ones agree no more are asked
+        unsettled = np.flatnonzero(alike.sum(axis=1) < ENOUGH)
+        tasks = [(i, j) for i in unsettled.tolist() for j in wave if j < len(begin[i])]
+        if tasks:
+            which, place = np.transpose(tasks)
+            optima = screening.chosen(which).search(np.stack([begin[i][j] for i, j in tasks]))
+            found.position[which, place], found.squares[which, place] = optima.position, optima.squares
+            found.converged[which, place], tried[which, place] = optima.converged, True
+        alike = np.isfinite(found.squares) & (found.squares <= _as_good(found.squares.min(axis=1, keepdims=True)))
+    sound = alike & found.converged  # of searches that ended at the same optimum, one that says so counts
+    counting = np.where(sound.any(axis=1, keepdims=True), sound, alike)
+    best = np.where(counting, found.squares, np.inf).argmin(axis=1)
+    optima, problem = found[np.arange(len(data)), best], screening
+    if x.shape[1] > SCREENING_WELLS:
+        problem = Problem(form, x, y)
+        optima = problem.search(optima.position)
+    return [
+        _as_fit(name, problem.chosen(i), optima[i], int(tried[i].sum()), int(alike[i].sum())) for i in range(len(data))
+    ]
 
 
-def _as_fit(name: str, problem: Problem, best: Optimum, searches: int, agreeing: int) -> Fit:
-    form = problem.form
+def _as_fit(name: str, problem: Problem, best: Optima, searches: int, agreeing: int) -> Fit:
+    """The fit of one data set whose search ended at `best`, position (k,)."""
+    form, unit = problem.form, float(problem.unit)
     eta = problem.eta(problem.relative_outputs(best.position))
     parameters = {key: float(value) for key, value in form.parameters(coordinate_values(form, best.position)).items()}
-    parameters |= {"eta_1": float(eta[0]) * problem.unit, "eta_2": float(eta[1]) * problem.unit}
+    parameters |= {"eta_1": float(eta[0]) * unit, "eta_2": float(eta[1]) * unit}
     at_bound, limits_of_ours = [], []
     for coordinate, position, low, high in zip(form.coordinates, best.position, problem.low, problem.high, strict=True):
         if position in (low, high):
@@ -220,7 +237,7 @@ def _as_fit(name: str, problem: Problem, best: Optimum, searches: int, agreeing:
             at_bound.append(f"eta_{column}")
             limits_of_ours.append(f"eta_{column}")
     degrees_of_freedom = problem.y.size - form.n_free
-    variance = best.squares * problem.unit**2 / degrees_of_freedom if degrees_of_freedom > 0 else np.nan
+    variance = float(best.squares) * unit**2 / degrees_of_freedom if degrees_of_freedom > 0 else np.nan
     return Fit(
         form=name,
         parameters=parameters,
@@ -259,7 +276,9 @@ def fit_many(form: str, data: list[Pairs], circuit: Circuit | None = None) -> li
     for pairs in data:
         refuse_impossible(pairs)
     chosen = circuit_form(circuit) if form == "true" else FORMS[form]
-    return side_by_side(partial(_fit, form, chosen, spread_starts(chosen)), data, worth_it_from=PARALLEL_FROM)
+    fit = partial(_fit_stack, form, chosen, spread_starts(chosen))
+    searched = ENOUGH * (2 * len(chosen.coordinates) + 1)
+    return in_stacks(fit, data, lambda wells: 2 * min(wells, SCREENING_WELLS) * searched, worth_it_from=PARALLEL_FROM)
 
 
 def lack_of_fit(fit: Fit, noise: float) -> float:

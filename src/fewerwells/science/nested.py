@@ -72,7 +72,7 @@ class _Marginal:
     """The likelihood of the coordinates, η integrated out."""
 
     def __init__(self, structure: Structure, data: Pairs, noise: float):
-        self.problem, self.noise = Problem(structure.form, data), noise
+        self.problem, self.noise = Problem(structure.form, data.x, data.y), noise
 
     def etas(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Most probable η, nM, and their standard deviations, both (..., 1 or 2), for f (..., N, 2)."""

@@ -15,7 +15,6 @@ from functools import lru_cache, partial
 import numpy as np
 from scipy.special import logsumexp, ndtri
 
-from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import Pairs, refuse_impossible
 from fewerwells.science.discrepancy import (
     RATIOS,
@@ -31,11 +30,13 @@ from fewerwells.science.discrepancy import (
 )
 from fewerwells.science.fitting import Problem, spread_starts
 from fewerwells.science.forms import checked_inputs, coordinate_values
+from fewerwells.science.least_squares import in_stacks
 from fewerwells.science.mechanisms import Structure, enumerate_structures, log_prior_of
 
 SCREENED = 64  # starting points a structure
 EVALUATIONS = 25  # of a search
 REFINED = 60  # the same, of the second search
+LEAST_GAIN = 1e-9  # of a search's last step, as a share of the squares; priors leave no flat valleys
 HOPELESS = 10.0  # times the least sum of squares at a starting point: what stays above is not searched at all
 KEPT = 24  # combinations of structure and discrepancy that are searched again
 DRAWS = 256  # of the mixture
@@ -152,38 +153,65 @@ def _starts(structure: Structure) -> np.ndarray:
 
 
 def _screened(
-    structures: Sequence[Structure], data: Pairs, noise: float | None
-) -> list[tuple[int, JointProblem, np.ndarray]]:
-    """Which structures come near the wells at all, their problems without discrepancy and their best starts."""
-    exact = Spectrum(kernels_for(data.x)[0], data.x)
-    found = []
-    for index, structure in enumerate(structures):
-        plain, starts = Problem(structure.form, data), _starts(structure)
-        squares = plain.sums_of_squares(starts)
-        sigma = noise or plain.unit * float(np.sqrt(squares.min() / data.y.size)) or plain.unit
-        joint = JointProblem(structure.form, data, Prior(*structure.prior), exact, 0.0, sigma)
-        found.append((squares.min(), (index, joint, starts[joint.sums_of_squares(starts).argmin()])))
-    least = min(squares for squares, _ in found)
-    return [one for squares, one in found if squares <= HOPELESS * least]
+    structures: Sequence[Structure], x: np.ndarray, y: np.ndarray, noise: float | None
+) -> tuple[np.ndarray, list[tuple[JointProblem, np.ndarray]]]:
+    """For every structure and data set whether the structure comes near the wells at all, (M, D).
+
+    Beside it for every structure its problems without discrepancy and their best starts (D, k).
+    """
+    squares, found = [], []
+    for structure in structures:
+        plain, starts = Problem(structure.form, x, y), _starts(structure)[:, None]
+        at_starts = plain.sums_of_squares(starts)
+        squares.append(at_starts.min(axis=0))
+        sigma = plain.unit * np.sqrt(squares[-1] / y[0].size) if noise is None else np.full(len(x), noise)
+        sigma = np.where(sigma > 0, sigma, plain.unit)
+        joint = JointProblem(structure.form, x, y, Prior(*structure.prior), sigma)
+        best = joint.sums_of_squares(starts).argmin(axis=0)
+        found.append((joint, starts[best, 0]))
+    return np.array(squares) <= HOPELESS * np.min(squares, axis=0), found
 
 
-def _most_probable(joint: JointProblem, start: np.ndarray, data: Pairs) -> Linearised:
-    """An equation, linearised near its most probable parameters without discrepancy."""
-    best = joint.search(start, EVALUATIONS)
-    eta = joint.eta(joint.relative_outputs(best.position)) * joint.unit
-    return linearise(Problem(joint.form, data), joint.prior, best.position, eta)
+def _most_probable(joint: JointProblem, start: np.ndarray, x: np.ndarray, y: np.ndarray) -> list[Linearised]:
+    """An equation on P data sets, linearised near its most probable parameters without discrepancy."""
+    position = joint.search(start, EVALUATIONS, LEAST_GAIN).position
+    eta = joint.eta(joint.relative_outputs(position)) * joint.unit[:, None]
+    return linearise(Problem(joint.form, x, y), joint.prior, position, eta)
 
 
-def _refined(
-    structure: Structure, data: Pairs, spectrum: Spectrum, ratio: float, near: Laplace, index: int, noise: float | None
-) -> tuple[Laplace, bool]:
-    """A structure searched again with its discrepancy; its posterior there and whether the search converged."""
+@dataclass(frozen=True)
+class _Candidate:
+    """A combination of data set, structure and discrepancy that is searched again."""
+
+    place: int  # which data set
+    rank: int  # among those of its data set
+    structure: Structure
+    spectrum: Spectrum
+    ratio: float
+    near: Laplace  # its posterior around the parameters that are most probable without discrepancy
+    log_prior: float
+
+
+def _refined(candidates: Sequence[_Candidate], x: np.ndarray, y: np.ndarray, noise: float | None):
+    """Combinations of one structure searched again with their discrepancies: posterior of each, and whether it ended."""
+    structure = candidates[0].structure
     form, prior = structure.form, Prior(*structure.prior)
-    joint = JointProblem(form, data, prior, spectrum, ratio, float(near.noise[index]))
-    best = joint.search(near.position[index].clip(joint.low + 1e-6, joint.high - 1e-6), REFINED)
-    plain = Problem(form, data)
-    eta = joint.eta(joint.relative_outputs(best.position)) * plain.unit
-    return laplace(linearise(plain, prior, best.position, eta), spectrum, np.array([ratio]), noise), best.converged
+    which = [candidate.place for candidate in candidates]
+    joint = JointProblem(
+        form,
+        x[which],
+        y[which],
+        prior,
+        np.array([candidate.near.noise for candidate in candidates]),
+        [candidate.spectrum for candidate in candidates],
+        np.array([candidate.ratio for candidate in candidates]),
+    )
+    start = np.stack([candidate.near.position for candidate in candidates])
+    best = joint.search(start.clip(joint.low + 1e-6, joint.high - 1e-6), REFINED, LEAST_GAIN)
+    eta = joint.eta(joint.relative_outputs(best.position)) * joint.unit[:, None]
+    linearised = linearise(Problem(form, x[which], y[which]), prior, best.position, eta)
+    for candidate, near, converged in zip(candidates, linearised, best.converged.tolist(), strict=True):
+        yield laplace(near, [candidate.spectrum], np.array([candidate.ratio]), noise)[0, 0], converged
 
 
 def _log_priors(structures: Sequence[Structure], n_spectra: int, ratios: np.ndarray) -> np.ndarray:
@@ -195,37 +223,59 @@ def _log_priors(structures: Sequence[Structure], n_spectra: int, ratios: np.ndar
     return log_prior_of(structures)[:, None, None] + of_size
 
 
-def _learn(structures: tuple[Structure, ...], ratios: np.ndarray, noise: float | None, data: Pairs) -> Mixture:
-    spectra = [Spectrum(kernel, data.x) for kernel in kernels_for(data.x)]
-    log_priors = _log_priors(structures, len(spectra), ratios)
-    scores = np.full(log_priors.shape, -np.inf)
+def _learn(
+    structures: tuple[Structure, ...], ratios: np.ndarray, noise: float | None, data: Sequence[Pairs]
+) -> list[Mixture]:
+    """The mixtures of data sets of one size, searched side by side."""
+    x, y = np.stack([pairs.x for pairs in data]), np.stack([pairs.y for pairs in data])
+    spectra = [[Spectrum(kernel, wells) for kernel in kernels_for(wells)] for wells in x]
+    log_priors = _log_priors(structures, len(spectra[0]), ratios)
+    scores = np.full((len(data), *log_priors.shape), -np.inf)
     posteriors: dict[tuple[int, int], Laplace] = {}
-    for m, joint, start in _screened(structures, data, noise):
-        near = _most_probable(joint, start, data)
-        for s, spectrum in enumerate(spectra):
-            posteriors[m, s] = laplace(near, spectrum, ratios, noise)
-            scores[m, s] = posteriors[m, s].evidence + log_priors[m, s]
-    entries, evidence = [], []
-    for flat in np.argsort(-scores, axis=None, kind="stable")[: min(KEPT, int(np.isfinite(scores).sum()))]:
-        m, s, r = (int(index) for index in np.unravel_index(flat, scores.shape))
-        found, converged = _refined(structures[m], data, spectra[s], float(ratios[r]), posteriors[m, s], r, noise)
-        evidence.append(found.evidence[0] + log_priors[m, s, r])
-        entries.append(
-            Entry(
-                structure=structures[m],
+    near_enough, begun = _screened(structures, x, y, noise)
+    for m, (joint, start) in enumerate(begun):
+        which = np.flatnonzero(near_enough[m])
+        if not len(which):
+            continue
+        linearised = _most_probable(joint.chosen(which), start[which], x[which], y[which])
+        for i, near in zip(which.tolist(), linearised, strict=True):
+            posteriors[i, m] = laplace(near, spectra[i], ratios, noise)
+            scores[i, m] = posteriors[i, m].evidence + log_priors[m]
+    candidates: dict[int, list[_Candidate]] = {}
+    entries: list[list] = []
+    for i, score in enumerate(scores):
+        best = np.argsort(-score, axis=None, kind="stable")[: min(KEPT, int(np.isfinite(score).sum()))]
+        entries.append([None] * len(best))
+        for rank, flat in enumerate(best):
+            m, s, r = (int(index) for index in np.unravel_index(flat, score.shape))
+            near = posteriors[i, m][s, r]
+            found = _Candidate(i, rank, structures[m], spectra[i][s], float(ratios[r]), near, log_priors[m, s, r])
+            candidates.setdefault(m, []).append(found)
+    for of_structure in candidates.values():
+        refined = _refined(of_structure, x, y, noise)
+        for candidate, (found, converged) in zip(of_structure, refined, strict=True):
+            entry = Entry(
+                structure=candidate.structure,
                 weight=0.0,
-                ratio=float(ratios[r]),
-                noise=float(found.noise[0]),
-                position=found.position[0],
-                eta=found.eta[0],
-                covariance=found.covariance[0],
+                ratio=candidate.ratio,
+                noise=float(found.noise),
+                position=found.position,
+                eta=found.eta,
+                covariance=found.covariance,
                 converged=converged,
-                _spectrum=spectra[s],
+                _spectrum=candidate.spectrum,
             )
-        )
+            entries[candidate.place][candidate.rank] = (float(found.evidence) + candidate.log_prior, entry)
+    return [_weighed(found, pairs) for found, pairs in zip(entries, data, strict=True)]
+
+
+def _weighed(found: Sequence[tuple[float, Entry]], data: Pairs) -> Mixture:
+    """The mixture of entries, each with the logarithm of its evidence times its prior probability."""
+    evidence = np.array([score for score, _ in found])
     weights = np.exp(evidence - logsumexp(evidence))
-    entries = [replace(entries[i], weight=float(weights[i])) for i in np.argsort(-weights, kind="stable")]
-    return Mixture(tuple(entries), "ok" if entries[0].converged else "not converged", data)
+    order = np.argsort(-weights, kind="stable")
+    entries = tuple(replace(found[i][1], weight=float(weights[i])) for i in order)
+    return Mixture(entries, "ok" if entries[0].converged else "not converged", data)
 
 
 def fit_wide_library(
@@ -256,4 +306,5 @@ def fit_wide_library(
     for pairs in data:
         refuse_impossible(pairs)
     ratios = np.array(RATIOS if discrepancy else RATIOS[:1])
-    return side_by_side(partial(_learn, tuple(structures), ratios, noise), data, worth_it_from=PARALLEL_FROM)
+    learn = partial(_learn, tuple(structures), ratios, noise)
+    return in_stacks(learn, data, lambda wells: 2 * wells * SCREENED, worth_it_from=PARALLEL_FROM)

@@ -11,10 +11,10 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from fewerwells.science.cores import side_by_side
+from fewerwells.science.cores import side_by_side, usable_cores
 from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs, random_stream
 from fewerwells.science.design.candidates import grid
-from fewerwells.science.design.designs import Design, Library, Optimal
+from fewerwells.science.design.designs import Design, Library, Optimal, next_wells_of_each
 from fewerwells.science.library import mechanism_of
 from fewerwells.science.systems import Simulated
 
@@ -71,30 +71,32 @@ def _moved(system: Simulated, inside: int, outside: int, seed: int) -> Pairs:
     return Pairs(np.concatenate([kept.x, pool.x[moved]]), np.concatenate([kept.y, pool.y[moved]]))
 
 
-def _next(design: Design, domain: Domain, step: float, n: int, wells_and_seed: tuple[Pairs | None, int]) -> np.ndarray:
-    wells, seed = wells_and_seed
-    return design.next_wells(wells, grid(domain.low, domain.high, step), n, seed)
+def _next(
+    design: Design, domain: Domain, step: float, n: int, wells_and_seeds: Sequence[tuple[Pairs | None, int]]
+) -> list[np.ndarray]:
+    wells, seeds = zip(*wells_and_seeds, strict=True)
+    return next_wells_of_each(design, wells, grid(domain.low, domain.high, step), n, seeds)
 
 
 @lru_cache(maxsize=64)  # a larger volume goes on where a smaller one stopped
 def _filled(rounds: Rounds, system: Simulated, domain: Domain, n: int, seeds: tuple[int, ...]) -> tuple[Pairs, ...]:
     before = (n - 1) // rounds.size * rounds.size
-    if before:
-        wells = _filled(rounds, system, domain, before, seeds)
-        choose = partial(_next, rounds.design, domain, rounds.step, n - before)
-        chosen = side_by_side(choose, list(zip(wells, seeds, strict=True)), worth_it_from=WORTH_IT_FROM)
-    elif isinstance(rounds.design, Optimal):  # before any well all seeds are alike
-        wells, chosen = [None] * len(seeds), [_first(rounds, domain, n)] * len(seeds)
+    wells = _filled(rounds, system, domain, before, seeds) if before else (None,) * len(seeds)
+    choose = partial(_next, rounds.design, domain, rounds.step, n - before)
+    if isinstance(rounds.design, Optimal) and not before:  # before any well all seeds are alike
+        chosen = [_first(rounds, domain, n)] * len(seeds)
     else:
-        wells = [None] * len(seeds)
-        chosen = [_next(rounds.design, domain, rounds.step, n, (None, seed)) for seed in seeds]
+        tasks = list(zip(wells, seeds, strict=True))
+        share = len(tasks) if len(tasks) < WORTH_IT_FROM else -(-len(tasks) // (2 * len(usable_cores())))
+        shares = [tasks[start : start + share] for start in range(0, len(tasks), share)]
+        chosen = [x for found in side_by_side(choose, shares, worth_it_from=2) for x in found]
     measure: Callable = partial(_measured, system, domain)
     return tuple(measure(*each) for each in zip(wells, chosen, seeds, strict=True))
 
 
 @lru_cache(maxsize=64)
 def _first(rounds: Rounds, domain: Domain, n: int) -> np.ndarray:
-    return _next(rounds.design, domain, rounds.step, n, (None, 0))
+    return _next(rounds.design, domain, rounds.step, n, [(None, 0)])[0]
 
 
 def _measured(system: Simulated, domain: Domain, wells: Pairs | None, x: np.ndarray, seed: int) -> Pairs:

@@ -34,7 +34,7 @@ def _wells(answer, shape: tuple[int, int]) -> np.ndarray:
 
 @cache
 def _belief() -> Belief:
-    return Library().believe(real_pairs(TARGET, 8, 0))
+    return Library().believe([real_pairs(TARGET, 8, 0)])[0]
 
 
 @cache

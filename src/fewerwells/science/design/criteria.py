@@ -61,44 +61,53 @@ def with_well(covariance: np.ndarray, features: np.ndarray, sign: int = 1) -> np
 class Batch:
     """Wells chosen so far from M candidates, and what each candidate would add to them.
 
+    For every candidate two small matrices are kept, how its outputs vary together and what measuring them takes away
+    from tr(A·cov z); a change of the batch changes both by products with one well's columns.
+
     Attributes:
-        features: (M, 2, q), in units of the noise.
         covariance: of z after the chosen wells, (q, q).
     """
 
     def __init__(self, features: np.ndarray, goal: np.ndarray | None):
-        """No well yet. The goal is a matrix A (q, q), or None for the information on all of z (D-optimality)."""
-        self.features, self.covariance = features, np.eye(features.shape[-1])
-        self._goal = goal
-        self._projected = features.copy()  # F·cov z
-        self._aimed = None if goal is None else features @ goal_root(goal)  # F·cov z·√A
+        """No well yet.
+
+        Args:
+            features: of the candidates, (M, 2, q), in units of the noise.
+            goal: a matrix A (q, q), or None for the information on all of z (D-optimality).
+        """
+        q = features.shape[-1]
+        self._features, self._goal, self.covariance = features, goal, np.eye(q)
+        self._columns = np.ascontiguousarray(np.moveaxis(features, 0, -1).reshape(2, q, -1))  # (2, q, M)
+        self._together = np.einsum("iqm,jqm->ijm", self._columns, self._columns)  # F·cov z·Fᵀ, (2, 2, M)
+        self._taken = None  # F·cov z·A·cov z·Fᵀ, (2, 2, M)
+        if goal is not None:
+            self._taken = np.einsum(
+                "iqm,jqm->ijm", self._columns, np.tensordot(goal, self._columns, (0, 1)).swapaxes(0, 1)
+            )
 
     def change(self, index: int, sign: int = 1) -> None:
         """Fill a candidate, or with sign −1 take it back."""
-        well, projected = self.features[index], self._projected[index].copy()
-        middle = np.linalg.inv(projected @ well.T + sign * np.eye(2))
-        share = (self._projected @ well.T) @ middle
+        well = self._features[index]
+        own = self.covariance @ well.T  # (q, 2)
+        cross = np.matmul(own.T, self._columns).swapaxes(0, 1)  # the well's outputs with each candidate's, (2, 2, M)
+        share = np.tensordot(np.linalg.inv(well @ own + sign * np.eye(2)), cross, 1)
+        if self._goal is not None:
+            aimed = self._goal @ own
+            half = np.tensordot(aimed.T @ own, share, 1) / 2
+            half -= np.matmul((self.covariance @ aimed).T, self._columns).swapaxes(0, 1)
+            turned = np.einsum("kim,kjm->ijm", share, half)
+            self._taken += turned + turned.swapaxes(0, 1)
+        self._together -= np.einsum("kim,kjm->ijm", share, cross)
         self.covariance = with_well(self.covariance, well, sign)
-        if self._aimed is not None:
-            self._aimed = self._aimed - share @ self._aimed[index]
-        self._projected = self._projected - share @ projected
 
     def worth(self) -> np.ndarray:
         """What each candidate would take away from tr(A·cov z), or add to log det of the information: (M,)."""
-        predictive = self._projected @ self.features.mT
-        one, two, cross = predictive[:, 0, 0] + 1, predictive[:, 1, 1] + 1, predictive[:, 0, 1]
+        one, two, cross = self._together[0, 0] + 1, self._together[1, 1] + 1, self._together[0, 1]
         determinant = one * two - cross**2
-        if self._aimed is None:
+        if self._taken is None:
             return np.log(determinant)
-        taken = self._aimed @ self._aimed.mT
-        return (two * taken[:, 0, 0] + one * taken[:, 1, 1] - 2 * cross * taken[:, 0, 1]) / determinant
-
-
-def goal_root(goal: np.ndarray) -> np.ndarray:
-    """A root √A, (q, r), of a goal (q, q) of rank r."""
-    values, vectors = np.linalg.eigh(goal)
-    kept = values > 1e-12 * values[-1]
-    return vectors[:, kept] * np.sqrt(values[kept])
+        taken = self._taken
+        return (two * taken[0, 0] + one * taken[1, 1] - 2 * cross * taken[0, 1]) / determinant
 
 
 def exchange(candidates: Candidates, belief: Belief, goal: np.ndarray | None, n: int) -> np.ndarray:

@@ -6,6 +6,7 @@ sees a circuit that is not the simulation, nor what a well will measure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -88,9 +89,12 @@ class SpaceFilling:
 
 
 class Learner(Protocol):
-    """What an optimal design needs of a learner: its belief after some wells."""
+    """What an optimal design needs of a learner: its belief after the wells of each of several plates.
 
-    def believe(self, wells: Pairs | None) -> Belief: ...
+    None stands for a plate before any well.
+    """
+
+    def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]: ...
 
 
 @dataclass(frozen=True)
@@ -105,16 +109,16 @@ class SimpleModel:
     source: Circuit = SIMULATION
     noise: float = 1.0
 
-    def believe(self, wells: Pairs | None) -> Belief:
-        return simple_model_belief(self.source, self.noise)
+    def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]:
+        return [simple_model_belief(self.source, self.noise)] * len(wells)
 
 
 @dataclass(frozen=True)
 class Prior:
     """Mechanisms drawn from plausible ranges, whatever the wells say."""
 
-    def believe(self, wells: Pairs | None) -> Belief:
-        return prior_belief()
+    def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]:
+        return [prior_belief()] * len(wells)
 
 
 @dataclass(frozen=True)
@@ -129,18 +133,22 @@ class Library:
     without: str = ""
     noise: float | None = None
 
-    def believe(self, wells: Pairs | None) -> Belief:
-        if wells is None:
-            return prior_belief(tuple(name for name in MECHANISMS if name != self.without))
-        return library_belief(average(fit_mechanisms([wells]), [wells], self.without)[0], wells, self.noise)
+    def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]:
+        if None in wells:
+            return [prior_belief(tuple(name for name in MECHANISMS if name != self.without))] * len(wells)
+        averages = average(fit_mechanisms(list(wells)), list(wells), self.without)
+        return [library_belief(found, plate, self.noise) for found, plate in zip(averages, wells, strict=True)]
 
 
 @dataclass(frozen=True)
 class Process:
     """Gaussian processes with the likeliest hyper-parameters; before any well, what the library draws."""
 
-    def believe(self, wells: Pairs | None) -> Belief:
-        return prior_belief() if wells is None else process_belief(fit_gaussian_processes([wells])[0], wells)
+    def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]:
+        if None in wells:
+            return [prior_belief()] * len(wells)
+        processes = fit_gaussian_processes(list(wells))
+        return [process_belief(process, plate) for process, plate in zip(processes, wells, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -159,9 +167,7 @@ class Optimal:
     region: Domain = BIG
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
-        if wells is not None:
-            refuse_impossible(wells)
-        return self.choose(self.learner.believe(wells), candidates, n)
+        return next_wells_of_each(self, [wells], candidates, n, [seed])[0]
 
     def choose(self, belief: Belief, candidates: Candidates, n: int) -> np.ndarray:
         """The same for a belief that is known already."""
@@ -172,6 +178,26 @@ class Optimal:
             )  # nothing to tell apart, before any well too
             aim = goal_matrix(told, belief, sobol_inputs(self.region, REGION_POINTS))
         return candidates.x[exchange(candidates, belief, aim, n)]
+
+
+def next_wells_of_each(
+    design: Design, wells: Sequence[Pairs | None], candidates: Candidates, n: int, seeds: Sequence[int]
+) -> list[np.ndarray]:
+    """`design.next_wells` of several plates with as many wells, or none; equations are fitted to all of them at once.
+
+    Args:
+        design: chooses.
+        wells: so far, of each plate.
+        candidates: what can be filled on each.
+        n: how many to choose for each.
+        seeds: one a plate.
+    """
+    if not isinstance(design, Optimal):
+        return [design.next_wells(plate, candidates, n, seed) for plate, seed in zip(wells, seeds, strict=True)]
+    for plate in wells:
+        if plate is not None:
+            refuse_impossible(plate)
+    return [design.choose(belief, candidates, n) for belief in design.learner.believe(wells)]
 
 
 DESIGNS: dict[str, Design] = {

@@ -78,7 +78,7 @@ def plan_wells(
         return Plan(chosen.next_wells(None, candidates, n, seed), None)
     _refuse_silent(wells)
     library = Library(noise=noise)
-    belief = library.believe(wells)
+    (belief,) = library.believe([wells])
     if isinstance(chosen, Optimal) and chosen.learner == Library():  # fitted once, for the choice and the lessons
         x = chosen.choose(belief, candidates, n)
     else:
