@@ -14,7 +14,6 @@ from fewerwells.science import least_squares as least_squares_module
 from fewerwells.science.circuits import (
     CIRCUITS,
     Circuit,
-    CircuitKind,
     hill_family,
     reference_circuit,
     simple_activation,
