@@ -43,12 +43,12 @@ class Kernel:
 
     def _coordinates(self, x: np.ndarray) -> np.ndarray:
         logs = np.log1p(x / self.turn)
-        return np.stack([logs[:, 0] - logs[:, 1], logs.mean(axis=1)], axis=1) / self.lengths
+        return np.stack([logs[:, 0] - logs[:, 1], logs.mean(axis=1)]) / np.reshape(self.lengths, (2, 1))
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Covariance (A, B) between inputs (A, 2) and (B, 2), nM."""
-        a, b = self._coordinates(a), self._coordinates(b)
-        r = np.sqrt(5 * np.square(a[:, None] - b[None]).sum(axis=-1))
+        ratio, mean = (one[:, None] - other for one, other in zip(*map(self._coordinates, (a, b)), strict=True))
+        r = np.sqrt(5 * (ratio**2 + mean**2))
         return (1 + r + r**2 / 3) * np.exp(-r)
 
 

@@ -19,6 +19,7 @@ from fewerwells.science.datasets import Pairs, refuse_impossible
 from fewerwells.science.discrepancy import (
     RATIOS,
     JointProblem,
+    Kernel,
     Laplace,
     Linearised,
     Prior,
@@ -124,13 +125,21 @@ class Mixture:
         x, rng = checked_inputs(x), np.random.default_rng(0)
         ends = np.round(np.cumsum([entry.weight for entry in self.entries]) * DRAWS).astype(int)
         counts = np.diff(ends, prepend=0)
-        parts = [_given(e, n, self._data, x, rng) for e, n in zip(self.entries, counts.tolist(), strict=True) if n]
+        across: dict[Kernel, np.ndarray] = {}  # several entries share a kernel
+        parts = [
+            _given(e, n, self._data, x, rng, across) for e, n in zip(self.entries, counts.tolist(), strict=True) if n
+        ]
         means, spreads = zip(*parts, strict=True)
         return np.concatenate(means), np.concatenate(spreads)
 
 
-def _given(entry: Entry, n: int, data: Pairs, x: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (n, M, 2) of the output for n draws of an entry's parameters."""
+def _given(
+    entry: Entry, n: int, data: Pairs, x: np.ndarray, rng, covariances: dict[Kernel, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (n, M, 2) of the output for n draws of an entry's parameters.
+
+    `covariances` holds the covariances (M, N) of the kernels met so far.
+    """
     form = entry.structure.form
     position, eta = entry.draw(n, rng)
     parameters = form.parameters(coordinate_values(form, position))
@@ -139,7 +148,9 @@ def _given(entry: Entry, n: int, data: Pairs, x: np.ndarray, rng) -> tuple[np.nd
         return mean, np.zeros_like(mean)
     spectrum, share = entry._spectrum, entry.ratio**2
     left = data.y - eta * form.relative_outputs(parameters, data.x)  # (n, N, 2)
-    across = share * spectrum.kernel(x, data.x)
+    if spectrum.kernel not in covariances:
+        covariances[spectrum.kernel] = spectrum.kernel(x, data.x)
+    across = share * covariances[spectrum.kernel]
     weights = spectrum.solve(entry.ratio, np.moveaxis(left, 1, 0).reshape(len(data), -1))
     mean = mean + np.moveaxis((across @ weights).reshape(len(x), n, 2), 1, 0)
     variance = share - np.einsum("mn,nm->m", across, spectrum.solve(entry.ratio, across.T))
