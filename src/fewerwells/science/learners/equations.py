@@ -65,7 +65,7 @@ class FittedEquation(Learner):
         fits = fit_many(self.form, list(wells), self.circuit)
         words = tuple(Status(fit.status) for fit in fits)
         seconds = time.perf_counter() - started
-        return Equations(words, "scipy", seconds, tuple(fit.predict for fit in fits), tuple(fits))
+        return Equations(words, "numpy", seconds, tuple(fit.predict for fit in fits), tuple(fits))
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Library(Learner):
         averages = average({name: list(part.fits) for name, part in parts.items()}, list(wells))
         seconds = time.perf_counter() - started + sum(part.seconds for part in parts.values())
         words = tuple(Status(found.status) for found in averages)
-        return Equations(words, "scipy", seconds, tuple(found.predict for found in averages), tuple(averages))
+        return Equations(words, "numpy", seconds, tuple(found.predict for found in averages), tuple(averages))
 
 
 def _mechanism(name: str) -> FittedEquation:

@@ -60,7 +60,7 @@ class WideLibrary(Learner):
         started = time.perf_counter()
         mixtures = fit_wide_library(list(wells), self.structures, discrepancy=self.discrepancy)
         words = tuple(Status(mixture.status) for mixture in mixtures)
-        return Mixtures(words, "scipy", time.perf_counter() - started, tuple(mixtures))
+        return Mixtures(words, "numpy", time.perf_counter() - started, tuple(mixtures))
 
 
 @dataclass(frozen=True)
