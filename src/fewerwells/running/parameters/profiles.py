@@ -139,7 +139,7 @@ PROFILES: dict[str, dict] = {
         ],
         "random_volumes": [12, 24, 48, 96],
         "chosen_volumes": [12, 24],
-        "design_seeds": 10,
+        "design_seeds": 50,
         "outside": [0, 4, 8, 16, 32, 64],
         "way_volumes": [8, 16, 24, 48, 96, 192],
         "circuits": [

@@ -170,7 +170,7 @@ CLAIMS: tuple[Claim, ...] = (
             (
                 "refitted source",
                 "Refitting the simulation to the wells beats plain fine-tuning.",
-                ("contradicted", "supported", "contradicted"),
+                ("contradicted", "undecided", "contradicted"),
             ),
             (
                 "fitted family",
