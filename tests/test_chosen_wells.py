@@ -197,12 +197,20 @@ class TestExchangeInWords:
 
     def test_the_interval_may_leave_a_doubt_where_the_middle_has_crossed(self):
         words = exchange_in_words(self.moved({8: 1.4, 16: 0.9, 64: 0.4}, sd=0.3), [8, 16, 64])
-        assert words.startswith("The middle of the seeds crosses at **16 of 96 wells**")
-        assert words.endswith("The interval leaves no doubt from 64 on.")
+        assert words.startswith(
+            "The middle of the seeds crosses between 8 of 96 wells, where the error of scratch is 1."
+        )
+        assert " and **16 wells**: there it is 0." in words
+        assert words.endswith("From 64 wells on all of the 95 % interval lies below 1.")
+
+    def test_it_may_have_crossed_at_the_fewest_that_were_moved(self):
+        words = exchange_in_words(self.moved({8: 0.5, 16: 0.4}, sd=0.1), [8, 16])
+        assert words.startswith("The middle of the seeds is below 1 at **8 of 96 wells** already: there it is 0.")
+        assert words.endswith("From 8 wells on all of the 95 % interval lies below 1.")
 
     def test_it_may_leave_one_at_the_most_that_were_moved(self):
         words = exchange_in_words(self.moved({8: 1.4, 16: 0.9}, sd=0.3), [8, 16])
-        assert words.endswith("The interval leaves a doubt even at the most that were moved.")
+        assert words.endswith("At no number tried does all of it lie below 1.")
 
     def test_no_network_may_get_there(self):
         assert exchange_in_words(self.moved({8: 2.0}, sd=0.1), [8]).startswith("With none of these numbers")

@@ -21,7 +21,7 @@ LEARNERS: dict[str, Callable[[Setting], Learner]] = {
     "in-context network": MANY_CIRCUITS["in-context network"].learner,
 }
 DOMAINS = {"0–10 nM": SMALL, "0–20 nM": BIG}
-# What Experiment 3 compares on its first seeds: designs for the library, and other learners with their designs.
+# What Experiment 3 compares on `design_seeds` of the seeds: designs for the library, and other learners with their designs.
 OTHER_DESIGNS = (
     "Sobol",
     "Sobol, logarithmic",

@@ -167,7 +167,7 @@ def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
 def exchange_in_words(table: pd.DataFrame, outside: list[int]) -> str:
     """How many of a plate's wells must lie outside for scratch to do as well as transfer with none there, in Markdown.
 
-    Told are the fewest at which the middle of the seeds says so, and the fewest at which the whole 95 % interval does.
+    Told are the numbers between which the middle of the seeds crosses, and from which on the whole 95 % interval has.
 
     Args:
         table: of Experiment 3.
@@ -184,12 +184,21 @@ def exchange_in_words(table: pd.DataFrame, outside: list[int]) -> str:
     middle, sure = first("value"), first("high")
     if middle is None:
         return "With none of these numbers does a network from scratch get to what pre-training reaches with no well outside."
-    crossing = ratios[middle]
-    doubt = f"leaves no doubt from {sure} on" if sure else "leaves a doubt even at the most that were moved"
+    before = outside[outside.index(middle) - 1] if middle != outside[0] else None
+    crossing = f"The middle of the seeds is below 1 at **{middle} of {PLATE} wells** already"
+    if before is not None:
+        crossing = (
+            f"The middle of the seeds crosses between {before} of {PLATE} wells, where the error of scratch is "
+            f"{ratios[before]['value']:.2f} times that of transfer, and **{middle} wells**"
+        )
+    below = (
+        f"From {sure} wells on all of the 95 % interval lies"
+        if sure is not None
+        else "At no number tried does all of it lie"
+    )
     return (
-        f"The middle of the seeds crosses at **{middle} of {PLATE} wells**: there the error of scratch is "
-        f"{crossing['value']:.2f} times that of transfer, with an interval from {crossing['low']:.2f} to "
-        f"{crossing['high']:.2f}. The interval {doubt}."
+        f"{crossing}: there it is {ratios[middle]['value']:.2f} times that of transfer, with an interval from "
+        f"{ratios[middle]['low']:.2f} to {ratios[middle]['high']:.2f}. {below} below 1."
     )
 
 

@@ -96,7 +96,7 @@ class ChosenUnderNoise(TrainingParameters):
 
 
 class Experiment3(SeededParameters):
-    """Experiment 3: who chooses the wells, and from where; the main comparison on all seeds, the others on the first."""
+    """Experiment 3: who chooses the wells, and from where; the main comparison on all seeds, the others on `design_seeds`."""
 
     well_targets: EachOnce[CircuitName] = None
     random_volumes: Increasing[Volume] = None
@@ -135,7 +135,7 @@ class Experiment3(SeededParameters):
 
     @property
     def designs(self) -> list[Design]:
-        """Two: every other design and learner over a few seeds; the library on random and its own wells over all."""
+        """Two: every other design and learner over `design_seeds`; the library on random and its own wells over all."""
         add_well_arms()
         targets, at, everywhere = self.targets, [self.chosen], "0–20 nM"
         main = _well_cells("library", "random", self.random_volumes, targets)
