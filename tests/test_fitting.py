@@ -260,7 +260,7 @@ def test_large_data_sets_are_fitted_to_all_their_wells():
 
 
 @pytest.mark.parametrize("form", FORM_NAMES)
-def test_neither_workers_nor_neighbours_change_a_bit(form, monkeypatch):
+def test_neither_workers_nor_neighbours_change_a_fit(form, monkeypatch):
     circuit = reference_circuit("input_depletion")
     data = [real_pairs(COMPLEX, wells, seed) for wells in (5, 40) for seed in range(4)]
     alone = [fit_one(form, pairs, circuit) for pairs in data]

@@ -79,7 +79,7 @@ def test_the_order_of_the_wells_changes_nothing():
     np.testing.assert_allclose(one.predict(X), other.predict(X), rtol=0.02, atol=0.05)
 
 
-def test_neither_workers_nor_neighbours_change_a_bit(monkeypatch):
+def test_neither_workers_nor_neighbours_change_a_fit(monkeypatch):
     circuits = (COMPLEX, reference_circuit("mixed_complex"), reference_circuit("goldbeter_koshland"))
     data = [real_pairs(circuit, wells, 1000) for circuit in circuits for wells in (12, 20)]
     alone = [fit(pairs, FEW[:5]).predict(X) for pairs in data]

@@ -106,7 +106,7 @@ class JointProblem(Problem):
         prior: of the coordinates.
         noise: standard deviation of the noise of each data set, (P,), nM.
         spectra: the discrepancy's kernel on the wells of each; None where there is no discrepancy.
-        ratio: standard deviation of the discrepancy over the noise's, (P,); 0 for none.
+        ratio: standard deviation of the discrepancy over the noise's, (P,), where there are spectra; 0 for none.
     """
 
     _stacked = (*Problem._stacked, "_scale", "_rotation")

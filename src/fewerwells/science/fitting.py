@@ -264,7 +264,7 @@ def fit_many(form: str, data: list[Pairs], circuit: Circuit | None = None) -> li
             that are not free. The other forms leave it alone.
 
     Returns:
-        One fit a data set, the same whatever the number of cores.
+        One fit a data set, the same but for rounding whatever the number of cores.
 
     Raises:
         ValueError: an unknown form, "true" without a circuit, or data that cannot be measurements.

@@ -1,7 +1,7 @@
 """Many small least-squares problems of one shape, each in the same box, searched side by side.
 
 All of them take a step at once, so that a step costs what its arithmetic costs and not what Python does around it. Each
-goes its own way: where one ends does not depend on those beside it, to the last bit.
+goes its own way: what goes beside it has no say but in how NumPy rounds, which for a row alone is sometimes another way.
 
 The method is that of Levenberg and Marquardt (Marquardt 1963) with Nielsen's damping (1999), projected on the box: a
 coordinate at a bound that the residuals push against stays there; a step that leaves the box is cut off at its border.
@@ -103,10 +103,11 @@ def search(problems: Problems, start: np.ndarray, evaluations: int, least_gain: 
         problems: P of them.
         start: (P, k), within the box.
         evaluations: how often each may be linearised, its start included.
-        least_gain: a search ends where a step that went as predicted lowers the squares by less than this share.
+        least_gain: a search ends where a step that went as predicted lowers the squares by less than this share, or
+            where no more is to be expected of the next.
 
     Returns:
-        Where each search ended; a search of a problem is the same whatever other problems are searched with it.
+        Where each search ended, whatever other problems are searched with it, but for rounding.
     """
     low, high = problems.low, problems.high
     squares, gradient, curvature = _products(problems, start)

@@ -91,7 +91,7 @@ class SpaceFilling:
 class Learner(Protocol):
     """What an optimal design needs of a learner: its belief after the wells of each of several plates.
 
-    None stands for a plate before any well.
+    None stands for a plate before any well; either all plates are, or none is.
     """
 
     def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]: ...
