@@ -8,15 +8,13 @@ for each form becomes its Akaike weight (Burnham & Anderson 2002).
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
+from scipy.optimize import least_squares
 from scipy.stats import f as f_distribution
 from scipy.stats import qmc
 
-from fewerwells.science.least_squares import STACKED, search
 from fewerwells.science.library import akaike_weights
 
 HILL = (0.3, 8.0)  # bounds of a Hill coefficient
@@ -24,8 +22,6 @@ COOPERATION = (1e-3, 1e3)
 STARTS = 32
 LOCAL_SEARCHES = 2
 CLOSE = 1e-6  # relative: a search that gains less is over; flat valleys would go on for long
-STEP = 1e-5  # of the central differences that give slopes
-LARGEST_FORM = 44  # numbers that a search computes together for a well: eleven positions, four levels
 NEGLIGIBLE = 0.02  # weight below which a form is not refitted in the bootstrap
 
 
@@ -152,50 +148,43 @@ def _bounds(form: Form, name: str, s: np.ndarray) -> tuple[float, float]:
 
 
 class _Problem:
-    """Weighted least squares over log p with the levels projected out, for P outputs y of the same wells, (P, N)."""
+    """Weighted least squares over log p with the levels projected out, at several positions at once."""
 
     def __init__(self, form: Form, s: np.ndarray, y: np.ndarray, weight: np.ndarray):
         self.form, self.s, self.root = form, s, np.sqrt(weight)
         self.target = self.root * y
         self.low, self.high = np.log([_bounds(form, name, s) for name in form.searched]).reshape(-1, 2).T
 
-    def chosen(self, which: np.ndarray) -> Self:
-        """Some of the outputs, by index; one may be chosen several times."""
-        other = copy(self)
-        other.target = self.target[which]
-        return other
-
     def solve(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The best levels (..., P, L) and what they leave over (..., P, N) at positions (..., P, k)."""
-        searched = dict(zip(self.form.searched, np.moveaxis(np.exp(positions), -1, 0)[..., None], strict=True))
+        """The best levels (B, L) and what they leave over (B, N) at positions (B, k)."""
+        searched = dict(zip(self.form.searched, np.exp(positions).T[:, :, None], strict=True))
         columns = self.form.basis(self.s, searched | dict(self.form.fixed))
-        shape = (*positions.shape[:-1], len(self.s))
+        shape = len(positions), len(self.s)
         design = np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1) * self.root[:, None]
         transposed = design.swapaxes(-1, -2)
         gram = transposed @ design
-        ridge = (
-            1e-10 * np.trace(gram, axis1=-2, axis2=-1)[..., None, None] / len(columns)
-        )  # doses may leave a level open
-        levels = np.linalg.solve(gram + ridge * np.eye(len(columns)), transposed @ self.target[..., None])
+        ridge = 1e-10 * np.trace(gram, axis1=-2, axis2=-1)[:, None, None] / len(columns)  # doses may leave a level open
+        levels = np.linalg.solve(gram + ridge * np.eye(len(columns)), transposed @ self.target[:, None])
         return levels[..., 0], (design @ levels)[..., 0] - self.target
 
-    def linearised(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals (P, N) at positions (P, k) and their slopes (P, k, N), by central differences inside the bounds."""
-        k = len(self.low)
-        along = STEP * np.eye(k)[:, None]
-        ahead, behind = np.minimum(position + along, self.high), np.maximum(position - along, self.low)
-        rest = self.solve(np.concatenate([position[None], ahead, behind]))[1]
-        apart = np.diagonal(ahead - behind, axis1=0, axis2=-1)  # (P, k)
-        return rest[0], np.moveaxis(rest[1 : k + 1] - rest[k + 1 :], 0, 1) / apart[..., None]
+    def residuals(self, position: np.ndarray) -> np.ndarray:
+        return self.solve(position[None])[1][0]
+
+    def jacobian(self, position: np.ndarray) -> np.ndarray:
+        """Slopes of the residuals (N, k), by central differences inside the bounds."""
+        step = 1e-5 * np.eye(len(position))
+        ahead, behind = np.minimum(position + step, self.high), np.maximum(position - step, self.low)
+        left_over = self.solve(np.concatenate([ahead, behind]))[1]
+        return ((left_over[: len(ahead)] - left_over[len(ahead) :]) / np.diag(ahead - behind)[:, None]).T
 
 
-def fit_form(name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Fit:
+def fit_form(name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray, start: Fit | None = None) -> Fit:
     """The best parameters of one form of the library, by its name; arguments as for `fit`."""
-    return fit(forms_for(s.shape[1])[name], name, s, y, weight)
+    return fit(forms_for(s.shape[1])[name], name, s, y, weight, start)
 
 
-def fit(form: Form, name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Fit:
-    """The best parameters of a form, from a fixed set of starts.
+def fit(form: Form, name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray, start: Fit | None = None) -> Fit:
+    """The best parameters of a form, from a fixed set of starts or from an earlier fit.
 
     Args:
         form: which.
@@ -203,40 +192,34 @@ def fit(form: Form, name: str, s: np.ndarray, y: np.ndarray, weight: np.ndarray)
         s: doses as shares of the largest ones, shape (N, d).
         y: one output, shape (N,).
         weight: of each well, shape (N,).
+        start: where to search from, in a bootstrap.
     """
-    problem = _Problem(form, s, y[None], weight)
-    position = np.zeros((1, 0))
-    if form.searched:
-        share = qmc.Sobol(len(problem.low), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
-        points = problem.low + (problem.high - problem.low) * share
-        squares = np.square(problem.solve(points[:, None])[1]).sum(axis=(-2, -1))
-        begin = points[np.argsort(squares, kind="stable")[:LOCAL_SEARCHES]]
-        found = search(problem.chosen(np.zeros(len(begin), int)), begin, 100, CLOSE)
-        position = found.position[[found.squares.argmin()]]
-    return _as_fits(name, problem, position)[0]
-
-
-def _fit_again(form: Form, start: Fit, s: np.ndarray, y: np.ndarray, weight: np.ndarray) -> list[Fit]:
-    """The parameters of a form for P similar outputs (P, N), searched near an earlier fit."""
     problem = _Problem(form, s, y, weight)
-    position = np.log([start.parameters[name] for name in form.searched]).clip(problem.low, problem.high)
-    position = np.tile(position, (len(y), 1))
-    if form.searched:
-        position = search(problem, position, 15, CLOSE).position
-    return _as_fits(start.form, problem, position)
-
-
-def _as_fits(name: str, problem: _Problem, positions: np.ndarray) -> list[Fit]:
-    """What was found at positions (P, k)."""
-    searched, fixed = problem.form.searched, dict(problem.form.fixed)
-    close = np.minimum(positions - problem.low, problem.high - positions) < 1e-2
-    fits = []
-    for position, levels, rest, ends in zip(positions, *problem.solve(positions), close, strict=True):
-        parameters = dict(zip(searched, np.exp(position).tolist(), strict=True)) | fixed
-        at_bound = tuple(parameter for parameter, is_close in zip(searched, ends, strict=True) if is_close)
-        n_free = len(levels) + len(searched)
-        fits.append(Fit(name, parameters, tuple(levels.tolist()), float(rest @ rest), n_free, at_bound))
-    return fits
+    low, high = problem.low, problem.high
+    if not form.searched:
+        position = np.zeros(0)
+    else:
+        if start is None:
+            share = qmc.Sobol(len(low), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
+            points = low + (high - low) * share
+            squares = np.square(problem.solve(points)[1]).sum(axis=-1)
+            starts = points[np.argsort(squares, kind="stable")[:LOCAL_SEARCHES]]
+        else:
+            starts = [np.log([start.parameters[parameter] for parameter in form.searched])]
+        most = 100 if start is None else 15
+        inside = [np.clip(point, low + 1e-6, high - 1e-6) for point in starts]
+        found = [
+            least_squares(
+                problem.residuals, point, problem.jacobian, bounds=(low, high), max_nfev=most, ftol=CLOSE, xtol=CLOSE
+            )
+            for point in inside
+        ]
+        position = min(found, key=lambda outcome: outcome.cost).x
+    levels, rest = (part[0] for part in problem.solve(position[None]))
+    close = np.minimum(position - low, high - position) < 1e-2
+    at_bound = tuple(parameter for parameter, is_close in zip(form.searched, close, strict=True) if is_close)
+    parameters = dict(zip(form.searched, np.exp(position).tolist(), strict=True)) | dict(form.fixed)
+    return Fit(name, parameters, tuple(levels.tolist()), float(rest @ rest), len(levels) + len(form.searched), at_bound)
 
 
 @dataclass(frozen=True)
@@ -291,9 +274,8 @@ def bootstrap(found: Weighed, s: np.ndarray, y: np.ndarray, weight: np.ndarray, 
     level = found.predict(s)
     freedom = max(len(y) - found.best.n_free, 1)
     spread = np.sqrt(np.sum(weight * (y - level) ** 2) / freedom / weight)
-    again = level + spread * rng.standard_normal((n, len(y)))
-    forms = forms_for(s.shape[1])
-    share = max(1, STACKED // (LARGEST_FORM * len(y)))
-    shares = [again[start : start + share] for start in range(0, n, share)]
-    fits = [[one for part in shares for one in _fit_again(forms[fit.form], fit, s, part, weight)] for fit in kept]
-    return [weigh(list(of_one), len(y)) for of_one in zip(*fits, strict=True)]
+    drawn = []
+    for noise in rng.standard_normal((n, len(y))):
+        again = level + spread * noise
+        drawn.append(weigh([fit_form(fit.form, s, again, weight, start=fit) for fit in kept], len(y)))
+    return drawn
