@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.running import experiments, identity, sample
+from fewerwells.running import experiments, identity, publishing, sample
 from fewerwells.running.experiments import run
 from fewerwells.running.parameters import PUBLISHED, ChosenInSystems, Experiment1, ManyCircuits, Sweeps
 from fewerwells.running.published import RECOMPUTE, code_of_arms
 from fewerwells.running.sample import sampled
 from fewerwells.running.storage import provenance, write_table
+from fewerwells.study.table import CHECKSUM, row_checksums
 
 SMOKE = partial(Experiment1, profile="smoke", n_seeds=3, volumes=[10, 50])
 
@@ -205,6 +206,43 @@ def test_a_record_names_processor_and_libraries(book):
     record = json.loads((book / "results" / "one.json").read_text())
     assert record["processor"] == provenance()["processor"]
     assert {"numpy", "scipy", "scikit-learn", "numba"} <= set(record["packages"])
+
+
+class TestPublishing:
+    """A record says where rows were computed, not where they were last written."""
+
+    def publish_again(self, book, monkeypatch, computed, **changes):
+        monkeypatch.setattr(publishing, "PUBLISHED", {"one": SMOKE})
+        monkeypatch.setattr(publishing, "run", lambda parameters: computed)
+        publish(book, computed, **changes)
+        before, said = (book / "results" / "one.json").read_bytes(), []
+        publishing.publish(book / "results", said.append)
+        return before, (book / "results" / "one.json").read_bytes(), said
+
+    def test_a_table_of_which_nothing_was_computed_again_keeps_its_record(self, book, monkeypatch, computed):
+        before, after, said = self.publish_again(book, monkeypatch, computed, processor="another one")
+        assert after == before
+        assert said == ["results/one.csv stays as it is"]
+
+    def test_rows_of_two_processors_are_told_as_such(self, book, monkeypatch, computed):
+        changed = computed.assign(sobol_all_mean=computed["sobol_all_mean"].where(computed.index > 0, 1.25))
+        changed[CHECKSUM] = row_checksums(changed)
+        said = self.publish_again(book, monkeypatch, changed, processor="another one")[2]
+        assert said == ["results/one.csv stays as it is"]
+        monkeypatch.setattr(publishing, "run", lambda parameters: computed)
+        publishing.publish(book / "results", said.append)
+        record = json.loads((book / "results" / "one.json").read_text())
+        assert record["processor"] == f"another one; {provenance()['processor']}"
+        assert said[-1] == "wrote results/one.csv"
+        assert not all(record[part] == provenance()[part] for part in ("processor", "packages"))
+
+    def test_rows_that_were_all_computed_here_name_this_processor(self, book, monkeypatch, computed):
+        other = computed.assign(sobol_all_mean=2 * computed["sobol_all_mean"])
+        other[CHECKSUM] = row_checksums(other)
+        self.publish_again(book, monkeypatch, other, processor="another one")
+        monkeypatch.setattr(publishing, "run", lambda parameters: computed)
+        publishing.publish(book / "results", lambda _: None)
+        assert json.loads((book / "results" / "one.json").read_text())["processor"] == provenance()["processor"]
 
 
 @pytest.mark.parametrize("model", [ChosenInSystems, ManyCircuits])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -14,22 +15,42 @@ from fewerwells.running.comparison import AGREES, compare, read_published, verdi
 from fewerwells.running.experiments import fastest_engine, run
 from fewerwells.running.parameters import PUBLISHED
 from fewerwells.running.published import RECOMPUTE, code_of_arms
-from fewerwells.running.storage import write_table
+from fewerwells.running.storage import provenance, read_table, write_table
 from fewerwells.science.training import choose_engine
+from fewerwells.study.table import CHECKSUM
 
 
 def publish(folder: Path, say: Callable[[str], None]) -> None:
     """Write every published table: what was run here before or is published is read back, what is missing is run.
 
-    Beside each table stands a record of its parameters, the day, the machine, the libraries, and the code of each arm.
+    Beside each table stands a record of its parameters, the day, the processors that computed its rows, the libraries, and
+    the code of each arm. A table of which nothing was computed again stays as it is, with its record.
     """
     for name, model in PUBLISHED.items():
         parameters = model()
         table, designs = run(parameters), parameters.designs
         engine = choose_engine(designs[0].protocol.sizes, fastest_engine(parameters.engine))
-        notes = {"published": datetime.now(UTC).date().isoformat(), "code": code_of_arms(designs, engine)}
-        write_table(table, folder / f"{name}.csv", parameters=parameters.model_dump(), **notes)
+        code, path = code_of_arms(designs, engine), folder / f"{name}.csv"
+        kept, record = _published_before(table, path)
+        if kept == len(table) == record.get("rows") and code == record.get("code"):
+            say(f"results/{name}.csv stays as it is")
+            continue
+        notes = {"published": datetime.now(UTC).date().isoformat(), "code": code}
+        if kept:
+            notes["processor"] = "; ".join(dict.fromkeys([*record["processor"].split("; "), provenance()["processor"]]))
+        write_table(table, path, parameters=parameters.model_dump(), **notes)
         say(f"wrote results/{name}.csv")
+
+
+def _published_before(table: pd.DataFrame, path: Path) -> tuple[int, dict]:
+    """How many rows of a table are published already, and the record beside them."""
+    try:
+        published = read_table(path)
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0, {}
+    known = set(zip(published["parameter_hash"], published[CHECKSUM], strict=True))
+    return sum(row in known for row in zip(table["parameter_hash"], table[CHECKSUM], strict=True)), record
 
 
 def rerun(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:

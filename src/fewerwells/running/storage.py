@@ -87,10 +87,13 @@ def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
 
 
 def write_rows(table: pd.DataFrame, path: Path, digits: int = 7, **notes) -> None:
-    """Write any table as CSV, numbers with so many digits, and its record beside it, as `write_table` does."""
+    """Write any table as CSV, numbers with so many digits, and its record beside it, as `write_table` does.
+
+    Notes come before what this process knows of itself: rows may have been computed elsewhere.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = table.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n").encode()
-    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **notes, **provenance()}
+    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **provenance(), **notes}
     write_whole(path, data)
     write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
