@@ -26,14 +26,8 @@ from fewerwells.running.reading_order import chapters, exercise_notebooks
 from fewerwells.running.reads import unchanged
 from fewerwells.running.storage import write_whole
 
-# Jupyter Book of this environment, whatever is first on the PATH. Sphinx can read and write pages in several processes,
-# which Jupyter Book's command has no option for.
-_JUPYTER_BOOK = """
-import functools, sys, jupyter_book.sphinx
-jupyter_book.sphinx.build_sphinx = functools.partial(jupyter_book.sphinx.build_sphinx, jobs=int(sys.argv.pop(1)))
-from jupyter_book.cli.main import main
-main()
-"""
+# Jupyter Book of this environment, whatever is first on the PATH.
+_JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
 # Imported before kernels are forked. Torch is not among them: few chapters need it, and it takes as long as all of these.
@@ -225,7 +219,7 @@ def build(
         output: the pages go to `output`/_build/html.
         say: called with one line at a time.
         buttons: the theme's launch buttons.
-        at_once: how many notebooks run side by side, and how many processes render.
+        at_once: how many notebooks run side by side.
 
     Returns:
         The path of the book's first page.
@@ -245,7 +239,7 @@ def build(
     if stage(root, executed, folder, buttons) or not as_left:
         shutil.rmtree(output / "_build" / ".doctrees", ignore_errors=True)
     say("rendering …")
-    command = [sys.executable, "-c", _JUPYTER_BOOK, str(at_once), "build", str(folder), "--path-output", str(output)]
+    command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(folder), "--path-output", str(output)]
     finished = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)
     page = output / "_build" / "html" / "index.html"
     if finished.returncode != 0 or not page.exists():
