@@ -8,6 +8,7 @@ import pytest
 from fewerwells.book.plots.wells import plot_exchange, plot_ratios, plot_round, plot_worth
 from fewerwells.running import identity
 from fewerwells.running.parameters import ChosenInSystems, ChosenUnderNoise, Experiment3, ParameterError, validate
+from fewerwells.science import fitting
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import BIG, SMALL, Pairs, random_stream, real_pairs
 from fewerwells.science.design.candidates import grid
@@ -78,6 +79,26 @@ class TestRounds:
         monkeypatch.setattr(chosen, "_measured", poisoned)
         np.testing.assert_array_equal(rounds.measured(Simulated(TARGET, Noise(1.0)), SMALL, 12, (7,))[0].x, expected)
         chosen._filled.cache_clear()
+
+    def test_of_no_seed_there_are_no_wells(self, rounds):
+        assert rounds.measured(Simulated(TARGET, Noise(1.0)), SMALL, 16, []) == []
+
+    def test_first_rounds_start_no_worker_and_workers_start_none_of_their_own(self, monkeypatch):
+        """Seeds are shared out where a round has wells to learn from, in shares below which no fit is shared out again."""
+        shared = []
+
+        def noting(choose, shares, *, worth_it_from):
+            shared.extend(map(len, shares))
+            return [choose(share) for share in shares]
+
+        monkeypatch.setattr(chosen, "side_by_side", noting)
+        monkeypatch.setattr(chosen, "usable_cores", lambda: [0])
+        system, seeds = Simulated(TARGET, Noise(1.0)), tuple(range(36))
+        Rounds(DESIGNS["Sobol"], size=4).measured(system, SMALL, 4, seeds)
+        assert shared == []
+        Rounds(DESIGNS["Sobol"], size=4).measured(system, SMALL, 8, seeds)
+        assert shared == [16, 16, 4]
+        assert max(shared) < fitting.PARALLEL_FROM
 
     def test_without_the_truth_the_library_that_chooses_lacks_it(self, monkeypatch):
         asked = []

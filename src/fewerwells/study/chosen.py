@@ -20,6 +20,7 @@ from fewerwells.science.systems import Simulated
 
 PLATE = 96  # wells
 WORTH_IT_FROM = 8  # seeds; fewer are done before the workers have started
+LARGEST_SHARE = 16  # seeds that a worker takes at once: so few that their fits start no workers of their own
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _moved(system: Simulated, inside: int, outside: int, seed: int) -> Pairs:
 def _next(
     design: Design, domain: Domain, step: float, n: int, wells_and_seeds: Sequence[tuple[Pairs | None, int]]
 ) -> list[np.ndarray]:
-    wells, seeds = zip(*wells_and_seeds, strict=True)
+    wells, seeds = ([each[place] for each in wells_and_seeds] for place in (0, 1))
     return next_wells_of_each(design, wells, grid(domain.low, domain.high, step), n, seeds)
 
 
@@ -83,11 +84,13 @@ def _filled(rounds: Rounds, system: Simulated, domain: Domain, n: int, seeds: tu
     before = (n - 1) // rounds.size * rounds.size
     wells = _filled(rounds, system, domain, before, seeds) if before else (None,) * len(seeds)
     choose = partial(_next, rounds.design, domain, rounds.step, n - before)
+    tasks = list(zip(wells, seeds, strict=True))
     if isinstance(rounds.design, Optimal) and not before:  # before any well all seeds are alike
         chosen = [_first(rounds, domain, n)] * len(seeds)
+    elif not before or len(tasks) < WORTH_IT_FROM:
+        chosen = choose(tasks)
     else:
-        tasks = list(zip(wells, seeds, strict=True))
-        share = len(tasks) if len(tasks) < WORTH_IT_FROM else -(-len(tasks) // (2 * len(usable_cores())))
+        share = min(LARGEST_SHARE, -(-len(tasks) // (2 * len(usable_cores()))))
         shares = [tasks[start : start + share] for start in range(0, len(tasks), share)]
         chosen = [x for found in side_by_side(choose, shares, worth_it_from=2) for x in found]
     measure: Callable = partial(_measured, system, domain)
