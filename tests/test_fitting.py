@@ -250,6 +250,15 @@ def test_no_search_of_scipys_ends_lower(form):
         assert sum_of_squares(fit, pairs) <= best * problem.unit**2 * (1 + 1e-6), (wells, circuit.label)
 
 
+@pytest.mark.parametrize("scale", [1e-20, 1e-9])
+def test_inputs_next_to_nothing_are_fitted_without_a_warning(scale):
+    pairs = real_pairs(COMPLEX, 20, seed=1)
+    circuit = reference_circuit("mixed_complex")
+    fit = fit_one("true", Pairs(scale * pairs.x, pairs.y), circuit)
+    assert fit.status == "at bound"  # an affinity as large as that is out of reach
+    assert np.isfinite(fit.predict(EVERYWHERE)).all()
+
+
 def test_large_data_sets_are_fitted_to_all_their_wells():
     wells = 4 * fitting.SCREENING_WELLS
     pairs = real_pairs(COMPLEX, wells, seed=0)

@@ -134,7 +134,10 @@ class Problem:
         f, slope = self.slopes(position)
         eta, square = self._eta(f)
         inner = ((self.y - 2 * eta * f) * slope).sum(self._axes, keepdims=True)
-        eta_slope = np.divide(inner, square, out=np.zeros_like(inner), where=square > 0)
+        with np.errstate(
+            over="ignore"
+        ):  # where next to nothing is made; `search` takes what is not finite for infinitely bad
+            eta_slope = np.divide(inner, square, out=np.zeros_like(inner), where=square > 0)
         eta_slope = np.where((eta > 0) & (eta < ETA_LIMIT), eta_slope, 0.0)
         slopes = eta * slope + eta_slope * f
         return _flat(eta * f - self.y), np.moveaxis(_flat(slopes), 0, -2)
@@ -264,7 +267,7 @@ def fit_many(form: str, data: list[Pairs], circuit: Circuit | None = None) -> li
             that are not free. The other forms leave it alone.
 
     Returns:
-        One fit a data set, the same but for rounding whatever the number of cores.
+        One fit a data set, the same whatever the number of cores.
 
     Raises:
         ValueError: an unknown form, "true" without a circuit, or data that cannot be measurements.

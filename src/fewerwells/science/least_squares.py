@@ -1,7 +1,8 @@
 """Many small least-squares problems of one shape, each in the same box, searched side by side.
 
 All of them take a step at once, so that a step costs what its arithmetic costs and not what Python does around it. Each
-goes its own way: what goes beside it has no say but in how NumPy rounds, which for a row alone is sometimes another way.
+goes its own way: where one ends does not depend on those beside it, to the last bit. (NumPy rounds a row alone another way
+than one of several, so that a search is never alone: it goes beside a copy of itself.)
 
 The method is that of Levenberg and Marquardt (Marquardt 1963) with Nielsen's damping (1999), projected on the box: a
 coordinate at a bound that the residuals push against stays there; a step that leaves the box is cut off at its border.
@@ -107,8 +108,10 @@ def search(problems: Problems, start: np.ndarray, evaluations: int, least_gain: 
             where no more is to be expected of the next.
 
     Returns:
-        Where each search ended, whatever other problems are searched with it, but for rounding.
+        Where each search ended, whatever other problems are searched with it.
     """
+    if len(start) == 1:
+        return search(problems.chosen(np.zeros(2, int)), np.repeat(start, 2, axis=0), evaluations, least_gain)[:1]
     low, high = problems.low, problems.high
     squares, gradient, curvature = _products(problems, start)
     ended = Optima(start.copy(), squares.copy(), np.zeros(len(start), bool))
@@ -129,7 +132,7 @@ def search(problems: Problems, start: np.ndarray, evaluations: int, least_gain: 
         going &= ~flat
         if not going.any():
             break
-        if 2 * going.sum() <= len(going):  # those that have ended are carried along until they are the half
+        if 1 < going.sum() <= len(going) / 2:  # those that have ended are carried along until they are the half
             now, places, held, problems = now[going], places[going], held[going], problems.chosen(np.flatnonzero(going))
             going = np.ones(len(places), bool)
         there = (now.position + _step(now, ~held)).clip(low, high)

@@ -305,7 +305,7 @@ def fit_wide_library(
         discrepancy: False to believe that one of the structures is exact.
 
     Returns:
-        One mixture a data set, the same but for rounding whatever the number of cores.
+        One mixture a data set, the same whatever the number of cores.
 
     Raises:
         ValueError: no structure, a noise that is not positive, or data that cannot be measurements.
