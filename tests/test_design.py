@@ -295,6 +295,19 @@ def test_lessons_are_differences_of_expected_errors():
     assert told.cost_without[0] == pytest.approx(error(wells[1:]) - told.after)
 
 
+@pytest.mark.parametrize("name", ALL_DESIGNS)
+def test_which_designs_begin_alike_is_as_they_say(name):
+    design = ALL_DESIGNS[name]
+    one, other = (design.next_wells(None, GRID, 8, seed) for seed in (0, 1))
+    assert np.array_equal(one, other) == design.begins_alike
+
+
+@pytest.mark.parametrize("name", ["library", "Gaussian process"])
+def test_plates_with_and_without_wells_are_not_asked_together(name):
+    with pytest.raises(ValueError, match="2 of 3 plates have no well yet"):
+        next_wells_of_each(DESIGNS[name], [None, WELLS, None], GRID, 8, [0, 1, 2])
+
+
 GOOD = GRID.x[:3]
 
 

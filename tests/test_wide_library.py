@@ -90,6 +90,14 @@ def test_neither_workers_nor_neighbours_change_a_fit(monkeypatch):
         np.testing.assert_array_equal([mixture.predict(X) for mixture in found], alone)
 
 
+def test_how_many_discrepancies_are_taken_apart_at_once_changes_nothing(monkeypatch):
+    data = [real_pairs(COMPLEX, 20, 1000)]
+    whole = fit_wide_library(data, FEW[:5])[0]
+    monkeypatch.setattr(wide_library, "STACKED", 1)
+    apart = fit_wide_library(data, FEW[:5])[0]
+    np.testing.assert_array_equal(whole.predict(X), apart.predict(X))
+
+
 @pytest.mark.parametrize("wells", [1, 3])
 def test_a_few_wells_are_enough_to_run(wells):
     found = fit(real_pairs(COMPLEX, wells, 1000), FEW[:3])

@@ -21,7 +21,14 @@ from scipy.stats import chi2, qmc
 
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.datasets import Pairs, refuse_impossible
-from fewerwells.science.forms import FORMS, Form, checked_inputs, circuit_form, coordinate_values
+from fewerwells.science.forms import (
+    FORMS,
+    Form,
+    checked_inputs,
+    circuit_form,
+    coordinate_values,
+    one_output_after_another,
+)
 from fewerwells.science.least_squares import Optima, in_stacks, search
 
 ETA_LIMIT = 1000.0  # times the largest measured output: η may lie far beyond what the wells have reached
@@ -73,7 +80,7 @@ class Fit:
         Raises:
             ValueError: inputs of another shape, or negative ones.
         """
-        x = checked_inputs(x)
+        x = one_output_after_another(checked_inputs(x))
         shape = {name: value for name, value in self.parameters.items() if not name.startswith("eta")}
         eta = np.array([self.parameters["eta_1"], self.parameters["eta_2"]])
         return eta * self._relative_outputs(shape, x)
@@ -93,28 +100,36 @@ class Problem:
     _stacked: tuple[str, ...] = ("x", "y", "unit")  # what there is one of for every data set
 
     def __init__(self, form: Form, x: np.ndarray, y: np.ndarray):
-        self.form, self.x = form, x
+        self.form, self.x = form, one_output_after_another(x)
         largest = np.abs(y).max(axis=(-2, -1))
         self.unit = np.where(largest > 0, largest, 1.0)  # nM; residuals are searched in this unit, near 1 for all data
-        self.y = y / self.unit[..., None, None]
+        self.y = one_output_after_another(y / self.unit[..., None, None])
         self.low = np.array([c.search(c.low) for c in form.coordinates])
         self.high = np.array([c.search(c.high) for c in form.coordinates])
-        self._axes = (-2, -1) if form.one_eta else (-2,)
 
     def chosen(self, which: np.ndarray) -> Self:
         """Some of the stacked data sets, by index; one may be chosen several times."""
         other = copy(self)
         for name in self._stacked:
             setattr(other, name, getattr(self, name)[which])
+        other.x, other.y = map(one_output_after_another, (other.x, other.y))
         return other
 
     def relative_outputs(self, position: np.ndarray) -> np.ndarray:
         """f, (..., N, 2), at positions (..., k)."""
         return self.form.relative_outputs(self.form.parameters(coordinate_values(self.form, position)), self.x)
 
+    def _over_wells(self, values: np.ndarray) -> np.ndarray:
+        """Sums (..., 1, 1 or 2) of values (..., N, 2) over the wells, and over the outputs where they share one η.
+
+        First over the wells: in which order NumPy sums over both axes at once depends on what else is in the stack.
+        """
+        sums = values.sum(axis=-2, keepdims=True)
+        return sums.sum(axis=-1, keepdims=True) if self.form.one_eta else sums
+
     def _eta(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The best η (..., 1, 1 or 2) and the sum of f², alike."""
-        product, square = ((f * other).sum(self._axes, keepdims=True) for other in (self.y, f))
+        product, square = (self._over_wells(f * other) for other in (self.y, f))
         return np.divide(product, square, out=np.zeros_like(product), where=square > 0).clip(0.0, ETA_LIMIT), square
 
     def eta(self, f: np.ndarray) -> np.ndarray:
@@ -133,7 +148,7 @@ class Problem:
         """Residuals (P, 2N) at positions (P, k) and their slopes (P, k, 2N), that of η from its closed form."""
         f, slope = self.slopes(position)
         eta, square = self._eta(f)
-        inner = ((self.y - 2 * eta * f) * slope).sum(self._axes, keepdims=True)
+        inner = self._over_wells((self.y - 2 * eta * f) * slope)
         with np.errstate(
             over="ignore"
         ):  # where next to nothing is made; `search` takes what is not finite for infinitely bad
@@ -145,7 +160,7 @@ class Problem:
     def sums_of_squares(self, positions: np.ndarray) -> np.ndarray:
         """(...) for positions (..., k); infinite where the form has no finite value."""
         f = self.relative_outputs(positions)
-        sums = np.square(self._eta(f)[0] * f - self.y).sum((-2, -1))
+        sums = np.square(self._eta(f)[0] * f - self.y).sum(axis=-2).sum(axis=-1)
         return np.where(np.isfinite(sums), sums, np.inf)
 
     def search(self, start: np.ndarray, evaluations: int = 200, least_gain: float = LEAST_GAIN) -> Optima:

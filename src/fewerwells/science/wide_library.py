@@ -31,7 +31,7 @@ from fewerwells.science.discrepancy import (
 )
 from fewerwells.science.fitting import Problem, spread_starts
 from fewerwells.science.forms import checked_inputs, coordinate_values
-from fewerwells.science.least_squares import in_stacks
+from fewerwells.science.least_squares import STACKED, in_stacks
 from fewerwells.science.mechanisms import Structure, enumerate_structures, log_prior_of
 
 SCREENED = 64  # starting points a structure
@@ -262,8 +262,10 @@ def _learn(
             near = posteriors[i, m][s, r]
             found = _Candidate(i, rank, structures[m], spectra[i][s], float(ratios[r]), near, log_priors[m, s, r])
             candidates.setdefault(m, []).append(found)
+    most = max(1, STACKED // x.shape[1] ** 2)  # at once: each takes its discrepancy apart into as many numbers
     for of_structure in candidates.values():
-        refined = _refined(of_structure, x, y, noise)
+        parts = [of_structure[start : start + most] for start in range(0, len(of_structure), most)]
+        refined = (found for part in parts for found in _refined(part, x, y, noise))
         for candidate, (found, converged) in zip(of_structure, refined, strict=True):
             entry = Entry(
                 structure=candidate.structure,

@@ -14,7 +14,7 @@ import numpy as np
 from fewerwells.science.cores import side_by_side, usable_cores
 from fewerwells.science.datasets import BIG, SMALL, Domain, Pairs, random_stream
 from fewerwells.science.design.candidates import grid
-from fewerwells.science.design.designs import Design, Library, Optimal, next_wells_of_each
+from fewerwells.science.design.designs import Design, Library, next_wells_of_each
 from fewerwells.science.library import mechanism_of
 from fewerwells.science.systems import Simulated
 
@@ -85,7 +85,7 @@ def _filled(rounds: Rounds, system: Simulated, domain: Domain, n: int, seeds: tu
     wells = _filled(rounds, system, domain, before, seeds) if before else (None,) * len(seeds)
     choose = partial(_next, rounds.design, domain, rounds.step, n - before)
     tasks = list(zip(wells, seeds, strict=True))
-    if isinstance(rounds.design, Optimal) and not before:  # before any well all seeds are alike
+    if rounds.design.begins_alike and not before:
         chosen = [_first(rounds, domain, n)] * len(seeds)
     elif not before or len(tasks) < WORTH_IT_FROM:
         chosen = choose(tasks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from scipy.stats import qmc
@@ -35,11 +35,13 @@ LINEAR_BELOW = 0.5  # nM: where logarithmic designs turn linear, so that they ca
 class Design(Protocol):
     """One way to choose wells.
 
-    `asks` is the question that it answers. `next_wells` returns n inputs, (n, 2), nM, the same for the same
+    `asks` is the question that it answers; `begins_alike` says that before any well all seeds get the same ones.
+    `next_wells` returns n inputs, (n, 2), nM, the same for the same
     arguments; `wells` is None before any well is measured. It raises ValueError for fewer candidates than wells.
     """
 
     asks: str
+    begins_alike: ClassVar[bool]
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray: ...
 
@@ -53,6 +55,7 @@ class Random:
     """Candidates drawn evenly; later rounds go on where earlier ones stopped."""
 
     asks: str = field(default="What do wells teach that nobody chose?", compare=False)
+    begins_alike: ClassVar[bool] = False
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
         candidates.refuse_too_few(n)
@@ -75,6 +78,7 @@ class SpaceFilling:
     asks: str = field(compare=False)
     logarithmic: bool = False
     diagonal: bool = False
+    begins_alike: ClassVar[bool] = False
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
         candidates.refuse_too_few(n)
@@ -86,6 +90,18 @@ class SpaceFilling:
             return candidates.nearest(low + (high - low) * shares)
         low, high = np.log1p(low / LINEAR_BELOW), np.log1p(high / LINEAR_BELOW)
         return candidates.nearest(LINEAR_BELOW * np.expm1(low + (high - low) * shares))
+
+
+def _none_filled(wells: Sequence[Pairs | None]) -> bool:
+    """Whether no plate has a well yet.
+
+    Raises:
+        ValueError: some plates have wells and some have none.
+    """
+    empty = [plate is None for plate in wells]
+    if any(empty) and not all(empty):
+        raise ValueError(f"{sum(empty)} of {len(empty)} plates have no well yet; ask for those apart from the others.")
+    return any(empty)
 
 
 class Learner(Protocol):
@@ -134,7 +150,7 @@ class Library:
     noise: float | None = None
 
     def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]:
-        if None in wells:
+        if _none_filled(wells):
             return [prior_belief(tuple(name for name in MECHANISMS if name != self.without))] * len(wells)
         averages = average(fit_mechanisms(list(wells)), list(wells), self.without)
         return [library_belief(found, plate, self.noise) for found, plate in zip(averages, wells, strict=True)]
@@ -145,7 +161,7 @@ class Process:
     """Gaussian processes with the likeliest hyper-parameters; before any well, what the library draws."""
 
     def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]:
-        if None in wells:
+        if _none_filled(wells):
             return [prior_belief()] * len(wells)
         # one after another: whoever asks for many plates has shared them out over the cores
         return [process_belief(fit_gaussian_processes([plate])[0], plate) for plate in wells]
@@ -165,6 +181,7 @@ class Optimal:
     learner: Learner
     goal: str = "prediction"
     region: Domain = BIG
+    begins_alike: ClassVar[bool] = True
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
         return next_wells_of_each(self, [wells], candidates, n, [seed])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class LeastSure:
 
     asks: str = field(default="Where is a network that read many plates least sure?", compare=False)
     weights: str = "all"
+    begins_alike: ClassVar[bool] = True
 
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
         """See `Design`."""
