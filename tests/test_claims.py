@@ -113,7 +113,7 @@ class TestEveryArm:
     def test_its_errors_cannot_be_mixed_up(self, name, arm):
         table = PUBLISHED[name]
         with pytest.raises(InconsistentTables, match=f"{name}: .* rows hold errors that are not those"):
-            check_tables(changed(name, with_shuffled_errors(table, table["arm"] == arm)))
+            check_tables({name: with_shuffled_errors(table, table["arm"] == arm)})
 
 
 def test_every_arm_of_the_protocol_is_read_by_some_claim():
@@ -132,7 +132,7 @@ class TestEveryArmOfTheStudy:
     def test_its_rows_are_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         with pytest.raises(ClaimError, match=rf"cannot be judged from {name}.*arm = {arm}"):
-            judge(changed(name, table[table["arm"] != arm]), CLAIMS)
+            judge({name: table[table["arm"] != arm]}, claims_on(name))
 
     def test_a_volume_or_target_of_it_is_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
@@ -140,13 +140,13 @@ class TestEveryArmOfTheStudy:
         column = "target" if table["target"].nunique() > 1 else "N"
         for value in table.loc[rows, column].unique():
             with pytest.raises(ClaimError, match="cannot be judged"):
-                judge(changed(name, table[~(rows & (table[column] == value))]), CLAIMS)
+                judge({name: table[~(rows & (table[column] == value))]}, claims_on(name))
 
     def test_a_seed_of_one_of_its_cells_is_missed(self, name, arm, few_resamples):
         table = PUBLISHED[name]
         last = table.index[table["arm"] == arm][-1]
         with pytest.raises(ClaimError, match="seeds"):
-            judge(changed(name, table.drop(index=last)), CLAIMS)
+            judge({name: table.drop(index=last)}, claims_on(name))
 
     def test_its_errors_cannot_be_mixed_up(self, name, arm):
         """Across volumes, targets and seeds, whole rows of errors: the networks keep their names, not their errors."""
@@ -162,7 +162,7 @@ class TestEveryArmOfTheStudy:
         table.iloc[rows, column] = np.random.default_rng(0).permutation(table.iloc[rows, column])
         table = with_checksums(table)
         with pytest.raises(InconsistentTables, match=name):
-            judge(changed(name, table), CLAIMS)
+            check_tables({name: table})
 
     def test_it_cannot_be_mistaken_for_another_arm(self, name, arm):
         table = PUBLISHED[name]
