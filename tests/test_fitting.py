@@ -268,9 +268,15 @@ def test_large_data_sets_are_fitted_to_all_their_wells():
     )
 
 
-@pytest.mark.parametrize("form", FORM_NAMES)
-def test_neither_workers_nor_neighbours_change_a_fit(form, monkeypatch):
-    circuit = reference_circuit("input_depletion")
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        *((form, "input_depletion") for form in FORM_NAMES),
+        *(("true", name) for name in ("phosphorylation_cycle", "goldbeter_koshland", "mixed_complex")),
+    ],
+)
+def test_neither_workers_nor_neighbours_change_a_fit(form, name, monkeypatch):
+    circuit = reference_circuit(name)
     data = [real_pairs(COMPLEX, wells, seed) for wells in (5, 40) for seed in range(4)]
     alone = [fit_one(form, pairs, circuit) for pairs in data]
     assert fit_many(form, data, circuit) == alone

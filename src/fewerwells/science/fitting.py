@@ -149,9 +149,8 @@ class Problem:
         f, slope = self.slopes(position)
         eta, square = self._eta(f)
         inner = self._over_wells((self.y - 2 * eta * f) * slope)
-        with np.errstate(
-            over="ignore"
-        ):  # where next to nothing is made; `search` takes what is not finite for infinitely bad
+        # too large where next to nothing is made; `search` takes what is not finite for infinitely bad
+        with np.errstate(over="ignore"):
             eta_slope = np.divide(inner, square, out=np.zeros_like(inner), where=square > 0)
         eta_slope = np.where((eta > 0) & (eta < ETA_LIMIT), eta_slope, 0.0)
         slopes = eta * slope + eta_slope * f

@@ -80,6 +80,8 @@ def one_output_after_another(columns: np.ndarray) -> np.ndarray:
 def _outputs(formula: Callable, own: Mapping, parameters: Mapping, x: np.ndarray) -> np.ndarray:
     """fᵢ of a formula, its output at η = 1, for parameters of shape (...): (..., N, 2).
 
+    As `circuits.stacked`, with θ laid out one output after another for every well, as x has to be for it to pay.
+
     `own` gives the parameters besides θ, with values for those that are not among the parameters.
     """
     theta = np.stack([parameters["theta_1"], parameters["theta_2"]])[..., None]

@@ -36,8 +36,8 @@ class Design(Protocol):
     """One way to choose wells.
 
     `asks` is the question that it answers; `begins_alike` says that before any well all seeds get the same ones.
-    `next_wells` returns n inputs, (n, 2), nM, the same for the same
-    arguments; `wells` is None before any well is measured. It raises ValueError for fewer candidates than wells.
+    `next_wells` returns n inputs, (n, 2), nM, the same for the same arguments; `wells` is None before any well is
+    measured. It raises ValueError for fewer candidates than wells.
     """
 
     asks: str
