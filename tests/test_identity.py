@@ -49,6 +49,50 @@ def test_only_what_code_does_makes_runs_stale():
     assert statements(source) != statements(source.replace("1", "2"))
 
 
+USES_STATS = "from scipy.stats import norm\n\ndef f(x):\n    return norm.cdf(x)\n"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "import scipy\n\ndef f(x):\n    return scipy.stats.norm.cdf(x)\n",
+        "import scipy.stats as st\n\ndef f(x):\n    return st.norm.cdf(x)\n",
+        "from scipy.stats import norm as normal\n\ndef f(x):\n    return normal.cdf(x)\n",
+        "def f(x):\n    from scipy.stats import norm\n\n    return norm.cdf(x)\n",
+        f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a import B\n\n{USES_STATS}",
+    ],
+)
+def test_how_an_import_is_spelt_makes_nothing_stale(same):
+    assert statements(same) == statements(USES_STATS)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "from scipy.special import norm\n\ndef f(x):\n    return norm.cdf(x)\n",
+        "from scipy.stats import norm\n\ndef f(x):\n    return norm.sf(x)\n",
+        "from scipy.stats import t as norm\n\ndef f(x):\n    return norm.cdf(x)\n",
+        # the name is bound again, in each of the ways that there are
+        "from scipy.stats import norm\n\ndef f(norm):\n    return norm.cdf(x)\n",
+        "from scipy.stats import norm\n\ndef f(x):\n    norm = x\n    return norm.cdf(x)\n",
+        "from scipy.stats import norm\nfrom a import norm\n\ndef f(x):\n    return norm.cdf(x)\n",
+        "from scipy.stats import norm\n\nclass norm: ...\n\ndef f(x):\n    return norm.cdf(x)\n",
+        "from scipy.stats import norm\n\ndef f(x):\n    return [norm.cdf(x) for norm in x]\n",
+        "def f(x):\n    return norm.cdf(x)\n",
+    ],
+)
+def test_what_an_import_brings_counts_however_it_is_called(other):
+    assert statements(other) != statements(USES_STATS)
+
+
+@given(st.sampled_from(["norm", "x", "scipy"]), st.sampled_from(["norm", "x", "scipy"]))
+def test_what_is_bound_otherwise_is_never_taken_for_what_was_imported(name, used):
+    """Whoever writes `scipy.stats.norm` in full means the library, whatever else is called so in another source."""
+    hidden = f"from scipy.stats import {name}\n\ndef f():\n    {name} = 1\n    return {used}\n"
+    in_full = f"import scipy\n\ndef f():\n    {name} = 1\n    return scipy.stats.{used}\n"
+    assert statements(hidden) != statements(in_full)
+
+
 @pytest.mark.parametrize("arm", ARMS)
 @pytest.mark.parametrize("field", OTHER)
 def test_who_shares_an_identity_does_the_same_work_on_the_same_data(arm, field):

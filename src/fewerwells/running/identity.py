@@ -2,7 +2,7 @@
 
 A value stands for itself: a learner or a circuit is written down with its class and every field that is not at its
 default, so a new field changes no identity. Its code is found by following imports from the modules of those classes;
-comments, layout and docstrings do not count. Libraries count where that code imports them and they decide digits.
+comments, layout, docstrings and the spelling of imports do not count. Libraries count where that code imports them and they decide digits.
 """
 
 from __future__ import annotations
@@ -103,12 +103,67 @@ def modules_of(value) -> set[str]:
 
 
 def statements(source: str) -> str:
-    """A module's code as Python understands it: comments, layout and docstrings do not count."""
+    """A module's code as Python understands it: comments, layout, docstrings and the spelling of imports do not count."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree)
+    return ast.dump(_InFull(_imported_names(tree)).visit(tree))
+
+
+def _imported_names(tree: ast.Module) -> dict[str, str]:
+    """What names stand for that a module binds by imports and in no other way: `np` → `numpy`."""
+    bound: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                if (full := _full_name(node, alias)) is not None:
+                    bound.setdefault(alias.asname or alias.name.split(".")[0], set()).add(full)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound.setdefault(node.id, set()).add("")
+        else:  # functions, classes, arguments, errors that are caught, patterns, keywords
+            for name in (getattr(node, "name", None), getattr(node, "arg", None), getattr(node, "rest", None)):
+                if name is not None and not isinstance(node, ast.alias | ast.keyword):
+                    bound.setdefault(name, set()).add("")
+    return {name: next(iter(fulls)) for name, fulls in bound.items() if len(fulls) == 1 and "" not in fulls}
+
+
+def _full_name(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str | None:
+    """What an import binds, by its full name; None for one that is not spelt out, or changes the language."""
+    if isinstance(node, ast.Import):
+        return alias.name if alias.asname else alias.name.split(".")[0]
+    if node.level or alias.name == "*" or node.module == "__future__":
+        return None
+    return f"{node.module}.{alias.name}"
+
+
+class _InFull(ast.NodeTransformer):
+    """Writes imported things by their full names where they are used, and leaves their imports out.
+
+    `imported` says which modules are imported.
+    """
+
+    def __init__(self, full: Mapping[str, str]):
+        self._full = full
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> ast.AST | None:
+        bound = {alias.asname or alias.name.split(".")[0] for alias in node.names}
+        return None if bound <= self._full.keys() else node
+
+    visit_ImportFrom = visit_Import
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        self.generic_visit(node)
+        return node if node.body or node.orelse else None  # held imports for those who read types
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(f"import {self._full[node.id]}", node.ctx) if node.id in self._full else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id.startswith("import "):
+            return ast.Name(f"{node.value.id}.{node.attr}", node.ctx)
+        return node
 
 
 @lru_cache
