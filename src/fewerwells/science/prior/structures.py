@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
-from fewerwells.science.circuits import CIRCUITS
-
 # Share of each choice in the prior. Shares of one choice add up to 1.
 CORES = {"competition": 0.68, "gates": 0.16, "cycle": 0.16}
 EXPONENTS = {"one": 0.2, "common": 0.45, "separate": 0.35}
@@ -116,12 +114,12 @@ def structures_without(without: Iterable[str] = ()) -> dict[Structure, float]:
         without: names of circuits to leave out.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: a name that no structure is known to contain.
     """
-    left_out = tuple(without)
+    left_out, known = tuple(without), frozenset().union(*(structure.contains for structure in STRUCTURES))
     for name in left_out:
-        if name not in CIRCUITS:
-            raise ValueError(f"there is no circuit {name!r} to leave out; choose among {', '.join(CIRCUITS)}.")
+        if name not in known:
+            raise ValueError(f"there is no circuit {name!r} to leave out; choose among {', '.join(sorted(known))}.")
     kept = {structure: p for structure, p in STRUCTURES.items() if structure.contains.isdisjoint(left_out)}
     total = sum(kept.values())
     return {structure: p / total for structure, p in kept.items()}
