@@ -55,7 +55,7 @@ LEFT_OUT = [name for name in MANY_CIRCUITS if name.endswith("truth left out")]
 def test_an_arm_that_needs_the_truth_says_so_where_nobody_knows_it(name):
     with pytest.raises(ValueError, match="nobody knows the mechanism of a measured system"):
         MANY_CIRCUITS[name].learner(Setting(Protocol(), 96, None))
-    unknown = replace(CIRCUITS["n_part_complex"], name="glow", label="glow")
+    unknown = replace(CIRCUITS["n_part_complex"], name="glow", label="glow", place={})
     CIRCUITS["glow"] = unknown
     try:
         with pytest.raises(ValueError, match="no enumerated mechanism is known to hold"):

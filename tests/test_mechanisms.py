@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from fewerwells.science.circuits import CIRCUITS, reference_circuit
+from fewerwells.science.circuits.kinds import CircuitKind
 from fewerwells.science.datasets import BIG, sobol_inputs
 from fewerwells.science.fitting import Problem, best_distinct, spread_starts
 from fewerwells.science.mechanisms import (
@@ -115,6 +116,27 @@ def test_what_is_left_out_is_what_reaches_the_circuit(name):
 def test_a_circuit_without_leak_and_mixing_is_an_n_part_complex():
     faded = replace(reference_circuit("mixed_complex"), leak=0.0, mixing=0.0)
     assert structures_without(faded) == structures_without(reference_circuit("n_part_complex"))
+
+
+def test_a_circuit_is_known_by_what_it_gives_and_not_by_its_name(monkeypatch):
+    """One registered from elsewhere is found if an entry gives its outputs, and refused if its parameters only look alike."""
+
+    def elsewhere(name, formula, own):
+        kind = CircuitKind(name, title=name, label=name, formula=formula, own=own, place={"n": 1.0, "b": 1.0})
+        monkeypatch.setitem(CIRCUITS, name, kind)
+        return reference_circuit(name)
+
+    plain, leaky = reference_circuit("simple_activation"), reference_circuit("mixed_complex")
+    leak = tuple(parameter for parameter in leaky.kind.own if parameter.name == "leak")
+    same = elsewhere("renamed", plain.kind.formula, ())
+    assert structure_of(same) == structure_of(plain)
+    assert structures_without(same) == structures_without(plain)
+
+    def raised(x, theta, eta, leak):  # a leak that adds to the output instead of being part of it
+        return plain.kind.formula(x, theta, eta) + leak * np.asarray(eta)
+
+    with pytest.raises(ValueError, match="no enumerated mechanism is known to hold raised"):
+        structures_without(elsewhere("raised", raised, leak))
 
 
 @given(st.floats(0.0, 50.0), st.floats(0.0, 50.0), st.floats(0.01, 20.0), st.floats(0.01, 20.0), st.floats(0.01, 5.0))

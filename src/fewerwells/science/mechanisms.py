@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
-from scipy.stats import norm
+import scipy
 
 from fewerwells.science.circuits import Circuit, relative_outputs
+from fewerwells.science.datasets import BIG, sobol_inputs
 from fewerwells.science.forms import Coordinate, Form
 
 # The ranges that hold 95 % of what is plausible: K and n of gene circuits, resources and saturations from the ladders
@@ -58,7 +59,7 @@ MIXED = ("none", "dead", "y1", "y2", "both")
 def prior_of(name: str) -> tuple[float, float]:
     """Mean and standard deviation of the logarithm of a parameter."""
     low, high = np.log(PLAUSIBLE[name])
-    return float((low + high) / 2), float((high - low) / (2 * norm.ppf(0.975)))
+    return float((low + high) / 2), float((high - low) / (2 * scipy.stats.norm.ppf(0.975)))
 
 
 def _coordinate(name: str) -> Coordinate:
@@ -157,20 +158,24 @@ class Structure:
 
         A parameter may go to 0 or to infinity: titration by no decoys is no titration, a leak may fade, and an empty
         state that binds both inputs ever more tightly is none.
+
+        Raises:
+            ValueError: as `structure_of`: of such a circuit nobody can say.
         """
-        if self.regulation != "competition":
+        plainest = structure_of(circuit)
+        if self.regulation != plainest.regulation:
             return False
         whole = {"one": (1,), "two": (2,)}.get(self.exponents, (circuit.n,))
         whole += (2,) if self.inputs == "dimerised" else ()  # of monomers that hardly bind one another
         reaches_n = circuit.n in whole
-        if circuit.name == "goldbeter_koshland":
+        if plainest.saturated:
             return self.saturated
-        if circuit.name == "input_depletion":
+        if plainest.inputs == "depleted":
             return self.inputs == "depleted" and reaches_n
-        if circuit.name == "phosphorylation_cycle":
+        if not plainest.empty:
             return reaches_n
         leak, mixing = (circuit.own_parameters.get(name) for name in ("leak", "mixing"))
-        if circuit.name == "mixed_complex" and (leak or mixing):
+        if leak or mixing:
             same_complex = self.mixed == "dead" and (not self.whole or circuit.n == 1)
             dead = same_complex or not mixing
             return self.empty and reaches_n and dead and (self.leak or not leak)
@@ -294,23 +299,37 @@ def enumerate_structures() -> tuple[Structure, ...]:
 def structure_of(circuit: Circuit) -> Structure:
     """The plainest entry of which a circuit is a member: what someone fits who knows its equation.
 
+    It is read from the parameters that the circuit has, and believed only if it gives the circuit's outputs.
+
     Raises:
-        ValueError: none is known, as for a circuit that was registered from elsewhere.
+        ValueError: no entry does, as for most circuits that are registered from elsewhere.
     """
-    cycle = Structure(exponents="one", empty=False, one_eta=True)
-    entries = {
-        "simple_activation": Structure(exponents="one"),
-        "n_part_complex": Structure(),
-        "phosphorylation_cycle": cycle,
-        "input_depletion": Structure(exponents="one" if circuit.n == 1 else "two", inputs="depleted"),
-        "goldbeter_koshland": replace(cycle, saturated=True),
-        "mixed_complex": Structure(leak=True, mixed="dead"),
-    }
-    if circuit.name not in entries:
-        raise ValueError(
-            f"no enumerated mechanism is known to hold {circuit.label}; there is one for {', '.join(entries)}."
-        )
-    return entries[circuit.name]
+    own = circuit.own_parameters
+    depleted = "resource" in own
+    free_n = "n" in own and not depleted  # depletion is solved for one and for two molecules
+    found = Structure(
+        exponents="common" if free_n else "two" if circuit.n == 2 else "one",
+        empty=circuit.b != 0,
+        leak="leak" in own,
+        mixed="dead" if "mixing" in own else "none",
+        inputs="depleted" if depleted else "free",
+        saturated="saturation" in own,
+        one_eta=circuit.kind.shares_total,
+    )
+    if circuit.b is None or not _gives(found, circuit):
+        raise ValueError(f"no enumerated mechanism is known to hold {circuit.label}.")
+    return found
+
+
+def _gives(structure: Structure, circuit: Circuit) -> bool:
+    """Whether a structure with a circuit's own parameters has the circuit's outputs."""
+    first, second = circuit.theta
+    told = {"K_1": 1 / first, "K_2": 1 / second, "K_1/K_2": second / first, "n_1": circuit.n, **circuit.own_parameters}
+    if not {"n", *structure.names} >= set(circuit.own_parameters):
+        return False
+    x = sobol_inputs(BIG, 16)
+    relative = structure.form.relative_outputs({name: np.asarray(told[name]) for name in structure.names}, x)
+    return np.allclose(np.array(circuit.eta) * relative, circuit(x), rtol=1e-9, atol=0)
 
 
 def log_prior_of(structures: Sequence[Structure]) -> np.ndarray:
