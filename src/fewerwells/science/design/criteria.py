@@ -62,10 +62,9 @@ class Batch:
     """Wells chosen so far from M candidates, and what each candidate would add to them.
 
     For every candidate two small matrices are kept, how its outputs vary together and what measuring them takes away
-    from tr(A·cov z); a change of the batch changes both by products with one well's columns.
-
-    Attributes:
-        covariance: of z after the chosen wells, (q, q).
+    from tr(A·cov z); a change of the batch changes both. How a well goes with every candidate before any is chosen is
+    worked out once, when it is first met. The chosen ones, far fewer than the weights, tell the rest (Rasmussen & Williams
+    2006, eq. 2.12), so that an exchange costs the same however many weights a belief has.
     """
 
     def __init__(self, features: np.ndarray, goal: np.ndarray | None):
@@ -76,7 +75,7 @@ class Batch:
             goal: a matrix A (q, q), or None for the information on all of z (D-optimality).
         """
         q = features.shape[-1]
-        self._features, self._goal, self.covariance = features, goal, np.eye(q)
+        self._features, self._goal = features, goal
         self._columns = np.ascontiguousarray(np.moveaxis(features, 0, -1).reshape(2, q, -1))  # (2, q, M)
         self._together = np.einsum("iqm,jqm->ijm", self._columns, self._columns)  # F·cov z·Fᵀ, (2, 2, M)
         self._taken = None  # F·cov z·A·cov z·Fᵀ, (2, 2, M)
@@ -84,21 +83,46 @@ class Batch:
             self._taken = np.einsum(
                 "iqm,jqm->ijm", self._columns, np.tensordot(goal, self._columns, (0, 1)).swapaxes(0, 1)
             )
+        self._met: dict[
+            int, np.ndarray
+        ] = {}  # candidate → its outputs with those of all: F·Fᵀ and F·A·Fᵀ, (2, 2, 2, M)
+        self._chosen: list[int] = []
 
     def change(self, index: int, sign: int = 1) -> None:
         """Fill a candidate, or with sign −1 take it back."""
-        well = self._features[index]
-        own = self.covariance @ well.T  # (q, 2)
-        cross = np.matmul(own.T, self._columns).swapaxes(0, 1)  # the well's outputs with each candidate's, (2, 2, M)
-        share = np.tensordot(np.linalg.inv(well @ own + sign * np.eye(2)), cross, 1)
-        if self._goal is not None:
-            aimed = self._goal @ own
-            half = np.tensordot(aimed.T @ own, share, 1) / 2
-            half -= np.matmul((self.covariance @ aimed).T, self._columns).swapaxes(0, 1)
+        cross, aimed = self._with_all(index)
+        share = np.tensordot(np.linalg.inv(cross[..., index] + sign * np.eye(2)), cross, 1)
+        if self._taken is not None:
+            half = np.tensordot(aimed[..., index], share, 1) / 2 - aimed
             turned = np.einsum("kim,kjm->ijm", share, half)
             self._taken += turned + turned.swapaxes(0, 1)
         self._together -= np.einsum("kim,kjm->ijm", share, cross)
-        self.covariance = with_well(self.covariance, well, sign)
+        if sign > 0:
+            self._chosen.append(index)
+        else:
+            self._chosen.remove(index)
+
+    def _with_all(self, index: int) -> np.ndarray:
+        """A well's outputs with each candidate's, after the chosen wells: F·cov z·Fᵀ and F·cov z·A·cov z·Fᵀ."""
+        well = self._before(index)
+        if not self._chosen:
+            return well
+        others = np.concatenate([self._before(one) for one in self._chosen], axis=1)  # (2, 2·chosen, 2, M)
+        among = others[..., self._chosen].swapaxes(-1, -2).reshape(2, len(others[0]), -1)
+        told = well[..., self._chosen].swapaxes(-1, -2).reshape(2, 2, -1)
+        explained = np.linalg.solve(among[0] + np.eye(len(among[0])), told[0].T).T
+        cross = well[0] - np.tensordot(explained, others[0], 1)
+        if self._goal is None:
+            return np.stack([cross, cross])
+        left = np.linalg.solve(among[0] + np.eye(len(among[0])), (told[1] - explained @ among[1]).T).T
+        return np.stack([cross, well[1] - np.tensordot(explained, others[1], 1) - np.tensordot(left, others[0], 1)])
+
+    def _before(self, index: int) -> np.ndarray:
+        if index not in self._met:
+            well = self._features[index]
+            weighed = [well, well if self._goal is None else well @ self._goal]
+            self._met[index] = np.stack([np.matmul(one, self._columns).swapaxes(0, 1) for one in weighed])
+        return self._met[index]
 
     def worth(self) -> np.ndarray:
         """What each candidate would take away from tr(A·cov z), or add to log det of the information: (M,)."""
