@@ -33,6 +33,7 @@ _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 # Imported before kernels are forked. Torch is not among them: few chapters need it, and it takes as long as all of these.
 NEEDED_BY_MOST = (
     "matplotlib.pyplot",
+    "scipy.stats",
     "fewerwells.running.experiments",
     "fewerwells.book.report",
     "fewerwells.book.plots.results",

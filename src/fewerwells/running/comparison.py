@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
+import scipy
 
 from fewerwells.running.parameters import PUBLISHED, ParameterError
 from fewerwells.running.storage import DamagedTable, read_rows, read_table
@@ -210,7 +210,7 @@ def _judged_failures(failures: list[dict]) -> pd.DataFrame:
     for one in failures:
         if one["differs"] is None:
             table = [[one[side], one[f"{side}_seeds"] - one[side]] for side in ("rerun", "published")]
-            one["differs"] = bool(fisher_exact(table).pvalue * len(failures) < 1 - LEVEL)
+            one["differs"] = bool(scipy.stats.fisher_exact(table).pvalue * len(failures) < 1 - LEVEL)
     columns = [*CELL, "rerun", "rerun_seeds", "published", "published_seeds", "differs"]
     return pd.DataFrame(failures, columns=columns).astype({"differs": bool})
 

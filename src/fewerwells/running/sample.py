@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+import scipy
 
 from fewerwells.running.experiments import cell_rows, fastest_engine, runs_folder, stored_networks, stored_runtime
 from fewerwells.running.identity import digest, row_hashes
@@ -139,7 +139,7 @@ def _possible(fresh: pd.DataFrame, old: pd.DataFrame, table: pd.DataFrame) -> np
     for settings_hash, error in zip(old["settings_hash"], fresh["sobol_all_mean"], strict=True):
         others = np.log(table.loc[table["settings_hash"] == settings_hash, "sobol_all_mean"].dropna())
         n = len(others)
-        reach = student.ppf((1 + level) / 2, n - 1) * others.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 2 else np.inf
+        reach = scipy.stats.t.ppf((1 + level) / 2, n - 1) * others.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 2 else np.inf
         possible.append(abs(np.log(error) - others.mean()) <= max(reach, SAME_DIGITS))
     return np.array(possible)
 

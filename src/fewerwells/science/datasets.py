@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import qmc
+import scipy
 
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.noise import Noise
@@ -120,7 +120,7 @@ def sobol_inputs(domain: Domain, n: int = 4096) -> np.ndarray:
     """
     if n < 1 or n & (n - 1):
         raise ValueError(f"{n} Sobol points were asked for; the number must be a power of two.")
-    points = qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(0)).random(n)
+    points = scipy.stats.qmc.Sobol(d=2, scramble=True, rng=np.random.default_rng(0)).random(n)
     return domain.low + (domain.high - domain.low) * points
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Self
 
 import numpy as np
-from scipy.stats import chi2, qmc
+import scipy
 
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.datasets import Pairs, refuse_impossible
@@ -189,7 +189,7 @@ def _as_good(squares: np.ndarray) -> np.ndarray:
 def spread_starts(form: Form) -> np.ndarray:
     """STARTS positions (S, k) that fill the ranges of the starts evenly, always the same."""
     low, high = (np.array([c.search(c.start[end]) for c in form.coordinates]) for end in (0, 1))
-    points = qmc.Sobol(d=len(form.coordinates), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
+    points = scipy.stats.qmc.Sobol(d=len(form.coordinates), scramble=True, rng=np.random.default_rng(0)).random(STARTS)
     return low + (high - low) * points
 
 
@@ -320,4 +320,8 @@ def lack_of_fit(fit: Fit, noise: float) -> float:
     if not (np.isfinite(noise) and noise > 0):
         raise ValueError(f"the noise is {noise} nM; the test needs a positive standard deviation.")
     squares = fit.residual_sd**2 * fit.degrees_of_freedom
-    return float(chi2.sf(squares / noise**2, fit.degrees_of_freedom)) if fit.degrees_of_freedom > 0 else float("nan")
+    return (
+        float(scipy.stats.chi2.sf(squares / noise**2, fit.degrees_of_freedom))
+        if fit.degrees_of_freedom > 0
+        else float("nan")
+    )

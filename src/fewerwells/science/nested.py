@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.datasets import Pairs, refuse_impossible
@@ -99,7 +99,7 @@ def _sample(structure: Structure, noise: float, data: Pairs) -> Posterior:
     rng = np.random.default_rng(0)
     sampler = NestedSampler(
         marginal.log_likelihood,
-        lambda u: (mean + spread * ndtri(u)).clip(low, high),
+        lambda u: (mean + spread * scipy.special.ndtri(u)).clip(low, high),
         len(mean),
         nlive=LIVE,
         bound="single",

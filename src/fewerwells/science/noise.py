@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def estimate_noise(means: np.ndarray, variances: np.ndarray, degrees: np.ndarray
     around = 0.5 * np.log(pooled)
     bounds = [(around - 10, around + 5)] * 2
     starts = ((0.0, -3.0), (-3.0, 0.0), (-0.3, -0.3))
-    found = [minimize(cost, np.add(around, start), bounds=bounds, method="L-BFGS-B") for start in starts]
+    found = [scipy.optimize.minimize(cost, np.add(around, start), bounds=bounds, method="L-BFGS-B") for start in starts]
     additive, relative = np.exp(min(found, key=lambda one: one.fun).x).tolist()
     negligible = np.exp(around - 9)  # at its bound: the replicates do not ask for this part
     return Noise(additive if additive > negligible else 0.0, relative / level if relative > negligible else 0.0)

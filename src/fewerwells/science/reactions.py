@@ -7,7 +7,7 @@ algebra. Nothing here uses the algebra.
 from __future__ import annotations
 
 import numpy as np
-from scipy.integrate import solve_ivp
+import scipy
 
 # Networks whose slowest rate constant is of order 1 per hour have had hundreds of time constants by then.
 SETTLING_TIME = 400.0
@@ -18,7 +18,7 @@ ENZYME_DILUTION = 1e-9
 
 
 def _settle(rates, initial_state, hours: float = SETTLING_TIME) -> np.ndarray:
-    solution = solve_ivp(rates, (0.0, hours), initial_state, method="LSODA", rtol=1e-10, atol=1e-12)
+    solution = scipy.integrate.solve_ivp(rates, (0.0, hours), initial_state, method="LSODA", rtol=1e-10, atol=1e-12)
     if not solution.success:
         raise RuntimeError(f"the reaction network did not settle: {solution.message}")
     return solution.y[:, -1]

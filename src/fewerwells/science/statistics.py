@@ -12,7 +12,7 @@ from functools import lru_cache, reduce
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+import scipy
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -97,7 +97,9 @@ def tail_share(n_seeds: int, level: float = LEVEL) -> float:
     """
     if n_seeds < 2:
         return (1 - level) / 2
-    return float(norm.cdf(-np.sqrt(n_seeds / (n_seeds - 1)) * t.ppf((1 + level) / 2, n_seeds - 1)))
+    return float(
+        scipy.stats.norm.cdf(-np.sqrt(n_seeds / (n_seeds - 1)) * scipy.stats.t.ppf((1 + level) / 2, n_seeds - 1))
+    )
 
 
 def interval(bootstrap: np.ndarray, n_seeds: int, level: float = LEVEL) -> tuple[float, float]:
@@ -230,7 +232,7 @@ def paired_ratio(
 
 def wilson_interval(share: float, n: int, level: float = LEVEL) -> tuple[float, float]:
     """Wilson's interval of a share that was found in n independent trials (Brown et al. 2001)."""
-    z = norm.ppf((1 + level) / 2)
+    z = scipy.stats.norm.ppf((1 + level) / 2)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     # at a share of 0 or 1 the formula's end is that share itself, but for rounding

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 import numpy as np
-from scipy.special import logsumexp, ndtri
+import scipy
 
 from fewerwells.science.datasets import Pairs, refuse_impossible
 from fewerwells.science.discrepancy import (
@@ -115,7 +115,7 @@ class Mixture:
         if not 0 < level < 1:
             raise ValueError(f"the level is {level}; it must lie between 0 and 1.")
         mean, spread = self._draws(x)
-        z = ndtri((np.random.default_rng(1).permutation(len(mean)) + 0.5) / len(mean))
+        z = scipy.special.ndtri((np.random.default_rng(1).permutation(len(mean)) + 0.5) / len(mean))
         drawn = mean + spread * z[:, None, None]
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return low, high
@@ -285,7 +285,7 @@ def _learn(
 def _weighed(found: Sequence[tuple[float, Entry]], data: Pairs) -> Mixture:
     """The mixture of entries, each with the logarithm of its evidence times its prior probability."""
     evidence = np.array([score for score, _ in found])
-    weights = np.exp(evidence - logsumexp(evidence))
+    weights = np.exp(evidence - scipy.special.logsumexp(evidence))
     order = np.argsort(-weights, kind="stable")
     entries = tuple(replace(found[i][1], weight=float(weights[i])) for i in order)
     return Mixture(entries, "ok" if entries[0].converged else "not converged", data)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+import scipy
 
 from fewerwells.science.statistics import LEVEL, Estimate, by_seed, paired_ratio, resampled_seeds
 from fewerwells.study.bootstrap import NOTHING, Bootstrap
@@ -105,7 +105,7 @@ def predicted(centres: np.ndarray) -> Estimate:
     n, mean = len(centres), float(centres.mean())
     if n < 2:
         return Estimate(float(np.exp(mean)), 0.0, np.inf)
-    reach = t.ppf((1 + LEVEL) / 2, n - 1) * centres.std(ddof=1) * np.sqrt(1 + 1 / n)
+    reach = scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1) * centres.std(ddof=1) * np.sqrt(1 + 1 / n)
     with np.errstate(over="ignore"):  # of two systems little can be said: t is 12.7
         return Estimate(*(float(np.exp(value)) for value in (mean, mean - reach, mean + reach)))
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm, qmc
-from sklearn.gaussian_process.kernels import Matern
+import scipy
 
 from fewerwells.science.circuits import Circuit, reference_circuit
 from fewerwells.science.datasets import BIG, Domain, Pairs, sobol_inputs
 from fewerwells.science.fitting import Fit, fit_many
 from fewerwells.science.forms import FORMS, Coordinate, Form, circuit_form
-from fewerwells.science.gaussian_processes import GaussianProcess
 from fewerwells.science.library import MECHANISMS, Average
+
+if TYPE_CHECKING:
+    from fewerwells.science.gaussian_processes import GaussianProcess
 
 # Standard deviation of a parameter before any well, on a logarithmic scale; for those that may be 0 the scale is
 # linear below the second number.
@@ -131,9 +133,9 @@ def prior_belief(mechanisms: tuple[str, ...] = MECHANISMS, draws: int = PRIOR_DR
     for mechanism in mechanisms:
         form = _form(mechanism)
         k = len(form.coordinates)
-        points = qmc.Sobol(d=k + 2, scramble=True, rng=np.random.default_rng(0)).random(draws)
+        points = scipy.stats.qmc.Sobol(d=k + 2, scramble=True, rng=np.random.default_rng(0)).random(draws)
         values = np.stack([_within_start(c, points[:, i]) for i, c in enumerate(form.coordinates)], axis=-1)
-        eta = np.exp(norm.ppf(points[:, k : k + 1 if form.one_eta else k + 2]))[:, None, :]
+        eta = np.exp(scipy.stats.norm.ppf(points[:, k : k + 1 if form.one_eta else k + 2]))[:, None, :]
         drawn.append((form, form.parameters(values), eta))
 
     def deviations(x: np.ndarray) -> np.ndarray:
@@ -199,6 +201,8 @@ def process_belief(process: GaussianProcess, wells: Pairs) -> Belief:
 
     Its covariance is carried by `SUPPORT` points (the Nyström method), exact at each of them.
     """
+    from sklearn.gaussian_process.kernels import Matern  # scikit-learn, only where it is used
+
     reach = Domain("support", 0.0, max(BIG.high, float(wells.x.max())))
     support = sobol_inputs(reach, SUPPORT)
     kernels, roots = [], []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import numpy as np
-from scipy.stats import qmc
+import scipy
 
 from fewerwells.science.circuits import Circuit, reference_circuit
 from fewerwells.science.datasets import BIG, Domain, Pairs, random_stream, refuse_impossible, sobol_inputs
@@ -24,7 +24,6 @@ from fewerwells.science.design.beliefs import (
 )
 from fewerwells.science.design.candidates import Candidates
 from fewerwells.science.design.criteria import exchange, goal_matrix
-from fewerwells.science.gaussian_processes import fit_gaussian_processes
 from fewerwells.science.library import MECHANISMS, average, fit_mechanisms
 
 SIMULATION = reference_circuit("simple_activation")
@@ -83,7 +82,7 @@ class SpaceFilling:
     def next_wells(self, wells: Pairs | None, candidates: Candidates, n: int, seed: int) -> np.ndarray:
         candidates.refuse_too_few(n)
         so_far, rng = _so_far(wells), random_stream(seed, "chosen wells")
-        sequence = qmc.Sobol(d=1 if self.diagonal else 2, scramble=True, rng=rng)
+        sequence = scipy.stats.qmc.Sobol(d=1 if self.diagonal else 2, scramble=True, rng=rng)
         shares = sequence.random_base2(int(np.ceil(np.log2(so_far + n))))[so_far : so_far + n]
         low, high = candidates.x.min(axis=0), candidates.x.max(axis=0)
         if not self.logarithmic:
@@ -163,6 +162,8 @@ class Process:
     def believe(self, wells: Sequence[Pairs | None]) -> list[Belief]:
         if _none_filled(wells):
             return [prior_belief()] * len(wells)
+        from fewerwells.science.gaussian_processes import fit_gaussian_processes  # scikit-learn, only where it is used
+
         # one after another: whoever asks for many plates has shared them out over the cores
         return [process_belief(fit_gaussian_processes([plate])[0], plate) for plate in wells]
 

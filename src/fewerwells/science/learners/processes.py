@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fewerwells.science.gaussian_processes import GaussianProcess, fit_gaussian_processes
 from fewerwells.science.learners.base import Learner, Learnt, Status
+
+if TYPE_CHECKING:
+    from fewerwells.science.gaussian_processes import GaussianProcess
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class GaussianProcesses(Learner):
         return "Gaussian process"
 
     def learn(self, wells, seeds, runtime=None) -> Processes:
+        from fewerwells.science.gaussian_processes import fit_gaussian_processes  # scikit-learn, only where it is used
+
         started = time.perf_counter()
         means = None if self.centred else [_nothing] * len(wells)
         processes = fit_gaussian_processes(list(wells), means, smoothness=self.smoothness)
