@@ -34,6 +34,14 @@ OTHER = {
 }
 
 
+@pytest.mark.parametrize("arm", ["scratch", "fit, n = 1"])
+def test_a_row_s_hash_is_the_digest_of_its_settings_with_its_seed(arm):
+    cell = Cell(arm, TARGET, 20)
+    fixed = identity.settings(cell, SMALL_STUDY)
+    seeds = [0, 7, 2**40]
+    assert row_hashes(cell, SMALL_STUDY, seeds) == (digest(fixed), [digest(fixed | {"seed": seed}) for seed in seeds])
+
+
 def row_hash(arm, protocol, wells=20, seed=0):
     return row_hashes(Cell(arm, TARGET, wells), protocol, [seed])[1]
 

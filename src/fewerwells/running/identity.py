@@ -42,7 +42,10 @@ _INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib
 
 def digest(value) -> str:
     """Twelve hexadecimal digits that stand for a value made of plain types."""
-    text = json.dumps(value, sort_keys=True, default=str)
+    return _short(json.dumps(value, sort_keys=True, default=str))
+
+
+def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -104,7 +107,11 @@ def modules_of(value) -> set[str]:
 
 def statements(source: str) -> str:
     """A module's code as Python understands it: comments, layout, docstrings and the spelling of imports do not count."""
-    tree = ast.parse(source)
+    return _statements(ast.parse(source))
+
+
+def _statements(tree: ast.Module) -> str:
+    """The same of a parsed module, which is changed by it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
@@ -195,8 +202,12 @@ def _file(module: str) -> Path | None:
 
 def imported(source: str) -> tuple[set[str], set[str]]:
     """What code imports: modules of ours, and the libraries that decide digits."""
+    return _imported(ast.parse(source))
+
+
+def _imported(tree: ast.Module) -> tuple[set[str], set[str]]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -217,11 +228,11 @@ def _is_package(module: str) -> bool:
 def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
     """Digest of a module and the data files beside it, and what it imports."""
     path = _file(name)
-    source = path.read_text("utf-8")
+    tree = ast.parse(path.read_text("utf-8"))
+    ours, libraries = _imported(tree)
     folders = [path.parent, *(p for p in path.parents if PACKAGE in p.parent.parts)]
     data = sorted({p for f in folders for p in f.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")})
-    found = digest([statements(source), [(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in data]])
-    ours, libraries = imported(source)
+    found = digest([_statements(tree), [(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in data]])
     return found, frozenset(ours), frozenset(libraries)
 
 
@@ -260,10 +271,15 @@ def settings(cell: Cell, protocol: Protocol) -> dict:
     return {"arm": cell.arm, "learner": plain(learner), "target": plain(cell.target), "wells": wells}
 
 
+_SEED = "the seed's place"
+
+
 def row_hashes(cell: Cell, protocol: Protocol, seeds: Iterable[int]) -> tuple[str, list[str]]:
     """The `settings_hash` of a cell's rows, and for each seed the `parameter_hash` of its row."""
     fixed = settings(cell, protocol)
-    return digest(fixed), [digest(fixed | {"seed": seed}) for seed in seeds]
+    # written down once for all seeds, because a chapter asks for tens of thousands of rows
+    before, after = json.dumps(fixed | {"seed": _SEED}, sort_keys=True, default=str).split(json.dumps(_SEED))
+    return digest(fixed), [_short(f"{before}{json.dumps(seed)}{after}") for seed in seeds]
 
 
 @lru_cache

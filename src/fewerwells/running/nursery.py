@@ -215,6 +215,9 @@ def main() -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as a kernel does, but sooner
     for name in ("ipykernel.kernelapp", "fewerwells.running.kernel", *sys.argv[2:]):
         import_module(name)
+    from fewerwells.running.identity import code
+
+    code(sys.argv[2:])  # every kernel asks what its rows are made from: those modules are read once
     gc.freeze()  # or collecting garbage would copy what kernels share
     # its threads are those of OpenBLAS, which ends them before a fork
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
