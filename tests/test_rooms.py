@@ -1,5 +1,6 @@
 """The rooms of the package: imports run one way, downwards, and inside a room in no circle."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -59,3 +60,25 @@ def test_an_import_that_does_not_belong_is_refused(copy, place):
             path.write_text(before, encoding="utf-8")
     assert told.returncode == 1
     assert contract in next(line for line in told.stdout.splitlines() if line.endswith("BROKEN"))
+
+
+SLOW_TO_LOAD = (
+    "IPython",
+    "matplotlib",
+    "nbclient",
+    "numba",
+    "papermill",
+    "scipy.optimize",
+    "scipy.stats",
+    "sklearn",
+    "torch",
+)
+
+
+def test_the_command_starts_without_what_only_some_of_its_verbs_need():
+    """Whoever asks for help, or starts one of a hundred workers, waits for no library that he does not use."""
+    look = "import fewerwells.cli, json, sys; print(json.dumps(sorted(sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    loaded = json.loads(finished.stdout)
+    assert "fewerwells.running.commands" in loaded
+    assert [name for name in SLOW_TO_LOAD if name in loaded] == []
