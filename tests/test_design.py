@@ -45,14 +45,18 @@ def covariance_after(belief, x):
 
 class TestBatch:
     @settings(max_examples=20)
-    @given(st.integers(0, 10_000), st.lists(st.integers(0, 120), max_size=6))
-    def test_what_a_well_is_worth_is_what_inverting_the_information_says(self, seed, filled):
+    @given(st.integers(0, 10_000), st.lists(st.integers(0, 120), max_size=6), st.data())
+    def test_what_a_well_is_worth_is_what_inverting_the_information_says(self, seed, filled, data):
         belief = random_belief(seed)
         goal = criteria.prediction_goal(belief, GRID.x)
         batch, informed = (Batch(belief.features(GRID.x) / belief.noise[:, None], aim) for aim in (goal, None))
         for index in filled:
             batch.change(index)
             informed.change(index)
+        for index in data.draw(st.lists(st.sampled_from(filled), unique=True)) if filled else ():  # exchanged
+            batch.change(index, sign=-1)
+            informed.change(index, sign=-1)
+            filled.remove(index)
         before = covariance_after(belief, GRID.x[filled])
         for index in (0, 60, 120):
             after = covariance_after(belief, GRID.x[[*filled, index]])

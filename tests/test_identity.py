@@ -101,6 +101,11 @@ def test_what_is_bound_otherwise_is_never_taken_for_what_was_imported(name, used
     assert statements(hidden) != statements(in_full)
 
 
+def test_what_one_function_imports_is_not_what_another_has_of_python():
+    own = "def f(x):\n    from math import pow\n    return pow(x, 2)\n\ndef g(x):\n    return {}\n"
+    assert statements(own.format("pow(x, 2)")) != statements("import math\n" + own.format("math.pow(x, 2)"))
+
+
 @pytest.mark.parametrize("arm", ARMS)
 @pytest.mark.parametrize("field", OTHER)
 def test_who_shares_an_identity_does_the_same_work_on_the_same_data(arm, field):

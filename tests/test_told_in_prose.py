@@ -195,3 +195,37 @@ def test_a_cycle_ends_higher_than_the_simulation():
     far = np.array([[0.0, 1e6]])
     assert cycle(far)[0, 1] == pytest.approx(40)
     assert source(far)[0, 1] == pytest.approx(30, rel=1e-3)
+
+
+def test_what_chosen_wells_are_said_to_do_without_a_claim(table):
+    rows = table("experiment_3")
+
+    def on(target, one, other, n=24, column=ERROR):
+        return compared(rows[rows["target"] == target], column, (one, n), (other, n))
+
+    told(
+        "13_which_wells", "Whether the library chooses eight wells at a time or twelve, these seeds cannot tell apart."
+    )
+    ranges, systems = ("0–10 nM", "0–20 nM"), reference_targets(rows)
+    assert len(systems) == 5
+    for within in ranges:
+        for target in systems:
+            twelve = on(target, f"library, library, rounds of 12 wells, {within}", f"library, library wells, {within}")
+            assert twelve.low < 1 < twelve.high
+
+    told("13_which_wells", "on input depletion its choice was better from 0–10 nM and worse from 0–20 nM")
+    inside, whole = (
+        on("input depletion", *(f"library without truth, {design} wells, {within}" for design in ("library", "Sobol")))
+        for within in ranges
+    )
+    assert inside.high < 1 < whole.low
+
+    told("13_which_wells", "inside 0–10 nM alone pre-training stays ahead with as many moved")
+    for moved in (8, 16):
+        scratch, transfer = f"scratch, {moved} outside wells, 0–20 nM", "transfer, 0 outside wells, 0–20 nM"
+        assert on("n = 2", scratch, transfer, 96, INSIDE).low > 1
+
+
+def reference_targets(rows):
+    """The systems on which every design was tried."""
+    return rows.loc[rows["arm"].str.startswith("library, diagonal"), "target"].unique()

@@ -2,12 +2,14 @@
 
 A value stands for itself: a learner or a circuit is written down with its class and every field that is not at its
 default, so a new field changes no identity. Its code is found by following imports from the modules of those classes;
-comments, layout, docstrings and the spelling of imports do not count. Libraries count where that code imports them and they decide digits.
+comments, layout, docstrings and the spelling of imports do not count. Libraries count where that code imports them and
+they decide digits.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import dataclasses
 import hashlib
 import importlib.util
@@ -119,7 +121,10 @@ def _statements(tree: ast.Module) -> str:
 
 
 def _imported_names(tree: ast.Module) -> dict[str, str]:
-    """What names stand for that a module binds by imports and in no other way: `np` → `numpy`."""
+    """What names stand for that a module binds by imports and in no other way: `np` → `numpy`.
+
+    Names that Python itself has are left as they are: an import inside one function does not change them in another.
+    """
     bound: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -132,7 +137,8 @@ def _imported_names(tree: ast.Module) -> dict[str, str]:
             for name in (getattr(node, "name", None), getattr(node, "arg", None), getattr(node, "rest", None)):
                 if name is not None and not isinstance(node, ast.alias | ast.keyword):
                     bound.setdefault(name, set()).add("")
-    return {name: next(iter(fulls)) for name, fulls in bound.items() if len(fulls) == 1 and "" not in fulls}
+    imported_only = {name: fulls for name, fulls in bound.items() if len(fulls) == 1 and "" not in fulls}
+    return {name: full for name, (full,) in imported_only.items() if name not in vars(builtins)}
 
 
 def _full_name(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str | None:

@@ -79,14 +79,22 @@ def sampled(parameters: TrainingParameters) -> Design:
     return replace(design, seeds=(design.seeds[PLACE % len(design.seeds)],), cells=cells)
 
 
-def _one_cell(task: tuple[Cell, Design, str]) -> pd.DataFrame:
-    cell, design, engine = task
+def _make_ready() -> None:
+    """Load all that a cell may need: what a worker loads after its first task joblib takes for a leak, and ends it."""
+    import fewerwells.science.in_context.reader  # noqa: F401, torch
+
     for add in (add_baselines, add_many_circuits, add_well_arms):  # a fresh process knows the study's arms alone
         add()
+
+
+def _one_cell(task: tuple[Cell, Design, str]) -> pd.DataFrame:
+    _make_ready()
+    cell, design, engine = task
     return cell_rows(cell, design.protocol, list(design.seeds), stored_runtime(engine))
 
 
 def _one_pretraining(task: tuple) -> None:
+    _make_ready()
     network, seeds, engine = task
     stored_networks(network, seeds, stored_runtime(engine))
 

@@ -83,9 +83,8 @@ class Batch:
             self._taken = np.einsum(
                 "iqm,jqm->ijm", self._columns, np.tensordot(goal, self._columns, (0, 1)).swapaxes(0, 1)
             )
-        self._met: dict[
-            int, np.ndarray
-        ] = {}  # candidate → its outputs with those of all: F·Fᵀ and F·A·Fᵀ, (2, 2, 2, M)
+        # candidate → its outputs with those of all before any well: F·Fᵀ and F·A·Fᵀ, (2, 2, 2, M)
+        self._met: dict[int, np.ndarray] = {}
         self._chosen: list[int] = []
 
     def change(self, index: int, sign: int = 1) -> None:
