@@ -746,7 +746,7 @@ def test_figures_live_in_jupyterlab(browser, lab):
     """The same three figures with a kernel behind them: operated by keyboard, read and set from Python."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(lab):
+        with contextlib.suppress(OSError), urllib.request.urlopen(lab, timeout=10):
             break
         time.sleep(0.5)
     with browser.new_context(viewport={"width": 1200, "height": 1000}) as context:
