@@ -12,9 +12,9 @@ import papermill
 import pytest
 
 from fewerwells.book import build as book
+from fewerwells.running import points
 from fewerwells.running.chapters import Run
 from fewerwells.running.reading_order import project_root
-from fewerwells.running.storage import write_whole
 from fewerwells.study.claim_list import CLAIMS
 
 ROOT = project_root()
@@ -70,7 +70,7 @@ def test_a_second_run_runs_nothing_and_a_change_runs_again_and_reaches_the_pages
         return said
 
     assert said_of_chapters() == ["intro: up to date"]
-    executed = small_book / "_build" / "chapters" / "smoke" / "book" / "intro.ipynb"
+    (executed,) = book.run_chapters(small_book, "smoke", said.append).values()
     executed.write_text(executed.read_text()[:-20])
     assert "intro: running …" in said_of_chapters()
     write_chapter(small_book, "40 + 2")
@@ -85,18 +85,18 @@ def test_a_second_run_runs_nothing_and_a_change_runs_again_and_reaches_the_pages
 def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tmp_path, monkeypatch):
     ran, said = [], []
 
-    def run(path, output, **_):
+    def run(path, output, *_, **__):
         if path.stem == "b":
             raise ValueError("no such well")
         ran.append(path.stem)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(output, b"{}")
+        shutil.copy(path, output)
         return Run(0.0, {}, {})
 
     wanted = {name: tmp_path / f"{name}.ipynb" for name in "abcdef"}
+    for name in wanted:
+        write_chapter(tmp_path, f"{name} = 1", f"{name}.ipynb")
     monkeypatch.setattr(book, "chapters", lambda _: wanted)
-    monkeypatch.setattr(book, "run_chapter", run)
-    monkeypatch.setattr(book, "chapter_digest", lambda path, _: path.stem)
+    monkeypatch.setattr(points, "run_chapter", run)
     with pytest.raises(ValueError, match="no such well"):
         book.run_chapters(tmp_path, "smoke", said.append)
     assert ran == ["a"]
@@ -127,7 +127,7 @@ def test_whoever_presses_ctrl_c_does_not_wait_for_the_notebook_that_runs(small_b
     _, told = build.communicate(timeout=60)
     assert told.rstrip().endswith("KeyboardInterrupt")
     assert "died" not in told
-    assert not list((small_book / "_build").rglob("*.ipynb"))
+    assert not list(small_book.rglob("results/**/*.ipynb"))
 
 
 def test_a_raising_cell_stops_the_build(small_book):

@@ -238,22 +238,31 @@ class TestLessons:
 
 
 class TestTimes:
-    @pytest.fixture
-    def measured(self, tmp_path):
-        record = tmp_path / "_build" / "chapters" / "lecture" / "notebooks" / "c.json"
-        record.parent.mkdir(parents=True)
-        record.write_text(json.dumps({"seconds": 12.3, "digest": "x"}))
-        return times.seconds(times.records(tmp_path), Path("notebooks/c.ipynb"))
+    RUNS = (
+        {"parameters": {"profile": "lecture"}, "started": "2026-01-02", "seconds": 12.3},
+        {"parameters": {"profile": "lecture"}, "started": "2026-01-01", "seconds": 99.0},
+        {"parameters": {"profile": "lecture", "n_seeds": 2}, "started": "2026-01-03", "seconds": 0.5},
+        {"parameters": {}, "started": "2026-01-03", "seconds": 40.0},
+        {},
+    )
 
-    def test_come_from_the_build_and_the_words(self, measured, tmp_path):
+    @pytest.fixture
+    def measured(self, own_results):
+        for number, record in enumerate(self.RUNS):
+            path = own_results / "runs" / "sweeps" / "c" / f"{number:012x}" / "provenance.json"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps(record))
+        return times.seconds("c")
+
+    def test_come_from_the_last_run_at_each_size_and_the_words(self, measured, tmp_path):
         notebook = new_notebook(cells=[nbformat.v4.new_markdown_cell("word " * 450 + "\n**Time:** an hour.\nMore.")])
         path = tmp_path / "c.ipynb"
         nbformat.write(notebook, path)
-        assert measured == {"lecture": 12.3}
+        assert measured == {"lecture": 12.3, "paper": 40.0}
         text = times.with_measured_times(path.read_text("utf-8"), path, measured)
         opening = json.loads(text)["cells"][0]["source"]
         opening = "".join(opening)
-        assert "**Time:** 3 minutes to read, 12.3 s to run at `lecture` size" in opening
+        assert "**Time:** 3 minutes to read, 12.3 s to run at `lecture` size, 40 s to run at `paper` size" in opening
         assert "an hour" not in opening
         assert opening.endswith("More.")
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from fewerwells.running import experiments, identity
-from fewerwells.running.experiments import run, runs_folder
+from fewerwells.running.experiments import run
 from fewerwells.running.parameters import Experiment1, Experiment2, validate
+from fewerwells.running.storage import runs_folder
 from fewerwells.science import training
 from fewerwells.science.circuits import outside_family, reference_circuit
 from fewerwells.science.learners import Network, Status

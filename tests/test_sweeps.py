@@ -30,7 +30,7 @@ from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import make_points, read_record, run_point, states, survey
 from fewerwells.running.progress import _Bar
 from fewerwells.running.reading_order import project_root
-from fewerwells.running.storage import read_rows
+from fewerwells.running.storage import lock_of, read_rows
 from fewerwells.running.sweep_files import check_sweep
 from fewerwells.science.cores import usable_cores
 from fewerwells.study.table import COLUMNS
@@ -213,7 +213,7 @@ class TestStoredPoints:
         (point,) = make_points(path, [SMOKE | {"noise": 1.0}])
         assert states([point]) == ["done"]
         assert "0 removed" in invoke("clean").output
-        with points._lock(point.key):
+        with lock_of(point.folder):
             assert "0 removed" in invoke("clean", "--all").output, "a process was at work on it"
         write_stand_in(path, STAND_IN + "\n1 + 1")
         (point,) = make_points(path, [SMOKE | {"noise": 1.0}])

@@ -12,8 +12,7 @@ def fill_in(app, page, source) -> None:
         source[0] = lessons.fill(source[0], root)
     path = root / f"{page}.ipynb"
     if page.startswith("notebooks/") and path.exists():
-        measured = times.seconds(times.records(root), path.relative_to(root))
-        source[0] = times.with_measured_times(source[0], path, measured)
+        source[0] = times.with_measured_times(source[0], path, times.seconds(path.stem))
 
 
 def setup(app) -> dict:

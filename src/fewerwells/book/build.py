@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import subprocess
@@ -19,12 +18,10 @@ from types import MappingProxyType
 import yaml
 from jupyter_core.utils import ensure_event_loop
 
-from fewerwells.running.chapters import Run, chapter_digest, execute, run_chapter
 from fewerwells.running.leases import THREAD_VARIABLES
 from fewerwells.running.nursery import Nursery
+from fewerwells.running.points import NOTEBOOK, Point, is_done, make_points, run_point
 from fewerwells.running.reading_order import chapters, exercise_notebooks
-from fewerwells.running.reads import unchanged
-from fewerwells.running.storage import write_whole
 
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -58,10 +55,10 @@ def run_chapters(
     exercises: bool = False,
     at_once: int = 1,
 ) -> dict[Path, Path]:
-    """Execute every chapter whose stored run is missing or stale.
+    """Execute every chapter whose stored run is missing, damaged or stale.
 
-    A stored run is current while its notebook, the package, its parameters and every data file that it has read are
-    the same, and its executed notebook parses.
+    A run is stored as the point that `fewerwells run` would make of it: it is current while its notebook, the code and
+    the libraries that it imports, its parameters and every data file that it has read are the same.
 
     Args:
         root: the project's folder.
@@ -75,22 +72,21 @@ def run_chapters(
         The executed notebook of each chapter, by the chapter's path inside the book.
     """
     parameters = {} if profile == "paper" else {"profile": profile}
-    wanted = [(path, run_chapter, parameters) for name, path in chapters(root).items() if only is None or name in only]
+    wanted = {path: parameters for name, path in chapters(root).items() if only is None or name in only}
     if exercises:
-        wanted += [(path, execute, {}) for path in exercise_notebooks(root).values()]
-    digests = {path: chapter_digest(path, given) for path, _, given in wanted}
-    stale = {path for path, digest in digests.items() if not _is_current(root, profile, path, digest)}
-    for path in [path for path in digests if path not in stale]:
-        say(f"{path.stem}: up to date")
+        wanted |= {path: {} for path in exercise_notebooks(root).values()}
+    points = [point for path, given in wanted.items() for point in make_points(path, [given])]
+    missing = []
+    for point in points:
+        if is_done(point):
+            say(f"{point.chapter.stem}: up to date")
+        else:
+            missing.append(point)
     threads = dict.fromkeys(THREAD_VARIABLES, "1") if at_once > 1 else {}
-    with Nursery(threads, NEEDED_BY_MOST if len(stale) >= WORTH_IMPORTING else ()) as nursery:
-        runs = [
-            partial(_run, root, profile, path, digests[path], partial(how, parameters=given, nursery=nursery), say)
-            for path, how, given in wanted
-            if path in stale
-        ]
+    with Nursery(threads, NEEDED_BY_MOST if len(missing) >= WORTH_IMPORTING else ()) as nursery:
+        runs = [partial(_run, point, nursery, say) for point in missing]
         _side_by_side(runs, at_once, give_up=nursery.close)
-    return {path.relative_to(root): _stored(root, profile, path)[0] for path in digests}
+    return {point.chapter.relative_to(root): point.folder / NOTEBOOK for point in points}
 
 
 def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Callable[[], None]) -> None:
@@ -127,33 +123,10 @@ def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Cal
             raise error
 
 
-def _run(
-    root: Path, profile: str, path: Path, digest: str, run: Callable[[Path, Path], Run], say: Callable[[str], None]
-) -> None:
-    """Run a notebook that is stale, and record what makes it stale again."""
-    output, record = _stored(root, profile, path)
-    record.unlink(missing_ok=True)
-    say(f"{path.stem}: running …")
-    done = run(path, output)
-    stored = {"digest": digest, "seconds": round(done.seconds, 1), "reads": done.reads}
-    write_whole(record, json.dumps(stored).encode())
-    say(f"{path.stem}: done in {done.seconds:.0f} s")
-
-
-def _stored(root: Path, profile: str, path: Path) -> tuple[Path, Path]:
-    """Where the executed notebook of a chapter lies, and the record of its run."""
-    output = root / "_build" / "chapters" / profile / path.relative_to(root)
-    return output, output.with_suffix(".json")
-
-
-def _is_current(root: Path, profile: str, path: Path, wanted: str) -> bool:
-    output, record = _stored(root, profile, path)
-    try:
-        json.loads(output.read_text(encoding="utf-8"))
-        stored = json.loads(record.read_text(encoding="utf-8"))
-        return stored["digest"] == wanted and unchanged(stored["reads"], root)
-    except (OSError, ValueError, KeyError):
-        return False
+def _run(point: Point, nursery: Nursery, say: Callable[[str], None]) -> None:
+    say(f"{point.chapter.stem}: running …")
+    seconds = run_point(point, show_progress=True, nursery=nursery)
+    say(f"{point.chapter.stem}: done in {seconds:.0f} s")
 
 
 def _copy_if_different(source: Path, target: Path) -> bool:
@@ -176,13 +149,7 @@ def stage(root: Path, executed: dict[Path, Path], folder: Path, buttons: Mapping
         the old ones in place.
     """
     wanted = {Path("_toc.yml"): root / "_toc.yml", Path("CITATION.cff"): root / "CITATION.cff"}
-    for pattern in (
-        "book/**/*",
-        "exercises/lessons.yml",
-        "results/*.csv",
-        "results/*.json",
-        "results/runs/sweeps/*/*/notebook.ipynb",
-    ):
+    for pattern in ("book/**/*", "exercises/lessons.yml", "results/*.csv", "results/*.json"):
         wanted |= {path.relative_to(root): path for path in root.glob(pattern) if path.is_file()}
     wanted |= executed
     changed = {relative for relative, source in wanted.items() if _copy_if_different(source, folder / relative)}

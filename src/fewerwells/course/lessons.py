@@ -99,5 +99,5 @@ def fill(text: str, root: Path) -> str:
     return (
         text.replace("<!-- lesson plans -->", plans(root))
         .replace("<!-- exercises -->", exercise_table(root))
-        .replace("<!-- measured times -->", times.table(root, times.records(root)))
+        .replace("<!-- measured times -->", times.table(root))
     )

@@ -1,8 +1,7 @@
-"""How long a chapter takes: to read, from its words; to run, from the record that the build keeps of every run."""
+"""How long a chapter takes: to read, from its words; to run, from the records of its stored runs."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from fewerwells.book.report import number
 from fewerwells.course.source import read
 from fewerwells.running.parameters import PROFILES
+from fewerwells.running.points import records
 from fewerwells.running.reading_order import chapters
 
 WORDS_A_MINUTE = 200
@@ -29,27 +29,14 @@ def reading_minutes(path: Path) -> int:
     return max(1, math.ceil(words(path) / WORDS_A_MINUTE))
 
 
-def records(root: Path) -> Path:
-    """Where the build keeps its records, seen from the book or from the copy of it that is being rendered."""
-    places = (folder / "_build" / "chapters" for folder in (root, *root.parents))
-    return next((place for place in places if place.is_dir()), root / "_build" / "chapters")
-
-
-def seconds(build: Path, relative: Path) -> dict[str, float]:
-    """Wall time of a notebook's last run at each size, as the build recorded it; sizes that were not run are left out.
-
-    Args:
-        build: the folder `_build/chapters`.
-        relative: the notebook's path inside the book.
-    """
-    found = {}
-    for profile in PROFILES:
-        try:
-            record = json.loads((build / profile / relative).with_suffix(".json").read_text(encoding="utf-8"))
-            found[profile] = float(record["seconds"])
-        except (OSError, ValueError, KeyError):
-            continue
-    return found
+def seconds(name: str) -> dict[str, float]:
+    """Wall time of a chapter's last stored run at each size, all else as it is; sizes that were not run are left out."""
+    last: dict[str, tuple[str, float]] = {}
+    for record in records(name):
+        given = {"profile": "paper"} | record["parameters"]
+        if given.keys() == {"profile"}:
+            last[given["profile"]] = max(last.get(given["profile"], ("", 0.0)), (record["started"], record["seconds"]))
+    return {profile: last[profile][1] for profile in PROFILES if profile in last}
 
 
 def sentence(path: Path, measured: dict[str, float]) -> str:
@@ -67,9 +54,9 @@ def with_measured_times(text: str, path: Path, measured: dict[str, float]) -> st
     return _TIME.sub(lambda _: sentence(path, measured), text, count=1)
 
 
-def table(root: Path, build: Path) -> str:
+def table(root: Path) -> str:
     """Times of all chapters as a Markdown table: minutes to read, seconds to run at each size that was run at all."""
-    measured = {name: seconds(build, path.relative_to(root)) for name, path in chapters(root).items()}
+    measured = {name: seconds(name) for name in chapters(root)}
     shown = [profile for profile in PROFILES if any(profile in times for times in measured.values())]
     lines = [
         " | ".join(["| chapter | to read (min)", *(f"`{profile}` (s)" for profile in shown)]) + " |",

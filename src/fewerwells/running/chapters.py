@@ -21,7 +21,7 @@ from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, pr
 from fewerwells.running.progress import TERMINAL
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.reads import read_notes
-from fewerwells.running.storage import results_folder, write_whole
+from fewerwells.running.storage import runs_folder, write_whole
 
 # A kernel is told ports that were free, and dies at its start if another process has taken one in between
 # (jupyter_client, issue 487); no cell has run then.
@@ -50,8 +50,9 @@ def check_parameters(path: Path, parameters: dict) -> None:
     """
     offered = offered_parameters(path)
     sentences = [unknown_name(path, name) for name in parameters if name not in offered]
-    known = {name: value for name, value in parameters.items() if name in offered}
-    sentences += [sentence for _, sentence in problems(known, CHAPTER_PARAMETERS[path.stem])]
+    if path.stem in CHAPTER_PARAMETERS:  # exercises have no parameters
+        known = {name: value for name, value in parameters.items() if name in offered}
+        sentences += [sentence for _, sentence in problems(known, CHAPTER_PARAMETERS[path.stem])]
     if sentences:
         raise ParameterError(" ".join(sentences))
 
@@ -63,11 +64,6 @@ def chapter_code(path: Path) -> str:
     source = "\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith("%"))
     ours, libraries = imported(source)
     return digest([path.read_text("utf-8"), code(ours), sorted(libraries)])
-
-
-def chapter_digest(path: Path, parameters: dict) -> str:
-    """Digest of everything that decides a chapter's outcome: its code and its parameters."""
-    return digest([chapter_code(path), parameters])
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,7 @@ def execute(
             del notebook.metadata["papermill"]  # paths of this machine
             for cell in notebook.cells:
                 cell.metadata.pop("papermill", None)
-            about, reads = read_notes(notes, path, book_of(path), results_folder() / "runs", parameters)
+            about, reads = read_notes(notes, path, book_of(path), runs_folder(), parameters)
             write_whole(output, nbformat.writes(notebook).encode())
         except OSError as error:
             error.filename = error.filename or str(output)

@@ -186,16 +186,16 @@ def status(
     """
     from fewerwells.running.plain import write_value
     from fewerwells.running.points import make_points, states, survey
-    from fewerwells.running.reading_order import chapters, project_root
+    from fewerwells.running.reading_order import notebooks, project_root
     from fewerwells.running.sweep_files import read_sweep
 
     try:
         if file is None:
-            for chapter in chapters(project_root()).values():
-                found = [state for _, _, state in survey(chapter)]
+            for notebook in notebooks(project_root()):
+                found = [state for _, _, state in survey(notebook)]
                 if found:
                     counts = ", ".join(f"{found.count(state)} {state}" for state in dict.fromkeys(sorted(found)))
-                    typer.echo(f"{chapter.stem}: {counts}")
+                    typer.echo(f"{notebook.stem}: {counts}")
             return
         plan = read_sweep(file)
     except ParameterError as error:
@@ -217,15 +217,15 @@ def clean(
     Example: fewerwells clean --dry-run
     """
     from fewerwells.running.points import remove, survey
-    from fewerwells.running.reading_order import chapters, project_root
+    from fewerwells.running.reading_order import notebooks, project_root
 
     try:
-        known = chapters(project_root())
+        known = notebooks(project_root())
     except ParameterError as error:
         raise refuse(error) from None
     removed = 0
-    for chapter in known.values():
-        for path, key, state in survey(chapter):
+    for notebook in known:
+        for path, key, state in survey(notebook):
             if state == "done" and not everything:
                 continue
             if dry_run or remove(path, key):

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from safetensors import SafetensorError
 
 from fewerwells.running.identity import cell_key, pretraining_key, row_hashes
 from fewerwells.running.parameters import Sweeps, TrainingParameters
 from fewerwells.running.progress import progress_bar
 from fewerwells.running.published import PublishedRows, published_rows
-from fewerwells.running.storage import DamagedTable, read_or_compute, read_table, results_folder
+from fewerwells.running.storage import DamagedTable, lock_of, read_or_compute, read_table, runs_folder
 from fewerwells.science.learners import Network, Runtime, Status
 from fewerwells.science.networks import Ensemble
 from fewerwells.science.training import choose_engine
@@ -31,11 +30,6 @@ from fewerwells.study.table import CHECKSUM, InconsistentTables, row_checksums, 
 from fewerwells.study.trials import run_cell
 
 log = logging.getLogger("fewerwells")
-
-
-def runs_folder() -> Path:
-    """Where runs of this machine are kept; git ignores it."""
-    return results_folder() / "runs"
 
 
 def _pretrained_path(pretraining: Network, engine: str, seed: int) -> Path:
@@ -90,12 +84,12 @@ def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime
     engine = choose_engine(pretraining.sizes, runtime.engine)
     paths = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
     if any(_load_pretrained(path) is None for path in paths):
-        paths[0].parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(paths[0].parent / ".lock"):  # points of a sweep that start together share one pre-training
+        with lock_of(paths[0].parent):  # all its seeds: points of a sweep that start together share one pre-training
             missing = [(path, seed) for path, seed in zip(paths, seeds, strict=True) if _load_pretrained(path) is None]
             if missing:
                 training = pretraining.pretrain([seed for _, seed in missing], runtime)
                 seconds = training.seconds / len(missing)
+                paths[0].parent.mkdir(parents=True, exist_ok=True)
                 for index, (path, _) in enumerate(missing):
                     _keep(training.ensemble[[index]], path, seconds)
     loaded = [_load_pretrained(path) for path in paths]

@@ -1,6 +1,6 @@
-"""Stored points: one chapter run with one set of parameters, kept whole or not at all.
+"""Stored points: one notebook of the book run with one set of parameters, kept whole or not at all.
 
-A point's folder, `results/runs/sweeps/<chapter>/<key>`, holds the executed notebook, its rows and a record of what made
+The book's own pages are points, too: its chapters at one size, its exercises without parameters. A point's folder, `results/runs/sweeps/<chapter>/<key>`, holds the executed notebook, its rows and a record of what made
 them. The key is the digest of parameters, notebook and package, so what is found under it is what would be computed
 again; anything else is stale. The folder is filled under another name, flushed to the disk and then renamed.
 """
@@ -15,21 +15,22 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from fewerwells.running.chapters import book_of, chapter_code, offered_parameters, run_chapter
-from fewerwells.running.experiments import runs_folder
 from fewerwells.running.identity import digest
 from fewerwells.running.leases import leased_cores
+from fewerwells.running.nursery import Nursery
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, validate
 from fewerwells.running.plain import write_value
 from fewerwells.running.reads import unchanged
-from fewerwells.running.storage import DamagedTable, read_table, source_digest, write_whole
+from fewerwells.running.storage import DamagedTable, lock_of, read_table, runs_folder, source_digest, write_whole
 from fewerwells.science.cores import usable_cores
 
 NOTEBOOK, ROWS, RECORD = "notebook.ipynb", "rows.csv", "provenance.json"
@@ -46,8 +47,8 @@ class Point:
     """One run of a chapter.
 
     Attributes:
-        chapter: its notebook.
-        parameters: as the user gave them.
+        chapter: its notebook, of a chapter or of exercises.
+        parameters: as the user gave them; exercises have none.
         key: digest of everything that decides the outcome.
         folder: where it is stored when it is whole.
     """
@@ -75,8 +76,9 @@ def make_points(chapter: Path, parameters: list[dict]) -> list[Point]:
     Raises:
         ParameterError: parameters that the chapter refuses.
     """
-    model, code, folder = CHAPTER_PARAMETERS[chapter.stem], chapter_code(chapter), sweeps_folder() / chapter.stem
-    keys = [digest([code, validate(values, model).model_dump(exclude={"table_file"})]) for values in parameters]
+    model, code, folder = CHAPTER_PARAMETERS.get(chapter.stem), chapter_code(chapter), sweeps_folder() / chapter.stem
+    settled = [validate(values, model).model_dump(exclude={"table_file"}) if model else values for values in parameters]
+    keys = [digest([code, values]) for values in settled]
     return [Point(chapter, values, key, folder / key) for values, key in zip(parameters, keys, strict=True)]
 
 
@@ -107,11 +109,23 @@ def is_done(point: Point) -> bool:
     return record is not None and _is_current(record, point.chapter)
 
 
+def _folders(chapter: str) -> list[Path]:
+    parent = sweeps_folder() / chapter
+    return sorted(f for f in parent.iterdir() if re.fullmatch("[0-9a-f]{12}", f.name)) if parent.is_dir() else []
+
+
 def stored_points(chapter: str) -> Iterator[tuple[Path, dict | None]]:
     """The folder of every point of a chapter that is stored, with its record (None: damaged)."""
-    parent = sweeps_folder() / chapter
-    folders = sorted(f for f in parent.iterdir() if re.fullmatch("[0-9a-f]{12}", f.name)) if parent.is_dir() else []
-    return ((folder, read_record(folder)) for folder in folders)
+    return ((folder, read_record(folder)) for folder in _folders(chapter))
+
+
+def records(chapter: str) -> Iterator[dict]:
+    """What the stored points of a chapter say of themselves; whether they are whole is not looked at."""
+    for folder in _folders(chapter):
+        with suppress(OSError, ValueError, TypeError):
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            if {"parameters", "started", "seconds"} <= set(record):
+                yield record
 
 
 def states(points: list[Point]) -> list[str]:
@@ -151,7 +165,7 @@ def survey(chapter: Path) -> list[tuple[Path, str, str]]:
 def remove(path: Path, key: str) -> bool:
     """Remove something of a point unless a process is at work on it; whether it was removed."""
     try:
-        with _lock(key, timeout=0):
+        with lock_of(path.with_name(key), timeout=0):
             if path.is_dir():
                 doomed = path.with_name(f"{key}.part")  # a kill while files go must not leave a point that looks whole
                 if path != doomed:
@@ -163,13 +177,6 @@ def remove(path: Path, key: str) -> bool:
     except Timeout:
         return False
     return True
-
-
-def _lock(key: str, timeout: float = -1) -> FileLock:
-    """The lock of a point: held while it is run, wherever the results folder is seen."""
-    folder = sweeps_folder() / ".locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{key}.lock", timeout=timeout)
 
 
 def _commit(book: Path) -> str | None:
@@ -239,13 +246,15 @@ def write_output(point: Point, path: Path) -> None:
     write_whole(path, nbformat.writes(notebook).encode())
 
 
-def run_point(point: Point, threads: int | None = None, show_progress: bool = False) -> float:
+def run_point(
+    point: Point, threads: int | None = None, show_progress: bool = False, nursery: Nursery | None = None
+) -> float:
     """Run a point and store it, unless it is there; another process that is at the same point is waited for.
 
     Args:
         point: what to run.
         threads: cores to lease for it; None: whatever this process may use, without a lease.
-        show_progress: as in `chapters.run_chapter`.
+        show_progress, nursery: as in `chapters.run_chapter`.
 
     Returns:
         Wall time in seconds, 0 where it was there.
@@ -253,24 +262,30 @@ def run_point(point: Point, threads: int | None = None, show_progress: bool = Fa
     Raises:
         papermill.PapermillExecutionError, OSError: it failed; nothing of it is left.
     """
-    with _lock(point.key):
+    with lock_of(point.folder):
         if is_done(point):
             return 0.0
         # The point's lock comes first: whoever holds cores never waits for a point.
         if threads is None:
-            return _run_and_store(point, usable_cores(), show_progress)
+            return _run_and_store(point, usable_cores(), show_progress, nursery)
         with leased_cores(threads) as cores:
-            return _run_and_store(point, cores, show_progress)
+            return _run_and_store(point, cores, show_progress, nursery)
 
 
-def _run_and_store(point: Point, cores: list[int], show_progress: bool) -> float:
+def _run_and_store(point: Point, cores: list[int], show_progress: bool, nursery: Nursery | None) -> float:
     unfinished = point.folder.with_name(f"{point.key}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
         rows = {"table_file": str(unfinished / ROWS)} if "table_file" in offered_parameters(point.chapter) else {}
         started = datetime.now(UTC)
-        run = run_chapter(point.chapter, unfinished / NOTEBOOK, point.parameters | rows, show_progress=show_progress)
+        run = run_chapter(
+            point.chapter,
+            unfinished / NOTEBOOK,
+            point.parameters | rows,
+            show_progress=show_progress,
+            nursery=nursery,
+        )
         _without_table_file(unfinished / NOTEBOOK)
         record = {
             "chapter": point.chapter.stem,

@@ -44,6 +44,11 @@ def exercise_notebooks(root: Path) -> dict[str, Path]:
     return {path.stem.removesuffix(EXERCISES_SUFFIX): path for path in paths if path.exists()}
 
 
+def notebooks(root: Path) -> list[Path]:
+    """All that is run for the book: its chapters, then the exercises with their solutions."""
+    return [*chapters(root).values(), *exercise_notebooks(root).values()]
+
+
 def chapter_path(root: Path, name: str) -> Path:
     """The notebook of a chapter, given by name (`03_experiment_1`, with or without `.ipynb`) or by path.
 

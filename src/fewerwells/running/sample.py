@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from fewerwells.running.experiments import cell_rows, fastest_engine, runs_folder, stored_networks, stored_runtime
+from fewerwells.running.experiments import cell_rows, fastest_engine, stored_networks, stored_runtime
 from fewerwells.running.identity import digest, row_hashes
 from fewerwells.running.parameters import TrainingParameters
 from fewerwells.running.published import code_of_arms
-from fewerwells.running.storage import provenance, read_table, write_whole
+from fewerwells.running.storage import provenance, read_table, runs_folder, write_whole
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for

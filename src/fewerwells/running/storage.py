@@ -8,7 +8,6 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +35,22 @@ def results_folder() -> Path:
             return folder / "results"
     _say_where(here / "results")
     return here / "results"
+
+
+def runs_folder() -> Path:
+    """The store of what this machine has computed; git ignores it.
+
+    A piece lies under the digest of everything that makes it (see `identity`), is there whole or not at all, and is made
+    by one process at a time.
+    """
+    return results_folder() / "runs"
+
+
+def lock_of(piece: Path, timeout: float = -1) -> FileLock:
+    """The lock of a stored piece: of processes that want the same one, wherever its folder is seen, one makes it."""
+    folder = piece.parent / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{piece.name}.lock", timeout=timeout)
 
 
 @lru_cache
@@ -179,14 +194,10 @@ def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) ->
     try:
         return read_table(path)
     except DamagedTable:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(f".{path.name}.lock")
-    with FileLock(waiting):  # of chapters and points that want the same piece at once, one makes it
+        pass
+    with lock_of(path):
         try:
             return read_table(path)
         except DamagedTable:
             write_table(compute(), path, **notes)
             return read_table(path)
-        finally:
-            with suppress(OSError):  # Windows keeps a file that somebody waits for
-                waiting.unlink()
