@@ -1,10 +1,12 @@
 """The build: stale chapters run again, a raising cell or a warning stops it, damage is noticed."""
 
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import nbformat
@@ -14,7 +16,9 @@ import pytest
 from fewerwells.book import build as book
 from fewerwells.running import points
 from fewerwells.running.chapters import Run
+from fewerwells.running.points import Point
 from fewerwells.running.reading_order import project_root
+from fewerwells.science.cores import usable_cores
 from fewerwells.study.claim_list import CLAIMS
 
 ROOT = project_root()
@@ -105,6 +109,25 @@ def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tm
     assert [path.stem for path in done] == ["a", "c", "d", "e", "f"]
     assert sorted(ran[1:]) == ["c", "d", "e", "f"], "what was done is not run again"
     assert said.count("a: up to date") == 1
+
+
+def test_notebooks_side_by_side_have_a_core_each(tmp_path, monkeypatch):
+    cores, kept = usable_cores(), {}
+    monkeypatch.setattr(book, "chapters", lambda _: {name: tmp_path / f"{name}.ipynb" for name in "abcdef"})
+    monkeypatch.setattr(book, "make_points", lambda path, _: [Point(path, {}, path.stem, tmp_path / path.stem)])
+    met = threading.Barrier(2)
+
+    def run(point, **_):
+        met.wait(60)
+        kept.setdefault(threading.get_ident(), []).append(tuple(usable_cores()))
+        return 0.1
+
+    monkeypatch.setattr(book, "run_point", run)
+    book.run_chapters(tmp_path, "smoke", lambda _: None, at_once=2)
+    first, second = (set(seen) for seen in kept.values())
+    assert len(first) == len(second) == 1
+    assert len(cores) < 2 or not hasattr(os, "sched_setaffinity") or first != second
+    assert usable_cores() == cores
 
 
 BUILD = """

@@ -295,6 +295,18 @@ def test_a_kernel_whose_port_was_taken_is_started_again(tmp_path, monkeypatch):
     assert nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs[0].data["text/plain"] == "2"
 
 
+def test_a_kernel_starts_in_the_folder_of_its_notebook_and_nobody_is_moved_for_it(tmp_path, monkeypatch):
+    """Notebooks run side by side in threads; papermill's own way moved the whole process while a kernel was started."""
+    moved = []
+    monkeypatch.setattr(os, "chdir", lambda folder: moved.append(str(folder)))
+    cells = [nbformat.v4.new_code_cell("import os; os.getcwd()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "in.ipynb")
+    execute(tmp_path / "in.ipynb", tmp_path / "out.ipynb", {})
+    told = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs[0].data["text/plain"]
+    assert told == repr(str(tmp_path))
+    assert set(moved) <= {os.getcwd()}
+
+
 @pytest.mark.parametrize("inside", [True, False])
 def test_the_engine_runs_where_the_published_measurement_is_and_where_it_is_not(inside, tmp_path, own_results):
     """FEWERWELLS_RESULTS names a folder without the benchmark that git keeps; outside the book there is none."""

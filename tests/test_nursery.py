@@ -72,6 +72,17 @@ def test_it_is_what_a_kernel_started_afresh_is_but_for_what_was_imported(nursery
 
 
 @forks
+def test_it_keeps_to_the_cores_of_whoever_asks_for_it(nursery, tmp_path):
+    all_cores = os.sched_getaffinity(0)
+    assert look("sorted(os.sched_getaffinity(0))", tmp_path, nursery) == sorted(all_cores)
+    try:
+        os.sched_setaffinity(0, [min(all_cores)])
+        assert look("sorted(os.sched_getaffinity(0))", tmp_path, nursery) == [min(all_cores)]
+    finally:
+        os.sched_setaffinity(0, all_cores)
+
+
+@forks
 def test_it_notes_what_it_is_and_reads_as_any_kernel_does(nursery, tmp_path):
     (tmp_path / "wells.txt").write_text("96")
     run = execute(notebook(tmp_path, "open('wells.txt').read()"), tmp_path / "done.ipynb", {}, nursery=nursery)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,6 +24,7 @@ from fewerwells.running.leases import THREAD_VARIABLES
 from fewerwells.running.nursery import Nursery
 from fewerwells.running.points import NOTEBOOK, Point, is_done, make_points, run_point
 from fewerwells.running.reading_order import chapters, exercise_notebooks
+from fewerwells.science.cores import usable_cores
 
 # Jupyter Book of this environment, whatever is first on the PATH.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -66,7 +69,8 @@ def run_chapters(
         say: called with one line at a time.
         only: names of the chapters to run; all by default.
         exercises: run the exercises with their solutions, too; they have a size of their own.
-        at_once: how many run side by side; with more than one each keeps its numerical libraries to one thread.
+        at_once: how many run side by side; with more than one each has a core to itself, where the system can see to it,
+            and one thread of its numerical libraries.
 
     Returns:
         The executed notebook of each chapter, by the chapter's path inside the book.
@@ -94,7 +98,11 @@ def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Cal
 
     `give_up` is called on Ctrl-C and ends those that run: whoever stops a build does not wait for them.
     """
-    stop = threading.Event()
+    stop, cores = threading.Event(), cycle(usable_cores())
+
+    def keep_to_a_core() -> None:  # nobody starts workers or threads for cores that others are at
+        if at_once > 1 and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, [next(cores)])
 
     def run_next(run: Callable[[], None]) -> None:
         if stop.is_set():
@@ -106,7 +114,7 @@ def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Cal
                 stop.set()
                 raise
 
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(at_once, initializer=keep_to_a_core) as pool:
         waiting = [pool.submit(run_next, run) for run in runs]
         try:
             failed = [future.exception() for future in waiting]

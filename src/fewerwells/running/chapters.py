@@ -162,7 +162,8 @@ def _execute(path: Path, unfinished: Path, parameters: dict, kernel: type[AsyncK
                 str(path),
                 str(unfinished),
                 parameters=parameters,
-                cwd=str(path.parent),
+                # not papermill's `cwd`, which moves this whole process, and with it notebooks that start beside this one
+                resources={"metadata": {"path": str(path.parent.resolve())}},
                 kernel_name="python3",  # decides how parameters are written; what runs is `_own_kernel`
                 kernel_manager_class=kernel,
                 progress_bar=False,

@@ -94,7 +94,8 @@ class Nursery:
 
 def stand_in(address: str, words: list[str]) -> None:
     """Be the kernel in Jupyter's eyes: ask the nursery for it, pass signals on, end as it ends."""
-    request = json.dumps({"words": words, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
+    told = {"words": words, "folder": os.getcwd(), "cores": [*os.sched_getaffinity(0)], "environment": dict(os.environ)}
+    request = json.dumps(told).encode()
     with socket.socket(socket.AF_UNIX) as nursery:
         nursery.connect(address)
         for number in _PASSED_ON:
@@ -202,6 +203,7 @@ def become(request: dict, streams: list[int]) -> None:
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(request["folder"])
+    os.sched_setaffinity(0, request["cores"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["kernel", *request["words"]]
