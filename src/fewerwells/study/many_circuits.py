@@ -6,6 +6,8 @@ without them stay what they are.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.learners.formulas import SymbolicRegression
 from fewerwells.science.learners.in_context import WEIGHTS_WITHOUT, ReadInContext, weights_without
@@ -14,6 +16,9 @@ from fewerwells.science.learners.start import MetaLearned
 from fewerwells.science.mechanisms import structure_of, structures_without
 from fewerwells.science.meta_start import Start
 from fewerwells.study.protocol import ARMS, Arm, Setting, add_arm
+
+# a table asks for each of its cells, and an answer compares the outputs of a circuit with those of all mechanisms
+_structure_of, _structures_without = lru_cache(structure_of), lru_cache(structures_without)
 
 
 def _truth(setting: Setting) -> Circuit:
@@ -24,12 +29,12 @@ def _truth(setting: Setting) -> Circuit:
     """
     if setting.truth is None:
         raise ValueError("nobody knows the mechanism of a measured system, so no arm can be told it or do without it.")
-    structure_of(setting.truth)
+    _structure_of(setting.truth)
     return setting.truth
 
 
 def _without_truth(setting: Setting) -> WideLibrary:
-    return WideLibrary(structures_without(_truth(setting)))
+    return WideLibrary(_structures_without(_truth(setting)))
 
 
 # What wells without noise are taken to have where a likelihood needs some, nM.
@@ -37,7 +42,7 @@ LEAST_NOISE = 0.1
 
 
 def _truth_known(setting: Setting) -> NestedSampling:
-    return NestedSampling(structure_of(_truth(setting)), setting.protocol.noise or LEAST_NOISE)
+    return NestedSampling(_structure_of(_truth(setting)), setting.protocol.noise or LEAST_NOISE)
 
 
 def _meta_learned(setting: Setting, without: tuple[str, ...] = ()) -> MetaLearned:
