@@ -26,8 +26,9 @@ from fewerwells.running.points import NOTEBOOK, Point, is_done, make_points, run
 from fewerwells.running.reading_order import chapters, exercise_notebooks
 from fewerwells.science.cores import usable_cores
 
-# Jupyter Book of this environment, whatever is first on the PATH.
-_JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+# Jupyter Book of this environment, whatever is first on the PATH. It makes millions of nodes that live to the end: looking
+# for garbage among them as often as Python does would take a fifth of its time.
+_JUPYTER_BOOK = "import gc; gc.set_threshold(100_000, 50, 100); from jupyter_book.cli.main import main; main()"
 
 
 # Imported before kernels are forked. Torch is not among them: few chapters need it, and it takes as long as all of these.
