@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import nbformat
 import papermill
@@ -16,8 +17,9 @@ import pytest
 from fewerwells.book import build as book
 from fewerwells.running import points
 from fewerwells.running.chapters import Run
-from fewerwells.running.points import Point
+from fewerwells.running.points import Point, make_points
 from fewerwells.running.reading_order import project_root
+from fewerwells.running.storage import lock_of
 from fewerwells.science.cores import usable_cores
 from fewerwells.study.claim_list import CLAIMS
 
@@ -111,6 +113,38 @@ def test_notebooks_side_by_side_are_all_run_and_one_that_fails_stops_the_rest(tm
     assert said.count("a: up to date") == 1
 
 
+def text_of(executed) -> str:
+    (output,) = nbformat.read(executed, as_version=4).cells[-1].outputs
+    return output.data["text/plain"]
+
+
+def test_a_notebook_that_is_saved_while_a_build_runs_is_not_taken_for_what_it_was(tmp_path):
+    root = write_book(tmp_path, {})
+    toc = (
+        "format: jb-book\nroot: book/intro\nparts:\n  - caption: P\n    chapters:\n      - file: notebooks/01_biology\n"
+    )
+    (root / "_toc.yml").write_text(toc)
+
+    def chapter(text: str) -> None:
+        write_chapter(root, repr(text), "notebooks/01_biology.ipynb")
+
+    def run(say=lambda _: None) -> str:
+        return text_of(book.run_chapters(root, "smoke", say)[Path("notebooks/01_biology.ipynb")])
+
+    chapter("as it was")
+    run(lambda line: chapter("saved meanwhile") if line == "intro: running …" else None)
+    assert run() == "'saved meanwhile'"
+    chapter("as it was")
+    assert run() == "'as it was'"
+    assert len(list((tmp_path / "results/runs/sweeps/01_biology").glob("[0-9a-f]*"))) == 1, "what nobody asks for goes"
+
+
+def test_one_notebook_alone_has_all_cores(small_book):
+    write_chapter(small_book, "import os; len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else None")
+    (executed,) = book.run_chapters(small_book, "smoke", lambda _: None, at_once=2).values()
+    assert text_of(executed) == str(len(usable_cores()))
+
+
 def test_notebooks_side_by_side_have_a_core_each(tmp_path, monkeypatch):
     cores, kept = usable_cores(), {}
     monkeypatch.setattr(book, "chapters", lambda _: {name: tmp_path / f"{name}.ipynb" for name in "abcdef"})
@@ -134,7 +168,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from fewerwells.book.build import run_chapters
-run_chapters(Path(sys.argv[1]), "smoke", print, at_once=2)
+run_chapters(Path(sys.argv[1]), "smoke", lambda line: print(line, flush=True), at_once=2)
 """
 
 
@@ -151,6 +185,19 @@ def test_whoever_presses_ctrl_c_does_not_wait_for_the_notebook_that_runs(small_b
     assert told.rstrip().endswith("KeyboardInterrupt")
     assert "died" not in told
     assert not list(small_book.rglob("results/**/*.ipynb"))
+
+
+def test_whoever_presses_ctrl_c_does_not_wait_for_another_process_that_runs_the_same(small_book):
+    (point,) = make_points(small_book / "book" / "intro.ipynb", [{"profile": "smoke"}])
+    with lock_of(point.folder):
+        build = subprocess.Popen(
+            [sys.executable, "-c", BUILD, str(small_book)], stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert build.stdout.readline() == "intro: running …\n".encode()
+        build.send_signal(signal.SIGINT)
+        _, told = build.communicate(timeout=60)
+    assert told.decode().rstrip().endswith("KeyboardInterrupt")
+    assert not point.folder.exists()
 
 
 def test_a_raising_cell_stops_the_build(small_book):

@@ -13,7 +13,6 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
-from itertools import cycle
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,7 +21,7 @@ from jupyter_core.utils import ensure_event_loop
 
 from fewerwells.running.leases import THREAD_VARIABLES
 from fewerwells.running.nursery import Nursery
-from fewerwells.running.points import NOTEBOOK, Point, is_done, make_points, run_point
+from fewerwells.running.points import NOTEBOOK, Point, forget_older, is_done, make_points, run_point
 from fewerwells.running.reading_order import chapters, exercise_notebooks
 from fewerwells.science.cores import usable_cores
 
@@ -62,7 +61,8 @@ def run_chapters(
     """Execute every chapter whose stored run is missing, damaged or stale.
 
     A run is stored as the point that `fewerwells run` would make of it: it is current while its notebook, the code and
-    the libraries that it imports, its parameters and every data file that it has read are the same.
+    the libraries that it imports, its parameters and every data file that it has read are the same. Then the earlier
+    one of the same parameters goes.
 
     Args:
         root: the project's folder.
@@ -70,8 +70,8 @@ def run_chapters(
         say: called with one line at a time.
         only: names of the chapters to run; all by default.
         exercises: run the exercises with their solutions, too; they have a size of their own.
-        at_once: how many run side by side; with more than one each has a core to itself, where the system can see to it,
-            and one thread of its numerical libraries.
+        at_once: how many may run side by side; with more than one each keeps to its share of the cores, where the
+            system can see to it, and to one thread of its numerical libraries.
 
     Returns:
         The executed notebook of each chapter, by the chapter's path inside the book.
@@ -87,6 +87,7 @@ def run_chapters(
             say(f"{point.chapter.stem}: up to date")
         else:
             missing.append(point)
+    at_once = min(at_once, len(missing))
     threads = dict.fromkeys(THREAD_VARIABLES, "1") if at_once > 1 else {}
     with Nursery(threads, NEEDED_BY_MOST if len(missing) >= WORTH_IMPORTING else ()) as nursery:
         runs = [partial(_run, point, nursery, say) for point in missing]
@@ -99,11 +100,14 @@ def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Cal
 
     `give_up` is called on Ctrl-C and ends those that run: whoever stops a build does not wait for them.
     """
-    stop, cores = threading.Event(), cycle(usable_cores())
+    if not runs:
+        return
+    stop, cores = threading.Event(), usable_cores()
+    shares = iter([cores[first::at_once] or cores for first in range(at_once)])
 
-    def keep_to_a_core() -> None:  # nobody starts workers or threads for cores that others are at
-        if at_once > 1 and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, [next(cores)])
+    def keep_to_a_share() -> None:  # nobody starts workers or threads for cores that others are at
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, next(shares))
 
     def run_next(run: Callable[[], None]) -> None:
         if stop.is_set():
@@ -115,7 +119,7 @@ def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Cal
                 stop.set()
                 raise
 
-    with ThreadPoolExecutor(at_once, initializer=keep_to_a_core) as pool:
+    with ThreadPoolExecutor(at_once, initializer=keep_to_a_share) as pool:
         waiting = [pool.submit(run_next, run) for run in runs]
         try:
             failed = [future.exception() for future in waiting]
@@ -135,7 +139,12 @@ def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Cal
 def _run(point: Point, nursery: Nursery, say: Callable[[str], None]) -> None:
     say(f"{point.chapter.stem}: running …")
     seconds = run_point(point, show_progress=True, nursery=nursery)
-    say(f"{point.chapter.stem}: done in {seconds:.0f} s")
+    say(
+        f"{point.chapter.stem}: done in {seconds:.0f} s"
+        if seconds
+        else f"{point.chapter.stem}: done by another process"
+    )
+    forget_older(point)
 
 
 def _copy_if_different(source: Path, target: Path) -> bool:

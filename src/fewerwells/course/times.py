@@ -45,7 +45,7 @@ def sentence(path: Path, measured: dict[str, float]) -> str:
     text = f"**Time:** {minutes} minute{'s' * (minutes > 1)} to read"
     if measured:
         text += ", " + ", ".join(f"{number(s)} s to run at `{profile}` size" for profile, s in measured.items())
-        text += ", as measured when this book was built"
+        text += ", as last measured here"
     return text + "."
 
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -59,11 +60,17 @@ def check_parameters(path: Path, parameters: dict) -> None:
 
 def chapter_code(path: Path) -> str:
     """Digest of what decides a chapter's outcome: its notebook, the code that it imports, the libraries behind that."""
-    notebook = nbformat.read(path, as_version=4)
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    source = "\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith("%"))
-    ours, libraries = imported(source)
-    return digest([path.read_text("utf-8"), code(ours), sorted(libraries)])
+    now = path.stat()
+    text, ours, libraries = _read(path, now.st_size, now.st_mtime_ns, now.st_ino)
+    return digest([text, code(ours), sorted(libraries)])
+
+
+@lru_cache(maxsize=100)
+def _read(path: Path, *state: int) -> tuple[str, set[str], set[str]]:
+    """A notebook whose size and time of change are `state`, and what it imports; every point of a sweep asks."""
+    text = path.read_text("utf-8")
+    cells = [cell.source for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code"]
+    return text, *imported("\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith("%")))
 
 
 @dataclass(frozen=True)

@@ -207,12 +207,14 @@ def status(
 
 
 def clean(
-    everything: Annotated[bool, typer.Option("--all", help="Also the points that are done.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the points that are done, the book's chapters among them.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
 ) -> None:
-    """Remove stored points that nothing will use: stale, damaged and half-written ones, and reports of failures.
+    """Remove stored runs of notebooks that nothing will use: stale, damaged and half-written ones, and reports of failures.
 
-    Points that a sweep is working on are left alone, and so are trained networks and cells.
+    Runs that a process is at are left alone, and so are trained networks and cells.
 
     Example: fewerwells clean --dry-run
     """

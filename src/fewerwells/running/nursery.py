@@ -43,10 +43,12 @@ class Nursery:
     Attributes:
         environment: variables that kernels get beside those of this process.
         modules: what is imported before a kernel is forked.
+        closed: whether it has ended, so that nobody wants kernels any more.
     """
 
     def __init__(self, environment: Mapping[str, str], modules: Sequence[str]):
         self.environment, self.modules = dict(environment), tuple(modules)
+        self.closed = False
         self._address: str | None = None  # "" where kernels are started afresh
         self._open = contextlib.ExitStack()
         self._lock = threading.Lock()  # notebooks run side by side in threads
@@ -59,6 +61,7 @@ class Nursery:
 
     def close(self) -> None:
         """End the nursery, and with it every kernel that runs."""
+        self.closed = True
         self._open.close()
 
     def command(self, *words: str) -> list[str]:

@@ -15,7 +15,8 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +62,8 @@ class Point:
     @property
     def command(self) -> str:
         """The shell command that runs this point and nothing else."""
+        if self.chapter.stem not in CHAPTER_PARAMETERS:
+            return f"papermill {shlex.quote(self.chapter.resolve().relative_to(book_of(self.chapter)).as_posix())} out.ipynb"
         words = [f"-p {shlex.quote(f'{name}={write_value(value)}')}" for name, value in self.parameters.items()]
         return " ".join(["fewerwells run", self.chapter.stem, *words])
 
@@ -99,8 +102,8 @@ def read_record(folder: Path) -> dict | None:
 
 
 def _is_current(record: dict, chapter: Path) -> bool:
-    """Whether every data file that the run of a record has read is still the same."""
-    return unchanged(record["reads"], book_of(chapter))
+    """Whether the run of a record was of the chapter as it is, and every data file that it has read is still the same."""
+    return record["code"] == chapter_code(chapter) and unchanged(record["reads"], book_of(chapter))
 
 
 def is_done(point: Point) -> bool:
@@ -152,10 +155,9 @@ def states(points: list[Point]) -> list[str]:
 
 def survey(chapter: Path) -> list[tuple[Path, str, str]]:
     """What is stored for a chapter: path, key, and `done`, `stale`, `damaged`, `failed` or `part` (half-written)."""
-    parent, code = sweeps_folder() / chapter.stem, chapter_code(chapter)
-    found = []
+    parent, found = sweeps_folder() / chapter.stem, []
     for folder, record in stored_points(chapter.stem):
-        current = record is not None and record["code"] == code and _is_current(record, chapter)
+        current = record is not None and _is_current(record, chapter)
         found.append((folder, folder.name, "done" if current else "stale" if record else "damaged"))
     for ending, state in ((".failed.txt", "failed"), (".part", "part")):
         found += [(path, path.name.removesuffix(ending), state) for path in sorted(parent.glob(f"*{ending}"))]
@@ -246,6 +248,29 @@ def write_output(point: Point, path: Path) -> None:
     write_whole(path, nbformat.writes(notebook).encode())
 
 
+def forget_older(point: Point) -> None:
+    """Remove what earlier code, or other data, made of the same chapter with the same parameters."""
+    for folder, record in stored_points(point.chapter.stem):
+        if folder != point.folder and record and record["parameters"] == point.parameters:
+            remove(folder, folder.name)
+
+
+@contextmanager
+def _turn(point: Point, nursery: Nursery | None) -> Iterator[None]:
+    """Hold a point's lock; whoever waits for it gives up when the build is stopped that the nursery belongs to."""
+    lock = lock_of(point.folder, timeout=1.0)
+    while not lock.is_locked:
+        with suppress(Timeout):
+            lock.acquire()
+        if nursery and nursery.closed:
+            lock.release()
+            raise CancelledError
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def run_point(
     point: Point, threads: int | None = None, show_progress: bool = False, nursery: Nursery | None = None
 ) -> float:
@@ -261,8 +286,9 @@ def run_point(
 
     Raises:
         papermill.PapermillExecutionError, OSError: it failed; nothing of it is left.
+        concurrent.futures.CancelledError: the nursery was closed before it began.
     """
-    with lock_of(point.folder):
+    with _turn(point, nursery):
         if is_done(point):
             return 0.0
         # The point's lock comes first: whoever holds cores never waits for a point.
@@ -278,7 +304,7 @@ def _run_and_store(point: Point, cores: list[int], show_progress: bool, nursery:
     unfinished.mkdir(parents=True)
     try:
         rows = {"table_file": str(unfinished / ROWS)} if "table_file" in offered_parameters(point.chapter) else {}
-        started = datetime.now(UTC)
+        started, code = datetime.now(UTC), chapter_code(point.chapter)  # of what is run, whatever is saved meanwhile
         run = run_chapter(
             point.chapter,
             unfinished / NOTEBOOK,
@@ -292,7 +318,7 @@ def _run_and_store(point: Point, cores: list[int], show_progress: bool, nursery:
             "parameters": point.parameters,
             "command": point.command,
             "key": point.key,
-            "code": chapter_code(point.chapter),
+            "code": code,
             "source": source_digest(),
             "commit": _commit(book_of(point.chapter)),
             "cores": len(cores),

@@ -15,7 +15,6 @@ import pandas as pd
 import scipy
 
 RESAMPLES = 10_000
-_CACHED = 50_000  # numbers of an array that stay in a core's cache from one step to the next
 LEVEL = 0.95
 
 
@@ -61,31 +60,20 @@ def resampled_iqm(values: np.ndarray, resamples: int = RESAMPLES, random_state: 
         Shape (resamples,) or (resamples, K); NaN where a resample holds a NaN.
     """
     values = np.asarray(values, float)
+    if values.ndim == 2:
+        return np.stack([resampled_iqm(column, resamples, random_state) for column in values.T], axis=-1)
     n = len(values)
-    columns = values.reshape(n, -1).T  # (K, n)
-    found = np.empty((len(columns), resamples))
-    together = max(1, _CACHED // resamples)
-    for first in range(0, len(columns), together):
-        part = slice(first, first + together)
-        found[part] = _resampled_iqm(columns[part], _times_drawn(n, resamples, random_state))
-    for column in np.flatnonzero(~np.isfinite(columns).all(axis=1)):  # infinite values have no gaps
-        found[column] = iqm(columns[column][resampled_seeds(n, resamples, random_state)])
-    return found.T if values.ndim == 2 else found[0]
-
-
-def _resampled_iqm(columns: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Interquartile means (K, resamples) of finite columns (K, n), whose seeds are drawn `times` (n, resamples)."""
-    n, cut = columns.shape[1], columns.shape[1] // 4
-    order = np.argsort(columns, axis=1)
-    ordered = np.take_along_axis(columns, order, axis=1)
-    so_far = np.zeros((len(columns), times.shape[1]))
-    total, middle = so_far + (ordered[:, -1:] * (n - cut) - ordered[:, :1] * cut), np.empty_like(so_far)
-    with np.errstate(invalid="ignore"):  # what holds no finite number comes to nothing here
-        for seeds, gaps in zip(order.T, np.diff(ordered, axis=1).T, strict=False):
-            so_far += times[seeds]
-            np.minimum(np.maximum(so_far, cut, out=middle), n - cut, out=middle)
-            middle *= gaps[:, None]
-            total -= middle
+    if not np.isfinite(values).all():  # infinite values have no gaps
+        return iqm(values[resampled_seeds(n, resamples, random_state)])
+    times, order, cut = _times_drawn(n, resamples, random_state), np.argsort(values), n // 4
+    ordered = values[order]
+    so_far = np.zeros(times.shape[1])
+    total, middle = so_far + ordered[-1] * (n - cut) - ordered[0] * cut, np.empty_like(so_far)
+    for seed, gap in zip(order, np.diff(ordered), strict=False):
+        so_far += times[seed]
+        np.minimum(np.maximum(so_far, cut, out=middle), n - cut, out=middle)
+        middle *= gap
+        total -= middle
     return total / (n - 2 * cut)
 
 
