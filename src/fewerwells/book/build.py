@@ -21,7 +21,7 @@ from jupyter_core.utils import ensure_event_loop
 
 from fewerwells.running.leases import THREAD_VARIABLES
 from fewerwells.running.nursery import Nursery
-from fewerwells.running.points import NOTEBOOK, Point, forget_older, is_done, make_points, run_point
+from fewerwells.running.points import NOTEBOOK, Point, is_done, make_points, run_point
 from fewerwells.running.reading_order import chapters, exercise_notebooks
 from fewerwells.science.cores import usable_cores
 
@@ -61,8 +61,7 @@ def run_chapters(
     """Execute every chapter whose stored run is missing, damaged or stale.
 
     A run is stored as the point that `fewerwells run` would make of it: it is current while its notebook, the code and
-    the libraries that it imports, its parameters and every data file that it has read are the same. Then the earlier
-    one of the same parameters goes.
+    the libraries that it imports, its parameters and every data file that it has read are the same.
 
     Args:
         root: the project's folder.
@@ -144,7 +143,6 @@ def _run(point: Point, nursery: Nursery, say: Callable[[str], None]) -> None:
         if seconds
         else f"{point.chapter.stem}: done by another process"
     )
-    forget_older(point)
 
 
 def _copy_if_different(source: Path, target: Path) -> bool:

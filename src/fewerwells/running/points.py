@@ -248,13 +248,6 @@ def write_output(point: Point, path: Path) -> None:
     write_whole(path, nbformat.writes(notebook).encode())
 
 
-def forget_older(point: Point) -> None:
-    """Remove what earlier code, or other data, made of the same chapter with the same parameters."""
-    for folder, record in stored_points(point.chapter.stem):
-        if folder != point.folder and record and record["parameters"] == point.parameters:
-            remove(folder, folder.name)
-
-
 @contextmanager
 def _turn(point: Point, nursery: Nursery | None) -> Iterator[None]:
     """Hold a point's lock; whoever waits for it gives up when the build is stopped that the nursery belongs to."""
