@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from fewerwells.running.chapters import execute
 from fewerwells.running.kernel import about
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import _commit, make_points, read_record, run_point, states, survey
-from fewerwells.running.reading_order import chapter_path, project_root
+from fewerwells.running.reading_order import chapter_path, exercise_notebooks, project_root
 from fewerwells.running.reads import unchanged
 
 ROOT = project_root(Path(__file__).parent)
@@ -96,6 +97,8 @@ def test_a_page_is_made_again_when_a_file_that_its_chapter_reads_has_changed(boo
     build.run_chapters(book, "paper", said.append)
     build.run_chapters(book, "paper", said.append)
     assert said[-1] == f"{CHAPTER}: up to date"
+    (point,) = make_points(book / "notebooks" / f"{CHAPTER}.ipynb", [{"profile": "paper"}])
+    assert run_point(point) == 0, "what the book has run nobody runs again"
     (book / "results" / "other.json").write_text("{}")
     build.run_chapters(book, "paper", said.append)
     assert said[-1] == f"{CHAPTER}: up to date", "no chapter reads that file"
@@ -103,6 +106,14 @@ def test_a_page_is_made_again_when_a_file_that_its_chapter_reads_has_changed(boo
     (executed,) = build.run_chapters(book, "paper", said.append).values()
     assert said[-2] == f"{CHAPTER}: running …"
     assert outputs(executed) == "[2]\n"
+
+
+def test_the_command_of_a_run_of_exercises_names_their_notebook():
+    (exercises, *_) = exercise_notebooks(ROOT).values()
+    (point,) = make_points(exercises, [{}])
+    command, notebook, _ = shlex.split(point.command)
+    assert command == "papermill"
+    assert (ROOT / notebook).samefile(exercises)
 
 
 def test_a_stored_point_is_stale_when_a_file_that_it_has_read_has_changed(book, monkeypatch):

@@ -138,11 +138,8 @@ def _side_by_side(runs: Sequence[Callable[[], None]], at_once: int, give_up: Cal
 def _run(point: Point, nursery: Nursery, say: Callable[[str], None]) -> None:
     say(f"{point.chapter.stem}: running …")
     seconds = run_point(point, show_progress=True, nursery=nursery)
-    say(
-        f"{point.chapter.stem}: done in {seconds:.0f} s"
-        if seconds
-        else f"{point.chapter.stem}: done by another process"
-    )
+    how = f"in {seconds:.0f} s" if seconds else "by another process"
+    say(f"{point.chapter.stem}: done {how}")
 
 
 def _copy_if_different(source: Path, target: Path) -> bool:
