@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 
 from joblib import Parallel, delayed, parallel_config
@@ -35,7 +36,10 @@ def side_by_side(function: Callable, items: Sequence, *, worth_it_from: int) -> 
         return _one_after_another(function, items)
     share = -(-len(items) // (8 * cores))  # small enough that a slow one at the end keeps no core waiting
     shares = [items[start : start + share] for start in range(0, len(items), share)]
-    with parallel_config("loky", inner_max_num_threads=1):
+    with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
+        # A worker that has grown by 300 MB since its first task, or has waited for five minutes, ends when its task is
+        # done, and another takes its place. Where warnings are errors, this one would end the thread that replaces it.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         # no memory-mapped arguments: they would leave files behind and make arrays read-only
         done = Parallel(n_jobs=cores, max_nbytes=None)(delayed(_one_after_another)(function, share) for share in shares)
     return [result for share in done for result in share]
