@@ -104,8 +104,8 @@ def plot_exchange(rows: pd.DataFrame, ax: Axes) -> None:
 def plot_wells_needed(found: pd.DataFrame, ax: Axes, plate: int) -> None:
     """How many wells each way of using a simulation takes to be as good as a network from scratch with one plate.
 
-    A mark a target with its 95 % interval; where a curve ends before it gets there, the mark lies on its end as a
-    triangle that points on.
+    A mark a target with its 95 % interval; where a curve ends before it gets there, the mark lies on its end, hollow,
+    and an arrow points on.
 
     Args:
         found: rows of `wells_saved.wells_needed`.
@@ -118,10 +118,13 @@ def plot_wells_needed(found: pd.DataFrame, ax: Axes, plate: int) -> None:
         position = np.array([ways.index(way) for way in part["way"]]) + 0.7 * ((index + 0.5) / len(targets) - 0.5)
         ends = [part["fewest"], part["most"]]
         ax.hlines(position, part["low"].clip(*ends), part["high"].clip(*ends), color=CHOSEN, alpha=0.5, linewidth=2)
+        mark = _MARKS[index % len(_MARKS)]
         for place, row in zip(position, part.itertuples(), strict=True):
-            mark = "<" if row.wells == 0 else ">" if row.wells == np.inf else _MARKS[index % len(_MARKS)]
-            ax.plot(np.clip(row.wells, row.fewest, row.most), place, mark, color=CHOSEN, markersize=5)
-        ax.plot([], [], _MARKS[index % len(_MARKS)], color=CHOSEN, markersize=5, label=target)
+            end, beyond = np.clip(row.wells, row.fewest, row.most), {0: -1, np.inf: 1}.get(row.wells, 0)
+            ax.plot(end, place, mark, color=CHOSEN, markersize=5, fillstyle="none" if beyond else "full")
+            if beyond:
+                ax.plot(end * 1.25**beyond, place, "<" if beyond < 0 else ">", color=CHOSEN, markersize=3)
+        ax.plot([], [], mark, color=CHOSEN, markersize=5, label=target)
     ax.axvline(plate, color=DRAWN, linewidth=1.5)
     ax.set_yticks(range(len(ways)), ways)
     ax.set_ylim(len(ways) - 0.5, -0.5)
