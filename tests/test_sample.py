@@ -224,6 +224,16 @@ class TestPublishing:
         assert after == before
         assert said == ["results/one.csv stays as it is"]
 
+    def test_rows_that_come_out_the_same_from_other_code_change_the_record_alone(self, book, monkeypatch, computed):
+        published = computed.assign(seconds=computed["seconds"] + 1.0)
+        write_table(published, book / "results" / "one.csv", code={"scratch": "another version"}, processor="here")
+        before = (book / "results" / "one.csv").read_bytes()
+        monkeypatch.setattr(publishing, "PUBLISHED", {"one": SMOKE})
+        monkeypatch.setattr(publishing, "run", lambda parameters: computed.copy())
+        publishing.publish(book / "results", lambda _: None)
+        assert (book / "results" / "one.csv").read_bytes() == before
+        assert json.loads((book / "results" / "one.json").read_text())["code"] == code_of_arms(SMOKE().designs, "fused")
+
     def test_rows_of_two_processors_are_told_as_such(self, book, monkeypatch, computed):
         changed = computed.assign(sobol_all_mean=computed["sobol_all_mean"].where(computed.index > 0, 1.25))
         changed[CHECKSUM] = row_checksums(changed)

@@ -24,33 +24,41 @@ def publish(folder: Path, say: Callable[[str], None]) -> None:
     """Write every published table: what was run here before or is published is read back, what is missing is run.
 
     Beside each table stands a record of its parameters, the day, the processors that computed its rows, the libraries, and
-    the code of each arm. A table of which nothing was computed again stays as it is, with its record.
+    the code of each arm. A table of which nothing was computed again stays as it is, with its record; a row that came
+    out the same keeps the wall time that it was published with, or git would hold every table once more for nothing.
     """
     for name, model in PUBLISHED.items():
         parameters = model()
         table, designs = run(parameters), parameters.designs
         engine = choose_engine(designs[0].protocol.sizes, fastest_engine(parameters.engine))
         code, path = code_of_arms(designs, engine), folder / f"{name}.csv"
-        kept, record = _published_before(table, path)
+        published, record = _published_before(path)
+        same = _rows_published_alike(table, published)
+        kept = same.sum()
         if kept == len(table) == record.get("rows") and code == record.get("code"):
             say(f"results/{name}.csv stays as it is")
             continue
         notes = {"published": datetime.now(UTC).date().isoformat(), "code": code}
         if kept:
             notes["processor"] = "; ".join(dict.fromkeys([*record["processor"].split("; "), provenance()["processor"]]))
+        table.loc[same, "seconds"] = table["parameter_hash"].map(published["seconds"])
         write_table(table, path, parameters=parameters.model_dump(), **notes)
         say(f"wrote results/{name}.csv")
 
 
-def _published_before(table: pd.DataFrame, path: Path) -> tuple[int, dict]:
-    """How many rows of a table are published already, and the record beside them."""
+def _published_before(path: Path) -> tuple[pd.DataFrame, dict]:
+    """A published table by `parameter_hash`, and the record beside it; both empty where there is none that is whole."""
     try:
         published = read_table(path)
         record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return 0, {}
-    known = set(zip(published["parameter_hash"], published[CHECKSUM], strict=True))
-    return sum(row in known for row in zip(table["parameter_hash"], table[CHECKSUM], strict=True)), record
+        return pd.DataFrame(columns=["seconds", CHECKSUM]), {}
+    return published.set_index("parameter_hash"), record
+
+
+def _rows_published_alike(table: pd.DataFrame, published: pd.DataFrame) -> pd.Series:
+    """Which rows of a table are published with the same status and errors."""
+    return table["parameter_hash"].map(published[CHECKSUM]) == table[CHECKSUM]
 
 
 def rerun(folder: Path, say: Callable[[str], None]) -> tuple[str, bool]:
