@@ -374,6 +374,17 @@ def test_plain_papermill_refuses_before_training(tmp_path, own_results, paramete
     assert not own_results.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("02_problem", {"epochs": 10}),  # fewer than the points of its path
+        ("03_experiment_1", {"volumes": [2000], "n_seeds": 1}),  # none that overfitting is looked for at
+    ],
+)
+def test_a_chapter_runs_at_the_edge_of_what_it_allows(tmp_path, name, values):
+    run_chapter(NOTEBOOKS[name], tmp_path / "out.ipynb", {"profile": "smoke"} | values)
+
+
 def test_a_refused_run_leaves_the_earlier_output_alone(tmp_path):
     out = tmp_path / "out.ipynb"
     out.write_text("precious")
