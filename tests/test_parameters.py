@@ -88,6 +88,11 @@ REFUSED_EARLY = [
     ("09_sweeps", {"sweep_synthetic_volume": 1}, "sweep_synthetic_volume is 1"),
     ("09_sweeps", {"sweep_volumes": [10, 10]}, r"sweep_volumes is \[10, 10\]; its values must increase"),
     ("09_sweeps", {"sweep_volumes": [20, 10]}, "must increase"),
+    (
+        "13_which_wells",
+        {"proportional_noises": [0.3, 0.0]},
+        r"proportional_noises\[1\] is 0.0; it must be greater than 0",
+    ),
     ("01_biology", {"hill_coefficients": [1.0, 1.0]}, "must increase"),
     ("01_biology", {"hill_coefficients": [1.0 + i for i in range(7)]}, "it must be a list with at most 6 values"),
     *(

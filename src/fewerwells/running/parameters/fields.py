@@ -55,6 +55,7 @@ Decades = Annotated[float, Field(ge=-2, le=2)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Multiple = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 RelativeError = Annotated[float, Field(ge=0, le=1)]
+ProportionalNoise = Annotated[float, Field(gt=0, le=1)]  # 0 would be noise that does not grow
 BatchSize = Annotated[int, Field(ge=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Loss = Literal["l1", "l2"]
