@@ -140,6 +140,20 @@ def test_a_folder_whose_name_the_locale_cannot_read_is_no_obstacle(book, own_res
     assert nbformat.read(book / "out" / "bücher.ipynb", as_version=4)
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8:strict"])
+def test_what_is_printed_is_utf_8_wherever_it_goes(tmp_path, encoding):
+    """A file or a pipe on Windows takes other bytes, and none for λ; and a file's name may be no text."""
+    if encoding == "utf-8:strict" and os.name == "nt":
+        pytest.skip("Windows has no such names")
+    name = os.fsdecode(b"\xff.csv") if encoding == "utf-8:strict" else "λ.csv"
+    (tmp_path / name).write_text("λ (nM),y\n" + "".join(f"{dose},{dose}\n" for dose in range(8)), encoding="utf-8")
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    words = [sys.executable, "-m", "fewerwells.cli", "plate", name, "--look"]
+    finished = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True)
+    assert finished.returncode == 0, finished.stderr.decode(errors="replace")
+    assert "input λ (nM): 8 doses" in finished.stdout.decode("utf-8")
+
+
 def test_a_name_that_is_no_text_is_refused_in_a_sentence(book):
     strange = book / "notebooks" / os.fsdecode(b"\xff.ipynb")
     with pytest.raises(ParameterError, match="set PYTHONUTF8=1, or rename it"):

@@ -153,10 +153,16 @@ def missing_extra(module: str) -> str | None:
 
 
 def main() -> None:
-    """The command, in UTF-8 whatever the locale says: names of files go into notebooks, which are UTF-8."""
+    """The command, in UTF-8 whatever the locale says: names of files go into notebooks, which are UTF-8.
+
+    So is what it prints: Windows has other bytes for a file or a pipe, among them none for λ or ≥. What UTF-8 has no
+    bytes for, as half a character in a file's name, is written as its number.
+    """
     if sys.getfilesystemencoding() != "utf-8":
         words = [sys.executable, "-X", "utf8", "-m", "fewerwells.cli", *sys.argv[1:]]
         os.execve(sys.executable, words, os.environ | {"PYTHONUTF8": "1"})  # kernels inherit it
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     app()
 
 
