@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,16 @@ class TestFullDisk:
         assert refused.value.filename == str(tmp_path / "rows.csv")
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("place", ["absent/rows.csv", "file/rows.csv", "folder"])
+    def test_it_is_named_as_it_was_asked_for_and_not_as_its_part(self, tmp_path, place):
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OSError, match=place) as refused:
+            write_whole(tmp_path / place, b"1")
+        assert refused.value.filename == str(tmp_path / place)
+        assert ".part" not in str(refused.value)
+        assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
+
     @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs a limit on the size of files")
     def test_so_is_that_of_a_network_and_nothing_of_it_stays(self, tmp_path):
         """safetensors says how the disk refused, but not which file, and leaves what it has written."""
@@ -71,12 +82,10 @@ class TestFullDisk:
     def test_book_says_so_in_a_sentence(self, book):
         (book / "_build").write_text("a file where a folder should be")  # root may write to read-only folders
         result = invoke("book", "--profile", "smoke")
-        assert result.exit_code == 1
-        assert result.output.splitlines()[-1].startswith(f"{book / '_build'}")
-        assert "cannot be written: " in result.output
-        assert "Traceback" not in result.output
+        assert result.exit_code == 2
+        assert result.output == f"Refused: the book cannot be built: {book / '_build'} is not a folder.\n"
 
-    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EINVAL])
     def test_so_does_publish(self, book, monkeypatch, code):
         def refuse(folder, say):
             raise OSError(code, os.strerror(code), str(folder / "experiment_1.csv"))
@@ -84,7 +93,7 @@ class TestFullDisk:
         monkeypatch.setattr(publishing, "publish", refuse)
         result = invoke("publish")
         assert result.exit_code == 1
-        assert result.output == f"{book}/results/experiment_1.csv cannot be written: {os.strerror(code)}.\n"
+        assert result.output == f"{book}/results/experiment_1.csv cannot be read or written: {os.strerror(code)}.\n"
 
     def test_an_error_that_is_of_no_file_is_not_hidden(self, book, monkeypatch):
         def refuse(folder, say):
@@ -92,6 +101,37 @@ class TestFullDisk:
 
         monkeypatch.setattr(publishing, "publish", refuse)
         assert isinstance(invoke("publish").exception, ConnectionRefusedError)
+
+
+NO_PLACES = ["file/x", "/proc/x"]  # which says that root may write there, and lets nobody
+
+
+@pytest.mark.parametrize("folder", NO_PLACES)
+class TestPlacesAreLookedAtBeforeTheWork:
+    """Nothing is run whose outcome could not be written in the end."""
+
+    @pytest.fixture(autouse=True)
+    def there(self, book, folder, monkeypatch):
+        if folder.startswith("/proc") and not Path("/proc").is_dir():
+            pytest.skip("this system has no /proc")
+        (book / "file").touch()
+
+    def refused(self, *words: str):
+        result = invoke(*words)
+        assert result.exit_code == 2, result.output
+        assert re.fullmatch("Refused: .*(is not a folder|No such file or directory)\\.\n", result.output)
+
+    def test_of_a_chapter(self, folder):
+        self.refused("run", CHAPTER, f"{folder}/out.ipynb")
+
+    def test_of_the_book(self, folder):
+        self.refused("book", "--profile", "smoke", "--output", folder)
+
+    def test_of_networks(self, folder):
+        self.refused("pretrain", "in-context", "--steps", "1", "--output", f"{folder}/weights.safetensors")
+
+    def test_of_the_course(self, folder):
+        self.refused("course", "build", "--profile", "smoke", "--output", folder)
 
 
 class TestTwoSweepsOfOneName:

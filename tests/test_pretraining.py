@@ -168,6 +168,20 @@ def test_the_command_refuses_in_one_sentence(arguments, sentence, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("there", "sentence"),
+    [
+        ("weights.safetensors", "which is not a network with its record beside it"),
+        ("weights.json", "weights.json lies there, which is not the record of a network"),
+    ],
+)
+def test_nothing_is_overwritten_but_earlier_weights(tmp_path, there, sentence):
+    (tmp_path / there).write_text("{}")
+    with pytest.raises(PretrainingError, match=sentence):
+        weights(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [there]
+
+
 def test_the_command_trains(tmp_path):
     output = tmp_path / "weights.safetensors"
     result = CliRunner().invoke(app, ["pretrain", "in-context", "--steps", "1", "--output", str(output)])

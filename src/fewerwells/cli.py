@@ -23,13 +23,12 @@ from fewerwells.running.commands import clean, compare, fail, refuse, rerun, run
 from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.pretrain_command import app as pretrain
 
-# Errors of the system that say something of a file, and not of this program.
-_OF_A_FILE = {errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR}
-_OF_A_FILE |= {errno.EEXIST, errno.EIO, errno.ENAMETOOLONG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# What the system says of a file that is open: it says the same of nothing else, and names no file.
+_OF_AN_OPEN_FILE = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class _Told(TyperGroup):
-    """Commands that end in a sentence where a file cannot be written or an extra is missing, whichever command it is."""
+    """Commands that end in a sentence where the system refuses a file or an extra is missing, whichever command it is."""
 
     def invoke(self, ctx: typer.Context):
         try:
@@ -39,9 +38,9 @@ class _Told(TyperGroup):
             if sentence is None:
                 raise
         except OSError as error:
-            if error.errno not in _OF_A_FILE:
+            if error.filename is None and error.errno not in _OF_AN_OPEN_FILE:
                 raise
-            sentence = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
+            sentence = f"{error.filename or 'a file'} cannot be read or written: {error.strerror}."
         raise fail(sentence)
 
 
@@ -80,12 +79,16 @@ def book(
     from fewerwells.running.parameters import PUBLISHED
     from fewerwells.running.reading_order import project_root
     from fewerwells.running.sample import check
+    from fewerwells.running.storage import why_nothing_in
     from fewerwells.science.cores import usable_cores
 
     try:
         if profile not in PROFILES:
             raise ParameterError(f"profile is {profile!r}; choose one of {', '.join(PROFILES)}.")
         root = project_root()
+        place = (output or root).resolve()
+        if reason := why_nothing_in(place / "_build") or why_nothing_in(root / "_build"):
+            raise ParameterError(f"the book cannot be built: {reason}.")
     except ParameterError as error:
         raise refuse(error) from None
     little_to_train = profile == "smoke"
@@ -97,7 +100,7 @@ def book(
         little_to_train = sampled.keys() == PUBLISHED.keys()
     at_once = len(usable_cores()) if little_to_train else 1  # training takes all cores, and its progress one line
     try:
-        page = build(root, profile, (output or root).resolve(), typer.echo, buttons=BUTTONS, at_once=at_once)
+        page = build(root, profile, place, typer.echo, buttons=BUTTONS, at_once=at_once)
     except (BuildError, PapermillExecutionError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

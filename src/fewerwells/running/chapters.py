@@ -155,7 +155,8 @@ def execute(
             about, reads = read_notes(notes, path, book_of(path), runs_folder(), parameters)
             write_whole(output, nbformat.writes(notebook).encode())
         except OSError as error:
-            error.filename = error.filename or str(output)
+            if error.filename in (None, str(unfinished)):
+                error.filename = str(output)
             raise
         finally:
             unfinished.unlink(missing_ok=True)
