@@ -92,6 +92,11 @@ def write_whole(path: Path, data: bytes) -> None:
             unfinished.unlink()
 
 
+def not_a_formula(text: str) -> str:
+    """A cell of a CSV file with an apostrophe before it where a spreadsheet would take it for a formula and compute it."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
     """Write a tidy table as CSV with a JSON file beside it that holds its checksum, provenance and `notes`.
 
