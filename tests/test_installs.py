@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from fewerwells import cli
 from fewerwells.book import build
+from fewerwells.course.wheels import PYTHONS
 from fewerwells.running import identity, reading_order
 
 ROOT = Path(__file__).parents[1]
@@ -120,4 +121,5 @@ def test_one_range_of_pythons_is_named_everywhere():
         assert re.search(rf"\(3, {least}\) <= \S+ < \(3, {below}\)|\(3, {least}\) <= v < \(3, {below}\)", text), path
         assert f"3.{least} to 3.{int(below) - 1} is needed" in text, path
     every = [f"3.{minor}" for minor in range(int(least), int(below))]
+    assert list(PYTHONS) == every
     assert f"You need Python {', '.join(every[:-1])} or {every[-1]}" in (ROOT / "README.md").read_text("utf-8")
