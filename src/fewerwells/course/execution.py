@@ -89,7 +89,7 @@ def run_bounded(
             place.mkdir()
         if kind == jail.BUBBLEWRAP and os.getuid() == 0:
             os.chown(sockets, sandbox.STRANGER, sandbox.STRANGER)
-        manager = _manager(kind, home, folder, sockets)
+        manager = _manager(kind, home, sockets)
         late = {"ename": "Stopped", "evalue": "too slow", "traceback": []}  # replaced by a full sentence below
         client = _BoundedClient(
             notebook, km=manager, allow_errors=True, interrupt_on_timeout=True, error_on_timeout=late
@@ -99,12 +99,12 @@ def run_bounded(
         return _run_cells(client, notebook, jail.environment(kind, folder, sockets), cell_seconds, notebook_seconds)
 
 
-def _manager(kind: str, home: Path, folder: Path, sockets: Path) -> AsyncKernelManager:
+def _manager(kind: str, home: Path, sockets: Path) -> AsyncKernelManager:
     """A kernel that is not started yet; it will be spoken to through sockets that are files, if the system has them."""
     specification = home / "kernels" / "sandbox"
     specification.mkdir(parents=True)
     words = {
-        "argv": [*jail.command(kind, folder, sockets), "{connection_file}"],
+        "argv": [*jail.command(kind, sockets), "{connection_file}"],
         "display_name": "Sandbox",
         "language": "python",
         "interrupt_mode": "message" if kind == jail.BUBBLEWRAP else "signal",  # signals do not pass its wall

@@ -178,7 +178,7 @@ def plot_equivalence(equivalence: pd.DataFrame, ax: Axes) -> None:
     """k(N): wells from scratch that one well with pre-training is worth; open ends reach the edge of the grid.
 
     Args:
-        equivalence: `statistics.data_equivalence`.
+        equivalence: `equivalence.data_equivalence`.
         ax: where to draw.
     """
     colour = ARM_COLOURS["transfer"]
