@@ -92,6 +92,14 @@ def test_a_module_of_ours_that_is_missing_is_no_missing_extra(monkeypatch):
     assert isinstance(CliRunner().invoke(cli.app, ["status"]).exception, ModuleNotFoundError)
 
 
+@pytest.mark.parametrize(("verb", "argument"), [("build", "--no-wheel"), ("grade", ".")])
+def test_nor_is_it_one_of_the_course(verb, argument, monkeypatch):
+    module = {"build": "fewerwells.course.build", "grade": "fewerwells.course.grading"}[verb]
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.chdir(ROOT)
+    assert isinstance(CliRunner().invoke(cli.app, ["course", verb, argument]).exception, ModuleNotFoundError)
+
+
 @pytest.mark.parametrize("library", ["dynesty", "pyoperon"])
 def test_a_chapter_has_a_key_without_the_rivals_packages(library, monkeypatch):
     """`pip install .` alone once could run no chapter that has the rivals' learners among its code."""

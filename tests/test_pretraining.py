@@ -28,13 +28,7 @@ pretrain(Settings(steps=10_000, width=8, heads=2, reading=1, answering=1), Path(
 """
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads that wait for one another cost these small networks more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def advance(training, steps):

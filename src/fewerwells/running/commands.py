@@ -11,7 +11,7 @@ from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import read_value
 
 
-def refuse(error: Exception) -> typer.Exit:
+def refuse(error: Exception | str) -> typer.Exit:
     """Say why nothing was started; exit status 2."""
     typer.echo(f"Refused: {error}", err=True)
     return typer.Exit(2)

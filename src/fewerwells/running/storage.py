@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
+from fewerwells.running.book_folder import book_around
 from fewerwells.running.identity import code, digest
 from fewerwells.running.kernel import about
 from fewerwells.study.table import COLUMNS, TEXT_COLUMNS
@@ -32,11 +33,10 @@ def results_folder() -> Path:
     if os.environ.get("FEWERWELLS_RESULTS"):
         return Path(os.environ["FEWERWELLS_RESULTS"]).resolve()
     here = Path.cwd().resolve()
-    for folder in (here, *here.parents):
-        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
-            return folder / "results"
-    _say_where(here / "results")
-    return here / "results"
+    book = book_around(here)
+    if book is None:
+        _say_where(here / "results")
+    return (book or here) / "results"
 
 
 def runs_folder() -> Path:
@@ -117,9 +117,14 @@ def write_rows(table: pd.DataFrame, path: Path, digits: int = 7, **notes) -> Non
 
     Notes come before what this process knows of itself: rows may have been computed elsewhere.
     """
+    write_with_record(table, path, digits, **(provenance() | notes))
+
+
+def write_with_record(table: pd.DataFrame, path: Path, digits: int = 7, **told) -> None:
+    """Write any table as CSV, and beside it as its record the checksum and what it is `told`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = table.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n").encode()
-    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **provenance(), **notes}
+    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **told}
     write_whole(path, data)
     write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
