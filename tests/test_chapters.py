@@ -430,9 +430,10 @@ class TestCommandLine:
 
     def test_outside_the_book_it_says_where_to_go(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        result = CliRunner().invoke(app, ["book"])
-        assert result.exit_code == 2
-        assert "not inside the book's folder" in result.output
+        for verb in ("book", "publish", "rerun", "status", "clean"):
+            result = CliRunner().invoke(app, [verb])
+            assert result.exit_code == 2, verb
+            assert "not inside the book's folder" in result.output
 
     def test_help_teaches(self):
         for command in ("book", "run", "sweep", "status", "compare", "clean"):

@@ -85,6 +85,10 @@ REFUSED_EARLY = [
     ("07_who_else", {"map_seeds": 3}, "map_seeds is 3; it must be greater than or equal to 4"),
     ("07_who_else", {"synthetic_volume": 1}, "synthetic_volume is 1; it must be greater than or equal to 2"),
     ("08_why_it_works", {"synthetic_volume": 1}, "synthetic_volume is 1"),
+    *(
+        (chapter, {name: 2**32}, f"{name} is 4294967296; it must be less than or equal to 4294967295")
+        for chapter, name in (("02_problem", "seed"), ("03_experiment_1", "first_seed"), ("07_who_else", "first_seed"))
+    ),
     ("09_sweeps", {"sweep_synthetic_volume": 1}, "sweep_synthetic_volume is 1"),
     ("09_sweeps", {"sweep_volumes": [10, 10]}, r"sweep_volumes is \[10, 10\]; its values must increase"),
     ("09_sweeps", {"sweep_volumes": [20, 10]}, "must increase"),

@@ -151,6 +151,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         (["--without", "repressilator"], "no circuit 'repressilator'"),
         (["--steps", "0"], "steps is 0"),
         (["--seed", "-1"], "the seed is -1"),
+        (["--seed", str(2**64)], f"the seed is {2**64}; it must be at most {2**64 - 1}"),
         (["--output", "weights.pt"], "must end in .safetensors"),
     ],
 )

@@ -121,7 +121,10 @@ def publish() -> None:
     from fewerwells.science.statistics import geometric_summary
     from fewerwells.study.columns import ERROR
 
-    folder = project_root() / "results"
+    try:
+        folder = project_root() / "results"
+    except ParameterError as error:
+        raise refuse(error) from None
     write_tables(folder, typer.echo)
     save_answer(geometric_summary(run_design(Experiment1()), ERROR, ["arm", "N"]), folder / "answer.svg")
     typer.echo("wrote results/answer.svg")

@@ -26,6 +26,7 @@ from fewerwells.science.in_context.validation import validate
 SECONDS_BETWEEN_CHECKPOINTS = 30
 VALIDATIONS = 20  # over the whole training
 FEWEST_STEPS_BETWEEN = 50  # validations
+LARGEST_SEED = 2**64 - 1  # that torch takes
 _TOLD = {"settings", "sha256"}  # by these names among others a record is known
 
 
@@ -78,12 +79,15 @@ def pretrain(
         The path of the record.
 
     Raises:
-        PretrainingError: there is a checkpoint of other settings, or a damaged one; or weights cannot go to `output`.
+        PretrainingError: there is a checkpoint of other settings, or a damaged one; weights cannot go to `output`; or
+            a seed that is too large.
     """
     named = output.suffix == ".safetensors"
     reason = why_not_with_record(output, "network", _TOLD) if named else "its name must end in .safetensors"
     if reason:
         raise PretrainingError(f"the output is {output}; {reason}.")
+    if settings.seed > LARGEST_SEED:
+        raise PretrainingError(f"the seed is {settings.seed}; it must be at most {LARGEST_SEED}.")
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_suffix(".checkpoint")
     with _one_thread():

@@ -48,6 +48,7 @@ Increasing = Annotated[list[Item], Field(min_length=1), AfterValidator(_increasi
 Volume = Annotated[int, Field(ge=1, le=1_000_000)]
 SyntheticVolume = Annotated[int, Field(ge=2, le=1_000_000)]  # one pair has no spread, by which outputs are scaled
 NumberOfSeeds = Annotated[int, Field(ge=1, le=10_000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # names of files, torch and JavaScript end somewhere beyond
 Epochs = Annotated[int, Field(ge=10, le=1_000_000)]
 HillCoefficient = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
