@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,20 @@ class TestPlacesAreLookedAtBeforeTheWork:
 
     def test_of_the_course(self, folder):
         self.refused("course", "build", "--profile", "smoke", "--output", folder)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows ends processes in another way")
+@pytest.mark.parametrize("words", [("run", CHAPTER), ("book", "--profile", "smoke")])
+def test_a_kernel_that_the_system_has_ended_is_told_in_a_sentence(book, words):
+    path = book / "notebooks" / f"{CHAPTER}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", id="end")
+    )
+    nbformat.write(notebook, path)
+    result = invoke(*words)
+    assert result.exit_code == 1, result.exception
+    assert f"{CHAPTER}: its kernel died" in result.output
 
 
 class TestTwoSweepsOfOneName:

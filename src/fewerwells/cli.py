@@ -72,6 +72,7 @@ def book(
 
     Example: fewerwells book --profile lecture
     """
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     from fewerwells.book.build import BuildError, build
@@ -101,9 +102,8 @@ def book(
     at_once = len(usable_cores()) if little_to_train else 1  # training takes all cores, and its progress one line
     try:
         page = build(root, profile, place, typer.echo, buttons=BUTTONS, at_once=at_once)
-    except (BuildError, PapermillExecutionError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    except (BuildError, PapermillExecutionError, DeadKernelError) as error:
+        raise fail(str(error)) from None
     typer.echo(f"The book is ready: open {page}")
 
 
