@@ -70,3 +70,14 @@ def own_results(tmp_path, monkeypatch):
     """No test reads or writes the results of the checkout."""
     monkeypatch.setenv("FEWERWELLS_RESULTS", str(tmp_path / "results"))
     return tmp_path / "results"
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Threads that wait for one another cost small networks more than they save."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -374,6 +374,17 @@ def test_plain_papermill_refuses_before_training(tmp_path, own_results, paramete
     assert not own_results.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("02_problem", {"epochs": 10}),  # fewer than the points of its path
+        ("03_experiment_1", {"volumes": [2000], "n_seeds": 1}),  # none that overfitting is looked for at
+    ],
+)
+def test_a_chapter_runs_at_the_edge_of_what_it_allows(tmp_path, name, values):
+    run_chapter(NOTEBOOKS[name], tmp_path / "out.ipynb", {"profile": "smoke"} | values)
+
+
 def test_a_refused_run_leaves_the_earlier_output_alone(tmp_path):
     out = tmp_path / "out.ipynb"
     out.write_text("precious")
@@ -419,9 +430,10 @@ class TestCommandLine:
 
     def test_outside_the_book_it_says_where_to_go(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        result = CliRunner().invoke(app, ["book"])
-        assert result.exit_code == 2
-        assert "not inside the book's folder" in result.output
+        for verb in ("book", "publish", "rerun", "status", "clean"):
+            result = CliRunner().invoke(app, [verb])
+            assert result.exit_code == 2, verb
+            assert "not inside the book's folder" in result.output
 
     def test_help_teaches(self):
         for command in ("book", "run", "sweep", "status", "compare", "clean"):

@@ -350,6 +350,24 @@ class TestWheels:
                     versions = found[canonicalize_name(need.name)]
                     assert any(need.specifier.contains(each.version) for each in versions) or not versions
 
+    def test_what_is_published_as_source_alone_is_made_here(self, tmp_path, monkeypatch):
+        """pip downloads nothing for another system but wheels, and one package that plates need has none."""
+        (tmp_path / "wheels").mkdir()
+        (tmp_path / "requirements.txt").write_text(course.student_requirements(ROOT), encoding="utf-8")
+        asked = []
+
+        def run(command, **_):
+            asked.append(command)
+            return subprocess.CompletedProcess(command, 0)
+
+        monkeypatch.setattr(wheels.subprocess, "run", run)
+        wheels.fetch(tmp_path, "windows", "3.14", lambda line: None)
+        downloaded, made = asked
+        assert "download" in downloaded
+        assert "wheel" in made
+        assert [line.partition("==")[0] for line in made if "==" in line] == ["docopt"]
+        assert not [line for line in downloaded if line.startswith("docopt")]
+
     def test_mistakes_end_with_status_2_and_one_sentence(self, tmp_path):
         for arguments, words in (
             (["amiga"], "the laptop is 'amiga'; choose one of linux, macos, windows"),

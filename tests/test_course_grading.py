@@ -1,6 +1,8 @@
 """What a teacher was promised: fair marks, and no submission that hurts another one or her own files."""
 
 import csv
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -105,6 +107,12 @@ class TestMarks:
     def test_feedback_shows_the_hint(self, graded):
         (page,) = (graded[1] / "feedback" / "f_partly").rglob("*.html")
         assert "a part of the square gained nothing" in page.read_text("utf-8")
+
+
+def test_what_is_made_of_the_course_is_made_on_windows_too():
+    """Which has no `resource`; that grading needs it is said when something is graded."""
+    code = "import sys; sys.modules['resource'] = None; import fewerwells.course.build, fewerwells.course.grading"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 class TestCommand:

@@ -167,6 +167,23 @@ class TestCommand:
         assert [(row["student"], row["points"]) for row in rows] == [("ada", "2"), ("bob", "")]
         assert "thesis.docx" in rows[1]["remark"]
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+    def test_what_cannot_be_read_stops_nobody_elses_marks(self, tmp_path, graded):
+        """A link that leads nowhere, a pipe that nobody writes to, a name that an old archive has spoilt."""
+        name = "05_findings_exercises.ipynb"
+        spoilt = os.fsdecode(b"J\xfcrgen")
+        lay_out(tmp_path, {f"ada/{name}": "", f"{spoilt}/{name}": "", "bob/x": "", "eve/x": ""})
+        (tmp_path / "bob" / name).symlink_to(tmp_path / "nowhere")
+        os.mkfifo(tmp_path / "eve" / name)
+        status, said = command(tmp_path)
+        assert status == 1
+        assert f"not graded: bob/{name}: it is no file, or a link to none" in said
+        assert f"not graded: eve/{name}: it is no file, or a link to none" in said
+        assert "its name is no text; rename it" in said
+        rows = list(csv.DictReader((tmp_path / "marks.csv").read_text("utf-8").splitlines()))
+        assert [row["student"] for row in rows if row["points"]] == ["ada"]
+        assert r"J\udcfcrgen" in {row["student"] for row in rows}
+
     def test_its_own_tables_are_no_submissions(self, tmp_path, graded):
         lay_out(tmp_path, {"ada/05_findings_exercises.ipynb": ""})
         assert [command(tmp_path)[0] for _ in range(2)] == [0, 0]
@@ -236,7 +253,7 @@ class TestCommand:
         monkeypatch.setattr(grading, "grade", full)
         status, said = command(tmp_path)
         assert status == 1
-        assert "No space left on device: '/course/gradebook.db'" in said
+        assert said == "/course/gradebook.db cannot be read or written: No space left on device.\n"
 
     def test_a_user_without_a_name_may_grade(self, tmp_path, graded, monkeypatch):
         lay_out(tmp_path, {"ada/05_findings_exercises.ipynb": ""})
@@ -249,6 +266,15 @@ class TestTable:
         (tmp_path / "marks.csv").write_text("name,grade\nada,1.0\n")
         with pytest.raises(ParameterError, match="no table of marks"):
             marks.check_place(tmp_path / "marks.csv")
+
+    def test_a_name_that_a_spreadsheet_would_compute_is_written_as_text(self, tmp_path):
+        name = "=2+3_05_findings_exercises.ipynb"
+        (found,), _ = sort_out(lay_out(tmp_path, {name: ""}), KNOWN)
+        left = [Unmatched(tmp_path / "x", "@SUM(1)", "y")]
+        text = marks.table([Mark(found.student, found.assignment, remark="-1+2")], left, tmp_path)
+        rows = list(csv.DictReader(text.splitlines()))
+        assert [row["student"] for row in rows] == ["'=2+3", "'@SUM(1)"]
+        assert rows[0]["remark"] == "'-1+2"
 
     def test_reads_back_with_every_kind_of_name(self, tmp_path):
         names = ['Ada "Byron", Lovelace', "Zoë", "a\nb"]

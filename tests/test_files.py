@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,16 @@ class TestFullDisk:
         assert refused.value.filename == str(tmp_path / "rows.csv")
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("place", ["absent/rows.csv", "file/rows.csv", "folder"])
+    def test_it_is_named_as_it_was_asked_for_and_not_as_its_part(self, tmp_path, place):
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OSError, match=place) as refused:
+            write_whole(tmp_path / place, b"1")
+        assert refused.value.filename == str(tmp_path / place)
+        assert ".part" not in str(refused.value)
+        assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
+
     @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs a limit on the size of files")
     def test_so_is_that_of_a_network_and_nothing_of_it_stays(self, tmp_path):
         """safetensors says how the disk refused, but not which file, and leaves what it has written."""
@@ -71,12 +83,10 @@ class TestFullDisk:
     def test_book_says_so_in_a_sentence(self, book):
         (book / "_build").write_text("a file where a folder should be")  # root may write to read-only folders
         result = invoke("book", "--profile", "smoke")
-        assert result.exit_code == 1
-        assert result.output.splitlines()[-1].startswith(f"{book / '_build'}")
-        assert "cannot be written: " in result.output
-        assert "Traceback" not in result.output
+        assert result.exit_code == 2
+        assert result.output == f"Refused: the book cannot be built: {book / '_build'} is not a folder.\n"
 
-    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EINVAL])
     def test_so_does_publish(self, book, monkeypatch, code):
         def refuse(folder, say):
             raise OSError(code, os.strerror(code), str(folder / "experiment_1.csv"))
@@ -84,7 +94,7 @@ class TestFullDisk:
         monkeypatch.setattr(publishing, "publish", refuse)
         result = invoke("publish")
         assert result.exit_code == 1
-        assert result.output == f"{book}/results/experiment_1.csv cannot be written: {os.strerror(code)}.\n"
+        assert result.output == f"{book}/results/experiment_1.csv cannot be read or written: {os.strerror(code)}.\n"
 
     def test_an_error_that_is_of_no_file_is_not_hidden(self, book, monkeypatch):
         def refuse(folder, say):
@@ -92,6 +102,51 @@ class TestFullDisk:
 
         monkeypatch.setattr(publishing, "publish", refuse)
         assert isinstance(invoke("publish").exception, ConnectionRefusedError)
+
+
+NO_PLACES = ["file/x", "/proc/x"]  # which says that root may write there, and lets nobody
+
+
+@pytest.mark.parametrize("folder", NO_PLACES)
+class TestPlacesAreLookedAtBeforeTheWork:
+    """Nothing is run whose outcome could not be written in the end."""
+
+    @pytest.fixture(autouse=True)
+    def there(self, book, folder, monkeypatch):
+        if folder.startswith("/proc") and not Path("/proc").is_dir():
+            pytest.skip("this system has no /proc")
+        (book / "file").touch()
+
+    def refused(self, *words: str):
+        result = invoke(*words)
+        assert result.exit_code == 2, result.output
+        assert re.fullmatch("Refused: .*(is not a folder|No such file or directory)\\.\n", result.output)
+
+    def test_of_a_chapter(self, folder):
+        self.refused("run", CHAPTER, f"{folder}/out.ipynb")
+
+    def test_of_the_book(self, folder):
+        self.refused("book", "--profile", "smoke", "--output", folder)
+
+    def test_of_networks(self, folder):
+        self.refused("pretrain", "in-context", "--steps", "1", "--output", f"{folder}/weights.safetensors")
+
+    def test_of_the_course(self, folder):
+        self.refused("course", "build", "--profile", "smoke", "--output", folder)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows ends processes in another way")
+@pytest.mark.parametrize("words", [("run", CHAPTER), ("book", "--profile", "smoke")])
+def test_a_kernel_that_the_system_has_ended_is_told_in_a_sentence(book, words):
+    path = book / "notebooks" / f"{CHAPTER}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", id="end")
+    )
+    nbformat.write(notebook, path)
+    result = invoke(*words)
+    assert result.exit_code == 1, result.exception
+    assert f"{CHAPTER}: its kernel died" in result.output
 
 
 class TestTwoSweepsOfOneName:
@@ -138,6 +193,20 @@ def test_a_folder_whose_name_the_locale_cannot_read_is_no_obstacle(book, own_res
     finished = subprocess.run(words, env=environment, capture_output=True, timeout=300)
     assert finished.returncode == 0, finished.stderr.decode(errors="replace")
     assert nbformat.read(book / "out" / "bücher.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8:strict"])
+def test_what_is_printed_is_utf_8_wherever_it_goes(tmp_path, encoding):
+    """A file or a pipe on Windows takes other bytes, and none for λ; and a file's name may be no text."""
+    if encoding == "utf-8:strict" and os.name == "nt":
+        pytest.skip("Windows has no such names")
+    name = os.fsdecode(b"\xff.csv") if encoding == "utf-8:strict" else "λ.csv"
+    (tmp_path / name).write_text("λ (nM),y\n" + "".join(f"{dose},{dose}\n" for dose in range(8)), encoding="utf-8")
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    words = [sys.executable, "-m", "fewerwells.cli", "plate", name, "--look"]
+    finished = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True)
+    assert finished.returncode == 0, finished.stderr.decode(errors="replace")
+    assert "input λ (nM): 8 doses" in finished.stdout.decode("utf-8")
 
 
 def test_a_name_that_is_no_text_is_refused_in_a_sentence(book):

@@ -18,13 +18,7 @@ from fewerwells.science.learners.in_context import PlatesRead, weights_without
 ASKED = sobol_inputs(BIG, 32)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads that wait for one another cost these small networks more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def tiny(seed=0):

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from fewerwells import cli
 from fewerwells.book import build
+from fewerwells.course.wheels import PYTHONS
 from fewerwells.running import identity, reading_order
 
 ROOT = Path(__file__).parents[1]
@@ -91,6 +92,14 @@ def test_a_module_of_ours_that_is_missing_is_no_missing_extra(monkeypatch):
     assert isinstance(CliRunner().invoke(cli.app, ["status"]).exception, ModuleNotFoundError)
 
 
+@pytest.mark.parametrize(("verb", "argument"), [("build", "--no-wheel"), ("grade", ".")])
+def test_nor_is_it_one_of_the_course(verb, argument, monkeypatch):
+    module = {"build": "fewerwells.course.build", "grade": "fewerwells.course.grading"}[verb]
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.chdir(ROOT)
+    assert isinstance(CliRunner().invoke(cli.app, ["course", verb, argument]).exception, ModuleNotFoundError)
+
+
 @pytest.mark.parametrize("library", ["dynesty", "pyoperon"])
 def test_a_chapter_has_a_key_without_the_rivals_packages(library, monkeypatch):
     """`pip install .` alone once could run no chapter that has the rivals' learners among its code."""
@@ -120,4 +129,5 @@ def test_one_range_of_pythons_is_named_everywhere():
         assert re.search(rf"\(3, {least}\) <= \S+ < \(3, {below}\)|\(3, {least}\) <= v < \(3, {below}\)", text), path
         assert f"3.{least} to 3.{int(below) - 1} is needed" in text, path
     every = [f"3.{minor}" for minor in range(int(least), int(below))]
+    assert list(PYTHONS) == every
     assert f"You need Python {', '.join(every[:-1])} or {every[-1]}" in (ROOT / "README.md").read_text("utf-8")

@@ -85,9 +85,18 @@ REFUSED_EARLY = [
     ("07_who_else", {"map_seeds": 3}, "map_seeds is 3; it must be greater than or equal to 4"),
     ("07_who_else", {"synthetic_volume": 1}, "synthetic_volume is 1; it must be greater than or equal to 2"),
     ("08_why_it_works", {"synthetic_volume": 1}, "synthetic_volume is 1"),
+    *(
+        (chapter, {name: 2**32}, f"{name} is 4294967296; it must be less than or equal to 4294967295")
+        for chapter, name in (("02_problem", "seed"), ("03_experiment_1", "first_seed"), ("07_who_else", "first_seed"))
+    ),
     ("09_sweeps", {"sweep_synthetic_volume": 1}, "sweep_synthetic_volume is 1"),
     ("09_sweeps", {"sweep_volumes": [10, 10]}, r"sweep_volumes is \[10, 10\]; its values must increase"),
     ("09_sweeps", {"sweep_volumes": [20, 10]}, "must increase"),
+    (
+        "13_which_wells",
+        {"proportional_noises": [0.3, 0.0]},
+        r"proportional_noises\[1\] is 0.0; it must be greater than 0",
+    ),
     ("01_biology", {"hill_coefficients": [1.0, 1.0]}, "must increase"),
     ("01_biology", {"hill_coefficients": [1.0 + i for i in range(7)]}, "it must be a list with at most 6 values"),
     *(
@@ -146,7 +155,7 @@ class TestTableFile:
         self.refuse(tmp_path / "x.csv", "x.json lies there, which is not the record of a table")
         (tmp_path / "y.csv").write_text("name,mark\n")
         self.refuse(tmp_path / "y.csv", "there is a file of that name, which is not a table")
-        self.refuse(tmp_path / "x.json" / "z.csv", "nothing can be written in .*x.json")
+        self.refuse(tmp_path / "x.json" / "z.csv", "x.json is not a folder")
 
 
 def test_experiment_2_needs_a_target_and_no_target_twice():

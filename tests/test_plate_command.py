@@ -123,10 +123,13 @@ def test_the_command_needs_no_slow_library_to_say_help():
 
 def test_the_executed_chapter_says_what_the_command_says_without_it(kept_in, monkeypatch):
     """The command runs the chapter where the book is at hand; elsewhere it answers by itself, the same to the byte."""
+    (kept_in / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(kept_in / "temporary"))
     lines = samples.tidy().splitlines()
     (kept_in / "small.csv").write_text("\n".join([lines[0], *lines[1:97:5]]), encoding="utf-8")
     with_book = run("small.csv", "--output", "with", "--within", "0..50000")
     assert with_book.exit_code == 0, with_book.output
+    assert list((kept_in / "temporary").iterdir()) == [], "a folder for the book's own plate stayed"
     monkeypatch.setattr(commands, "_chapter", lambda: None)
     without = run("small.csv", "--output", "without", "--within", "0..50000")
     assert without.exit_code == 0, without.output

@@ -28,13 +28,7 @@ pretrain(Settings(steps=10_000, width=8, heads=2, reading=1, answering=1), Path(
 """
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads that wait for one another cost these small networks more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def advance(training, steps):
@@ -157,6 +151,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         (["--without", "repressilator"], "no circuit 'repressilator'"),
         (["--steps", "0"], "steps is 0"),
         (["--seed", "-1"], "the seed is -1"),
+        (["--seed", str(2**64)], f"the seed is {2**64}; it must be at most {2**64 - 1}"),
         (["--output", "weights.pt"], "must end in .safetensors"),
     ],
 )
@@ -166,6 +161,20 @@ def test_the_command_refuses_in_one_sentence(arguments, sentence, tmp_path, monk
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("there", "sentence"),
+    [
+        ("weights.safetensors", "which is not a network with its record beside it"),
+        ("weights.json", "weights.json lies there, which is not the record of a network"),
+    ],
+)
+def test_nothing_is_overwritten_but_earlier_weights(tmp_path, there, sentence):
+    (tmp_path / there).write_text("{}")
+    with pytest.raises(PretrainingError, match=sentence):
+        weights(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [there]
 
 
 def test_the_command_trains(tmp_path):

@@ -1,7 +1,9 @@
 """The rooms of the package: imports run one way, downwards, and inside a room in no circle."""
 
+import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +62,21 @@ def test_an_import_that_does_not_belong_is_refused(copy, place):
             path.write_text(before, encoding="utf-8")
     assert told.returncode == 1
     assert contract in next(line for line in told.stdout.splitlines() if line.endswith("BROKEN"))
+
+
+def test_what_docstrings_refer_to_is_where_they_say():
+    """`module.name`, in any docstring or comment: a module or package of that name binds the name."""
+    bound: dict[str, set[str]] = {}
+    told = []
+    for path in (ROOT / "src" / "fewerwells").rglob("*.py"):
+        text, home = path.read_text("utf-8"), path.parent.name if path.stem == "__init__" else path.stem
+        nodes = list(ast.walk(ast.parse(text)))
+        names = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.alias)}
+        names |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        bound[home] = bound.get(home, set()) | names
+        told += [(path.name, *found) for found in re.findall(r"`(?:\w+\.)*(\w+)\.(?!js`)(\w+)`", text)]
+    places = {module for module in bound if bound[module]}  # a package may bind nothing, and hold modules
+    assert [one for one in told if one[1] in places and one[2] not in bound[one[1]] | bound.keys()] == []
 
 
 SLOW_TO_LOAD = (

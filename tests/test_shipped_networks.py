@@ -4,7 +4,6 @@ import json
 from hashlib import sha256
 
 import pytest
-import torch
 
 from fewerwells.running.pretraining import command
 from fewerwells.science.in_context.reader import SHIPPED, InContextNetwork
@@ -14,15 +13,6 @@ from fewerwells.science.in_context.validation import validate
 NAMES = sorted(
     path.name.removesuffix(".safetensors") for path in SHIPPED.iterdir() if path.name.endswith(".safetensors")
 )
-
-
-@pytest.fixture
-def one_thread():
-    """Threads that wait for one another cost a small network more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", NAMES)

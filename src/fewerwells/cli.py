@@ -23,13 +23,12 @@ from fewerwells.running.commands import clean, compare, fail, refuse, rerun, run
 from fewerwells.running.parameters import PROFILES, ParameterError
 from fewerwells.running.pretrain_command import app as pretrain
 
-# Errors of the system that say something of a file, and not of this program.
-_OF_A_FILE = {errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR}
-_OF_A_FILE |= {errno.EEXIST, errno.EIO, errno.ENAMETOOLONG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# What the system says of a file that is open: it says the same of nothing else, and names no file.
+_OF_AN_OPEN_FILE = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class _Told(TyperGroup):
-    """Commands that end in a sentence where a file cannot be written or an extra is missing, whichever command it is."""
+    """Commands that end in a sentence where the system refuses a file or an extra is missing, whichever command it is."""
 
     def invoke(self, ctx: typer.Context):
         try:
@@ -39,9 +38,9 @@ class _Told(TyperGroup):
             if sentence is None:
                 raise
         except OSError as error:
-            if error.errno not in _OF_A_FILE:
+            if error.filename is None and error.errno not in _OF_AN_OPEN_FILE:
                 raise
-            sentence = f"{error.filename or 'a file'} cannot be written: {error.strerror}."
+            sentence = f"{error.filename or 'a file'} cannot be read or written: {error.strerror}."
         raise fail(sentence)
 
 
@@ -73,6 +72,7 @@ def book(
 
     Example: fewerwells book --profile lecture
     """
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     from fewerwells.book.build import BuildError, build
@@ -80,12 +80,16 @@ def book(
     from fewerwells.running.parameters import PUBLISHED
     from fewerwells.running.reading_order import project_root
     from fewerwells.running.sample import check
+    from fewerwells.running.storage import why_nothing_in
     from fewerwells.science.cores import usable_cores
 
     try:
         if profile not in PROFILES:
             raise ParameterError(f"profile is {profile!r}; choose one of {', '.join(PROFILES)}.")
         root = project_root()
+        place = (output or root).resolve()
+        if reason := why_nothing_in(place / "_build") or why_nothing_in(root / "_build"):
+            raise ParameterError(f"the book cannot be built: {reason}.")
     except ParameterError as error:
         raise refuse(error) from None
     little_to_train = profile == "smoke"
@@ -97,10 +101,9 @@ def book(
         little_to_train = sampled.keys() == PUBLISHED.keys()
     at_once = len(usable_cores()) if little_to_train else 1  # training takes all cores, and its progress one line
     try:
-        page = build(root, profile, (output or root).resolve(), typer.echo, buttons=BUTTONS, at_once=at_once)
-    except (BuildError, PapermillExecutionError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        page = build(root, profile, place, typer.echo, buttons=BUTTONS, at_once=at_once)
+    except (BuildError, PapermillExecutionError, DeadKernelError) as error:
+        raise fail(str(error)) from None
     typer.echo(f"The book is ready: open {page}")
 
 
@@ -118,7 +121,10 @@ def publish() -> None:
     from fewerwells.science.statistics import geometric_summary
     from fewerwells.study.columns import ERROR
 
-    folder = project_root() / "results"
+    try:
+        folder = project_root() / "results"
+    except ParameterError as error:
+        raise refuse(error) from None
     write_tables(folder, typer.echo)
     save_answer(geometric_summary(run_design(Experiment1()), ERROR, ["arm", "N"]), folder / "answer.svg")
     typer.echo("wrote results/answer.svg")
@@ -153,10 +159,16 @@ def missing_extra(module: str) -> str | None:
 
 
 def main() -> None:
-    """The command, in UTF-8 whatever the locale says: names of files go into notebooks, which are UTF-8."""
+    """The command, in UTF-8 whatever the locale says: names of files go into notebooks, which are UTF-8.
+
+    So is what it prints: Windows has other bytes for a file or a pipe, among them none for λ or ≥. What UTF-8 has no
+    bytes for, as half a character in a file's name, is written as its number.
+    """
     if sys.getfilesystemencoding() != "utf-8":
         words = [sys.executable, "-X", "utf8", "-m", "fewerwells.cli", *sys.argv[1:]]
         os.execve(sys.executable, words, os.environ | {"PYTHONUTF8": "1"})  # kernels inherit it
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     app()
 
 

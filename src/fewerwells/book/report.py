@@ -53,7 +53,7 @@ def share(estimate: Estimate) -> str:
 
 
 def equivalence_text(row: pd.Series) -> str:
-    """A row of `statistics.data_equivalence` in words; "more than" and "less than" where the grid ends."""
+    """A row of `equivalence.data_equivalence` in words; "more than" and "less than" where the grid ends."""
 
     def bounded(k: float) -> str:
         if k == math.inf:

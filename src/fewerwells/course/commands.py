@@ -8,14 +8,10 @@ from typing import Annotated
 
 import typer
 
+from fewerwells.running.commands import fail, refuse
 from fewerwells.running.parameters import PROFILES, ParameterError
 
 app = typer.Typer(no_args_is_help=True, help="Make the course from the book, and grade what comes back.")
-
-
-def _stop(sentence: str, status: int) -> typer.Exit:
-    typer.echo(sentence, err=True)
-    return typer.Exit(status)
 
 
 def _root() -> Path:
@@ -24,7 +20,7 @@ def _root() -> Path:
     try:
         return project_root()
     except ParameterError as error:
-        raise _stop(f"Refused: {error}", 2) from None
+        raise refuse(error) from None
 
 
 @app.command()
@@ -41,17 +37,15 @@ def build(
 
     root = _root()
     if profile not in PROFILES:
-        raise _stop(f"Refused: profile is {profile!r}; choose one of {', '.join(PROFILES)}.", 2)
-    try:
-        from fewerwells.course.build import build as build_course
+        raise refuse(f"profile is {profile!r}; choose one of {', '.join(PROFILES)}.")
+    from fewerwells.course.build import build as build_course
 
+    try:
         folder = build_course(root, profile, (output or root / "_build" / "course").resolve(), typer.echo, wheel=wheel)
-    except ModuleNotFoundError as error:
-        raise _stop(f'{error.name} is missing; pip install -e ".[course]" brings what the course needs.', 1) from None
     except ParameterError as error:
-        raise _stop(f"Refused: {error}", 2) from None
-    except (RuntimeError, PapermillExecutionError, OSError) as error:
-        raise _stop(str(error), 1) from None
+        raise refuse(error) from None
+    except (RuntimeError, PapermillExecutionError) as error:
+        raise fail(str(error)) from None
     typer.echo(f"The course is ready: {folder}")
 
 
@@ -69,15 +63,15 @@ def wheels(
 
     for value, known, name in (*((laptop, LAPTOPS, "the laptop") for laptop in laptops), (python, PYTHONS, "python")):
         if value not in known:
-            raise _stop(f"Refused: {name} is {value!r}; choose one of {', '.join(known)}.", 2)
+            raise refuse(f"{name} is {value!r}; choose one of {', '.join(known)}.")
     folder = folder or _root() / "_build" / "course" / "student"
     if not (folder / "requirements.txt").is_file():
-        raise _stop(f"Refused: there is no requirements.txt in {folder}; run `fewerwells course build` first.", 2)
+        raise refuse(f"there is no requirements.txt in {folder}; run `fewerwells course build` first.")
     try:
         for laptop in laptops:
             fetch(folder, laptop, python, typer.echo)
     except RuntimeError as error:
-        raise _stop(str(error), 1) from None
+        raise fail(str(error)) from None
 
 
 @app.command()
@@ -99,15 +93,13 @@ def grade(
     """
     root = _root()
     if not folder.is_dir():
-        raise _stop(f"Refused: {folder} is not a folder.", 2)
-    try:
-        from fewerwells.course import marks as tables
-        from fewerwells.course.grading import grade as grade_submissions
-        from fewerwells.course.sandbox import SandboxError
-        from fewerwells.course.submissions import sort_out
-        from fewerwells.running.reading_order import exercise_notebooks
-    except ModuleNotFoundError as error:
-        raise _stop(f'{error.name} is missing; pip install -e ".[course]" brings what grading needs.', 1) from None
+        raise refuse(f"{folder} is not a folder.")
+    from fewerwells.course import marks as tables
+    from fewerwells.course.grading import grade as grade_submissions
+    from fewerwells.course.sandbox import SandboxError
+    from fewerwells.course.submissions import sort_out
+    from fewerwells.running.reading_order import exercise_notebooks
+
     folder, where = folder.resolve(), (course or root / "_build" / "course" / "graded").resolve()
     table = marks or folder / "marks.csv"
     known = exercise_notebooks(root)
@@ -116,28 +108,27 @@ def grade(
         typer.echo(f"not graded: {file.path.relative_to(folder)}: {file.reason}", err=True)
     if not handed_in:
         example = f"{folder.name}/ada/{next(iter(known.values())).name}"
-        raise _stop(
-            f"Refused: {folder} holds no submissions; put each student's notebooks into a folder of their own, for "
-            f"example {example}.",
-            2,
+        raise refuse(
+            f"{folder} holds no submissions; put each student's notebooks into a folder of their own, for example "
+            f"{example}."
         )
     try:
         tables.check_place(table)
         graded = grade_submissions(root, handed_in, where, typer.echo, protected=not unprotected)
     except (ParameterError, SandboxError) as error:
-        raise _stop(f"Refused: {error}", 2) from None
-    except (RuntimeError, OSError) as error:
-        raise _stop(str(error), 1) from None
+        raise refuse(error) from None
+    except RuntimeError as error:
+        raise fail(str(error)) from None
     text = tables.table(graded, left, folder)
     try:
         kept = tables.write(table, text)
     except OSError as error:
-        raise _stop(f"The marks could not be written to {table} ({error}); here they are:\n{text}", 1) from None
+        raise fail(f"The marks could not be written to {table} ({error}); here they are:\n{text}") from None
     if kept:
         typer.echo(f"The table that was there before is kept as {kept}.")
     typer.echo(f"The marks are in {table}; feedback for each student is in {where / 'feedback'}.")
     if left:
-        raise _stop(f"{len(left)} file{'s were' if len(left) > 1 else ' was'} not graded: see above.", 1)
+        raise fail(f"{len(left)} file{'s were' if len(left) > 1 else ' was'} not graded: see above.")
 
 
 @app.command()

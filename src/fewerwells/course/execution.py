@@ -25,7 +25,7 @@ from fewerwells.course.watch import MemoryWatch
 
 CELL_SECONDS = 60
 NOTEBOOK_SECONDS = 300
-OUTPUT_BYTES = 2 * 2**20
+OUTPUT_BYTES = 2 * 2**20  # that all cells may print
 _MESSAGE_BYTES = 4 * OUTPUT_BYTES  # a longer one is not even received
 _SEND_MILLISECONDS = 10_000  # a kernel that takes no messages any more is not waited for
 
@@ -34,11 +34,10 @@ class _BoundedClient(NotebookClient):
     """Ends the kernel as soon as it has sent more than it may."""
 
     sent = 0
-    most = OUTPUT_BYTES
 
     def process_message(self, message, cell, cell_index):
         self.sent += len(str(message["content"]))
-        if self.sent > self.most:
+        if self.sent > OUTPUT_BYTES:
             kill(self.km)
             return None
         return super().process_message(message, cell, cell_index)
@@ -61,7 +60,6 @@ def run_bounded(
     *,
     cell_seconds: float = CELL_SECONDS,
     notebook_seconds: float = NOTEBOOK_SECONDS,
-    output_bytes: int = OUTPUT_BYTES,
     protected: bool = True,
 ) -> str:
     """Execute a notebook in place; errors are stored in their cells and the next cell runs.
@@ -72,7 +70,6 @@ def run_bounded(
     Args:
         notebook: its outputs are replaced.
         cell_seconds, notebook_seconds: limits of wall time.
-        output_bytes: limit of what all cells may print.
         protected: False runs without a jail, where there is none.
 
     Returns:
@@ -89,22 +86,21 @@ def run_bounded(
             place.mkdir()
         if kind == jail.BUBBLEWRAP and os.getuid() == 0:
             os.chown(sockets, sandbox.STRANGER, sandbox.STRANGER)
-        manager = _manager(kind, home, folder, sockets)
+        manager = _manager(kind, home, sockets)
         late = {"ename": "Stopped", "evalue": "too slow", "traceback": []}  # replaced by a full sentence below
         client = _BoundedClient(
             notebook, km=manager, allow_errors=True, interrupt_on_timeout=True, error_on_timeout=late
         )
-        client.most = output_bytes
         client.shutdown_kernel = "immediate"
         return _run_cells(client, notebook, jail.environment(kind, folder, sockets), cell_seconds, notebook_seconds)
 
 
-def _manager(kind: str, home: Path, folder: Path, sockets: Path) -> AsyncKernelManager:
+def _manager(kind: str, home: Path, sockets: Path) -> AsyncKernelManager:
     """A kernel that is not started yet; it will be spoken to through sockets that are files, if the system has them."""
     specification = home / "kernels" / "sandbox"
     specification.mkdir(parents=True)
     words = {
-        "argv": [*jail.command(kind, folder, sockets), "{connection_file}"],
+        "argv": [*jail.command(kind, sockets), "{connection_file}"],
         "display_name": "Sandbox",
         "language": "python",
         "interrupt_mode": "message" if kind == jail.BUBBLEWRAP else "signal",  # signals do not pass its wall
@@ -155,7 +151,7 @@ def _run_cells(client, notebook: NotebookNode, environment: dict, cell_seconds: 
                 client.execute_cell(cell, index, store_history=False)
             except DeadKernelError:
                 why = "its kernel died"
-            if client.sent > client.most:
+            if client.sent > OUTPUT_BYTES:
                 why = "it printed far too much"
             if watch.exceeded:
                 why = "it took far too much memory"

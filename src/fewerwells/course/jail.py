@@ -76,12 +76,11 @@ def shield() -> str:
     return LANDLOCK
 
 
-def command(kind: str, folder: Path, sockets: Path) -> list[str]:
+def command(kind: str, sockets: Path) -> list[str]:
     """The command that starts a kernel; the path of its connection file is to follow.
 
     Args:
         kind: BUBBLEWRAP, LANDLOCK or NONE.
-        folder: where it may write; behind bubblewrap it has a folder of its own instead, which takes `FOLDER_SIZE`.
         sockets: where its connection file is and its sockets will be.
     """
     kernel = [sys.executable, "-P", sandbox.__file__]
@@ -89,7 +88,12 @@ def command(kind: str, folder: Path, sockets: Path) -> list[str]:
 
 
 def environment(kind: str, folder: Path, sockets: Path) -> dict[str, str]:
-    """All that a submission gets to know of the teacher's environment, and where it may write; arguments as `command`."""
+    """All that a submission gets to know of the teacher's environment, and where it may write.
+
+    Args:
+        kind, sockets: as in `command`.
+        folder: where it may write; behind bubblewrap it has a folder of its own instead, which takes `FOLDER_SIZE`.
+    """
     values = {name: os.environ[name] for name in _KEPT if name in os.environ}
     own = ("HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "FEWERWELLS_RESULTS", sandbox.FOLDER)
     values |= dict.fromkeys(own, str(_INSIDE if kind == BUBBLEWRAP else folder))

@@ -12,7 +12,7 @@ from pathlib import Path
 from fewerwells.course.grading import Mark
 from fewerwells.course.submissions import Unmatched
 from fewerwells.running.parameters import ParameterError
-from fewerwells.running.storage import write_whole
+from fewerwells.running.storage import not_a_formula, write_whole
 
 COLUMNS = ("student", "assignment", "points", "of", "remark", "by exercise")
 _HEADER = ",".join(COLUMNS)
@@ -47,17 +47,21 @@ def check_place(path: Path) -> None:
 
 
 def table(marks: Iterable[Mark], unmatched: Iterable[Unmatched], folder: Path) -> str:
-    """The marks as CSV: a row for each graded submission, and one without points for each file that was not graded."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    """The marks as CSV: a row for each graded submission, and one without points for each file that was not graded.
+
+    Names come from students' files: one that a spreadsheet would compute is written as text, and of one that is no text
+    the numbers of its bytes.
+    """
+    rows = [COLUMNS]
     for mark in marks:
         each = "; ".join(f"{number}: {points:g}" for number, points in mark.points.items())
-        writer.writerow([mark.student, mark.assignment, f"{mark.total:g}", f"{mark.most:g}", mark.remark, each])
+        rows.append((mark.student, mark.assignment, f"{mark.total:g}", f"{mark.most:g}", mark.remark, each))
     for file in unmatched:
         remark = f"not graded: {file.path.relative_to(folder)}: {file.reason}"
-        writer.writerow([file.student, "", "", "", remark, ""])
-    return text.getvalue()
+        rows.append((file.student, "", "", "", remark, ""))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([map(not_a_formula, row) for row in rows])
+    return text.getvalue().encode(errors="backslashreplace").decode()
 
 
 def write(path: Path, text: str) -> Path | None:

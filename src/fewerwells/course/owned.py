@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fewerwells.running.parameters import ParameterError
-from fewerwells.running.storage import write_whole
+from fewerwells.running.storage import why_nothing_in, write_whole
 
 RECORD = ".fewerwells-wrote.json"
 _LOCK = ".fewerwells-lock"
@@ -73,13 +73,13 @@ class OwnedFolder:
             ) from None
 
     def check(self) -> None:
-        """Nothing if this folder is empty, not there yet, or has a record.
+        """Nothing if this folder can be written in and is empty, not there yet, or has a record.
 
         Raises:
-            ParameterError: it holds something and has no record, or it is no folder.
+            ParameterError: it cannot be, or it holds something and has no record.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise ParameterError(f"{self.path} is not a folder.")
+        if reason := why_nothing_in(self.path):
+            raise ParameterError(f"{self.path} cannot be used: {reason}.")
         if not self.record.exists():
             there = sorted(path.name for path in self.path.iterdir()) if self.path.is_dir() else []
             others = [name for name in there if name != _LOCK and not self._has_own_record(name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -90,7 +91,13 @@ def sort_out(
             continue
         student = inside[0] if len(inside) > 1 else ""
         meant = assignment_of(path.stem, known)
-        if path.suffix.lower() != ".ipynb":
+        if not path.is_file():
+            unmatched.append(Unmatched(path, student, "it is no file, or a link to none"))
+        elif any("\ud800" <= letter <= "\udfff" for part in inside for letter in part):
+            unmatched.append(Unmatched(path, student, "its name is no text; rename it"))
+        elif not os.access(path, os.R_OK):
+            unmatched.append(Unmatched(path, student, "it may not be read"))
+        elif path.suffix.lower() != ".ipynb":
             unmatched.append(Unmatched(path, student, "it is no notebook (its name does not end in .ipynb)"))
         elif meant is None:
             unmatched.append(Unmatched(path, student, "its name is that of no assignment, or of more than one"))

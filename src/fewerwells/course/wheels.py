@@ -32,9 +32,11 @@ _FILES = {
     "windows": ["win_amd64"],
 }
 LAPTOPS = tuple(_SYSTEMS)
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # For NVIDIA cards, gigabytes of them; the PyTorch for processors that is fetched needs none.
 _GRAPHICS = ("nvidia-", "cuda-", "triton")
+# Pure Python that is published as source alone: the wheel that this machine makes of it fits every laptop.
+_AS_SOURCE = {"docopt"}
 _MICRO = 9  # of a Python 3.12.9, say: some packages refuse a Python's first releases
 PYTORCH = "https://download.pytorch.org/whl/cpu"
 
@@ -103,22 +105,28 @@ def fetch(folder: Path, laptop: str, python: str, say: Callable[[str], None]) ->
         The folder of the wheels.
 
     Raises:
-        RuntimeError: pip could not fetch something; the message holds its report.
+        RuntimeError: pip could not fetch or make something; the message holds its report.
     """
     asked = [line for line in (folder / "requirements.txt").read_text("utf-8").splitlines() if not line.startswith("-")]
     own = f"fewerwells=={version('fewerwells')}"  # its wheel is in the folder already
     wheels, markers = folder / "wheels", environment(laptop, python)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += ["--dest", str(wheels), "--python-version", f"{python}.{_MICRO}"]
-    command += [option for tag in _FILES[laptop] for option in ("--platform", tag)]
+    pip = [sys.executable, "-m", "pip"]
+    make = [*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels)]
+    download = [*pip, "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    download += ["--dest", str(wheels), "--python-version", f"{python}.{_MICRO}"]
+    download += [option for tag in _FILES[laptop] for option in ("--platform", tag)]
     build = "+cpu" if laptop == "linux" else ""  # the others' usual PyTorch is the one for processors
-    command += ["--extra-index-url", PYTORCH] if build else []
+    download += ["--extra-index-url", PYTORCH] if build else []
     done = {own}
     while lines := set(needed(asked, markers, wheels)) - done:  # what was fetched may need more
-        named = [f"{line}{build}" if line.startswith("torch==") else line for line in sorted(lines)]
-        finished = subprocess.run([*command, *named], capture_output=True, text=True)
-        if finished.returncode != 0:
-            raise RuntimeError(f"the wheels for {laptop} were not downloaded:\n{finished.stderr}")
+        as_source = {line for line in lines if Requirement(line).name in _AS_SOURCE}
+        named = {f"{line}{build}" if line.startswith("torch==") else line for line in lines - as_source}
+        for command, packages in ((download, named), (make, as_source)):
+            if not packages:
+                continue
+            finished = subprocess.run([*command, *sorted(packages)], capture_output=True, text=True)
+            if finished.returncode != 0:
+                raise RuntimeError(f"the wheels for {laptop} were not downloaded:\n{finished.stderr}")
         done |= lines
     size = sum(path.stat().st_size for path in wheels.iterdir()) / 1e6
     say(f"{laptop}, Python {python}: {len(done) - 1} packages; {wheels} now holds {size:.0f} MB")

@@ -9,13 +9,9 @@ import typer
 
 import fewerwells
 from fewerwells.laboratory.reading import PlateError
+from fewerwells.running.commands import refuse as _refuse
 
 CHAPTER = "14_your_plate"
-
-
-def _refuse(error: Exception) -> typer.Exit:
-    typer.echo(f"Refused: {error}", err=True)
-    return typer.Exit(2)
 
 
 def plate(

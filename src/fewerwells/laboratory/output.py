@@ -20,7 +20,7 @@ from fewerwells.laboratory.reading import PlateError
 from fewerwells.laboratory.report import page, summary
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.wells import Plate
-from fewerwells.running.storage import write_whole
+from fewerwells.running.storage import not_a_formula, write_whole
 
 
 def write_understood(plate: Plate, folder: Path) -> Path:
@@ -72,7 +72,7 @@ def as_csv(header: list[str], rows: Iterable[list]) -> bytes:
     """A CSV in UTF-8; text that a spreadsheet would take for a formula is quoted with an apostrophe."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_harmless(name) for name in header])
+    writer.writerow([not_a_formula(name) for name in header])
     writer.writerows([[_cell(content) for content in row] for row in rows])
     return stream.getvalue().encode()
 
@@ -80,11 +80,7 @@ def as_csv(header: list[str], rows: Iterable[list]) -> bytes:
 def _cell(content) -> str:
     if content is None:
         return ""
-    return _harmless(content) if isinstance(content, str) else f"{content:.10g}"
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+    return not_a_formula(content) if isinstance(content, str) else f"{content:.10g}"
 
 
 def drawn(figure: Figure) -> bytes:

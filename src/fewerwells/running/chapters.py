@@ -15,6 +15,7 @@ import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from nbclient.exceptions import DeadKernelError
 
 from fewerwells.running.identity import code, digest, imported
 from fewerwells.running.nursery import Nursery
@@ -127,7 +128,8 @@ def run_chapter(
 
     Raises:
         ParameterError: the parameters are refused; nothing was started.
-        papermill.PapermillExecutionError: a cell failed; what was at `output` stays as it was.
+        papermill.PapermillExecutionError, nbclient.exceptions.DeadKernelError: a cell failed, or took the kernel with
+            it; what was at `output` stays as it was.
     """
     check_parameters(path, parameters)
     return execute(path, output, parameters, show_progress=show_progress, nursery=nursery)
@@ -154,8 +156,12 @@ def execute(
                 cell.metadata.pop("papermill", None)
             about, reads = read_notes(notes, path, book_of(path), runs_folder(), parameters)
             write_whole(output, nbformat.writes(notebook).encode())
+        except DeadKernelError as error:
+            reason = "its kernel died, as where a system that has no memory left ends what takes most of it"
+            raise DeadKernelError(f"{path.stem}: {reason}.") from error
         except OSError as error:
-            error.filename = error.filename or str(output)
+            if error.filename in (None, str(unfinished)):
+                error.filename = str(output)
             raise
         finally:
             unfinished.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from fewerwells.running.parameters import ParameterError
 from fewerwells.running.plain import read_value
 
 
-def refuse(error: Exception) -> typer.Exit:
+def refuse(error: Exception | str) -> typer.Exit:
     """Say why nothing was started; exit status 2."""
     typer.echo(f"Refused: {error}", err=True)
     return typer.Exit(2)
@@ -77,6 +77,7 @@ def run(
 
     Example: fewerwells run 03_experiment_1 -p hill_coefficient=3 -p n_seeds=5
     """
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     from fewerwells.running.chapters import check_parameters
@@ -101,7 +102,7 @@ def run(
             copy_table(point.folder / ROWS, Path(table_file))
     except ParameterError as error:
         raise refuse(error) from None
-    except (PapermillExecutionError, StorageError) as error:
+    except (PapermillExecutionError, DeadKernelError, StorageError) as error:
         raise fail(str(error)) from None
     typer.echo(f"{point.chapter.stem}: done in {seconds:.0f} s" if seconds else f"{point.chapter.stem}: done before")
     typer.echo(f"Its notebook and its rows are in {_short(point.folder)}")

@@ -70,7 +70,7 @@ def _try_to_lease(wanted: int, stack: ExitStack) -> list[int]:
 
 
 @contextmanager
-def leased_cores(threads: int, poll: float = 0.05) -> Iterator[list[int]]:
+def leased_cores(threads: int) -> Iterator[list[int]]:
     """Wait for `threads` free cores of this machine and keep this thread, and what it starts, on them.
 
     The system takes a lease back when its holder dies: processes of any number of sweeps share the cores, and a killed
@@ -78,7 +78,6 @@ def leased_cores(threads: int, poll: float = 0.05) -> Iterator[list[int]]:
 
     Args:
         threads: how many cores; at most those that the process may use.
-        poll: seconds between two looks for a free core.
 
     Yields:
         The numbers of the cores.
@@ -86,7 +85,7 @@ def leased_cores(threads: int, poll: float = 0.05) -> Iterator[list[int]]:
     with ExitStack() as stack:
         wanted = min(threads, len(usable_cores()))
         while not (cores := _try_to_lease(wanted, stack)):
-            time.sleep(poll)
+            time.sleep(0.05)
         before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(wanted)))
         all_cores = usable_cores()

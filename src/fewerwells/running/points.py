@@ -31,7 +31,15 @@ from fewerwells.running.nursery import Nursery
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, validate
 from fewerwells.running.plain import write_value
 from fewerwells.running.reads import unchanged
-from fewerwells.running.storage import DamagedTable, lock_of, read_table, runs_folder, source_digest, write_whole
+from fewerwells.running.storage import (
+    DamagedTable,
+    lock_of,
+    read_table,
+    runs_folder,
+    source_digest,
+    why_no_file,
+    write_whole,
+)
 from fewerwells.science.cores import usable_cores
 
 NOTEBOOK, ROWS, RECORD = "notebook.ipynb", "rows.csv", "provenance.json"
@@ -222,11 +230,13 @@ def _without_table_file(path: Path) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Refuse a place for a copy of an executed notebook where lies what no `write_output` has put there.
+    """Refuse a place for a copy of an executed notebook: nothing can be written, or something else lies there.
 
     Raises:
-        ParameterError: it does.
+        ParameterError: it is no such place.
     """
+    if reason := why_no_file(path):
+        raise ParameterError(f"the output is {path}; {reason}.")
     if not path.exists():
         return
     try:

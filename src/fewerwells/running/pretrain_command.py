@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fewerwells.running.commands import refuse
+
 app = typer.Typer(no_args_is_help=True, help="Train the networks that come with the package, from nothing.")
 
 STEPS = 26_000  # about an hour and a half of one core
@@ -48,10 +50,6 @@ def in_context(
     from fewerwells.running.pretraining import PretrainingError, pretrain
     from fewerwells.science.cores import usable_cores
     from fewerwells.science.in_context.training import Settings
-
-    def refuse(error: ValueError) -> typer.Exit:
-        typer.echo(f"Refused: {error}", err=True)
-        return typer.Exit(2)
 
     try:
         settings = Settings(steps=steps, without=tuple(without or ()), seed=seed, batch=batch)

@@ -1,4 +1,4 @@
-"""`fewerwells pretrain in-context`: training that a kill costs at most a minute, and the record of what it made."""
+"""`fewerwells pretrain in-context`: training that a kill costs at most half a minute, and the record of what it made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from fewerwells import __version__
 from fewerwells.running.progress import progress_bar
-from fewerwells.running.storage import write_whole
+from fewerwells.running.storage import why_not_with_record, write_whole
 from fewerwells.science.in_context.reader import as_safetensors
 from fewerwells.science.in_context.training import Batches, Settings, Training
 from fewerwells.science.in_context.validation import validate
@@ -26,6 +26,8 @@ from fewerwells.science.in_context.validation import validate
 SECONDS_BETWEEN_CHECKPOINTS = 30
 VALIDATIONS = 20  # over the whole training
 FEWEST_STEPS_BETWEEN = 50  # validations
+LARGEST_SEED = 2**64 - 1  # that torch takes
+_TOLD = {"settings", "sha256"}  # by these names among others a record is known
 
 
 class PretrainingError(ValueError):
@@ -77,10 +79,15 @@ def pretrain(
         The path of the record.
 
     Raises:
-        PretrainingError: there is a checkpoint of other settings, or a damaged one; or an output of another kind.
+        PretrainingError: there is a checkpoint of other settings, or a damaged one; weights cannot go to `output`; or
+            a seed that is too large.
     """
-    if output.suffix != ".safetensors":
-        raise PretrainingError(f"the output is {output}; its name must end in .safetensors.")
+    named = output.suffix == ".safetensors"
+    reason = why_not_with_record(output, "network", _TOLD) if named else "its name must end in .safetensors"
+    if reason:
+        raise PretrainingError(f"the output is {output}; {reason}.")
+    if settings.seed > LARGEST_SEED:
+        raise PretrainingError(f"the seed is {settings.seed}; it must be at most {LARGEST_SEED}.")
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_suffix(".checkpoint")
     with _one_thread():
@@ -151,8 +158,10 @@ def _pretrain(
         "validation": curve,
     }
     path = output.with_suffix(".json")
-    write_whole(output, weights)
     write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(
+        output, weights
+    )  # last: after a kill before it the same command may go on, for nothing but a record is there
     checkpoint.unlink(missing_ok=True)
     return path
 

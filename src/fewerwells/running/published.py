@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fewerwells.running.book_folder import book_around
 from fewerwells.running.identity import cell_code, row_hashes
 from fewerwells.running.storage import DamagedTable, read_table
 from fewerwells.study.protocol import Cell, Design, Protocol
@@ -25,11 +26,8 @@ RECOMPUTE = "FEWERWELLS_RECOMPUTE"
 
 def published_folder() -> Path | None:
     """`results` of the book in which the working folder lies; None outside of it."""
-    here = Path.cwd().resolve()
-    for folder in (here, *here.parents):
-        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
-            return folder / "results"
-    return None
+    book = book_around(Path.cwd())
+    return book / "results" if book else None
 
 
 def code_of_arms(designs: Sequence[Design], engine: str) -> dict[str, str]:

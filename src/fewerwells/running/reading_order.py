@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from fewerwells.running.book_folder import book_around
 from fewerwells.running.parameters import ParameterError
 
 EXERCISES_SUFFIX = "_exercises"  # of the name of a chapter's exercises
@@ -19,10 +20,10 @@ def project_root(start: Path | None = None) -> Path:
         ParameterError: there is none.
     """
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
-            return folder
-    raise ParameterError(f"{here} is not inside the book's folder; go to where _toc.yml and notebooks/ are.")
+    root = book_around(here)
+    if root is None:
+        raise ParameterError(f"{here} is not inside the book's folder; go to where _toc.yml and notebooks/ are.")
+    return root
 
 
 def _listed(root: Path) -> list[dict]:

@@ -7,13 +7,16 @@ import io
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock
 
+from fewerwells.running.book_folder import book_around
 from fewerwells.running.identity import code, digest
 from fewerwells.running.kernel import about
 from fewerwells.study.table import COLUMNS, TEXT_COLUMNS
@@ -30,11 +33,10 @@ def results_folder() -> Path:
     if os.environ.get("FEWERWELLS_RESULTS"):
         return Path(os.environ["FEWERWELLS_RESULTS"]).resolve()
     here = Path.cwd().resolve()
-    for folder in (here, *here.parents):
-        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
-            return folder / "results"
-    _say_where(here / "results")
-    return here / "results"
+    book = book_around(here)
+    if book is None:
+        _say_where(here / "results")
+    return (book or here) / "results"
 
 
 def runs_folder() -> Path:
@@ -71,7 +73,11 @@ def provenance() -> dict:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a kill at any moment leaves the old one or the new one, never a part."""
+    """Write a file so that a kill at any moment leaves the old one or the new one, never a part.
+
+    Raises:
+        OSError: it cannot be written, with the name that was asked for, and not that of the part.
+    """
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with open(unfinished, "wb") as file:
@@ -80,10 +86,15 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk is noticed in writing, which names no file
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        unfinished.unlink(missing_ok=True)  # there only when writing failed, on a full disk for example
+        with suppress(OSError):  # there only when writing failed, on a full disk for example
+            unfinished.unlink()
+
+
+def not_a_formula(text: str) -> str:
+    """A cell of a CSV file with an apostrophe before it where a spreadsheet would take it for a formula and compute it."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def write_table(table: pd.DataFrame, path: Path, **notes) -> None:
@@ -106,9 +117,14 @@ def write_rows(table: pd.DataFrame, path: Path, digits: int = 7, **notes) -> Non
 
     Notes come before what this process knows of itself: rows may have been computed elsewhere.
     """
+    write_with_record(table, path, digits, **(provenance() | notes))
+
+
+def write_with_record(table: pd.DataFrame, path: Path, digits: int = 7, **told) -> None:
+    """Write any table as CSV, and beside it as its record the checksum and what it is `told`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = table.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n").encode()
-    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **provenance(), **notes}
+    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), **told}
     write_whole(path, data)
     write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
 
@@ -125,34 +141,64 @@ def copy_table(source: Path, path: Path) -> None:
     write_whole(path.with_suffix(".json"), source.with_suffix(".json").read_bytes())
 
 
-def why_no_table(path: Path) -> str:
-    """Why a table cannot be written where somebody wants it, "" where it can.
+def why_nothing_in(folder: Path) -> str:
+    """Why nothing can be written in a folder, which may still have to be made; "" where it can.
 
-    Nothing is overwritten but an earlier table: a CSV file with its record, the JSON file of the same name, beside it.
+    Found out by trying: the system says of /proc, or of a disk elsewhere, that all may write, and then lets nobody.
     """
-    if path.suffix.lower() != ".csv" or "\0" in str(path):
-        return "its name must end in .csv"
-    record = path.with_suffix(".json")
     try:
-        folder = next(folder for folder in path.absolute().parents if folder.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-            return f"nothing can be written in {folder}"
-        if path.is_dir():
-            return "there is a folder of that name"
-        if record.exists() and not _is_record(record):
-            return f"{record.name} lies there, which is not the record of a table"
-        if path.exists() and not record.exists():
-            return "there is a file of that name, which is not a table with its record beside it"
+        there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     except OSError as error:
         return f"it cannot be looked at: {error.strerror}"
+    if not there.is_dir():
+        return f"{there} is not a folder"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return f"nothing can be written in {there}: {error.strerror}"
+
+
+def why_no_file(path: Path) -> str:
+    """Why no file can be written at a path, "" where it can; what lies there now is not looked at."""
+    try:
+        return "there is a folder of that name" if path.is_dir() else why_nothing_in(path.parent)
+    except OSError as error:
+        return f"it cannot be looked at: {error.strerror}"
+
+
+def why_not_with_record(path: Path, kind: str, told: set[str]) -> str:
+    """Why a file cannot be written where somebody wants it, with its record, the JSON file of the same name; "" where it can.
+
+    Nothing is overwritten but an earlier file of its kind with its record beside it.
+
+    Args:
+        path: the file.
+        kind: what it is, in a word.
+        told: names that the records of such files have.
+    """
+    record = path.with_suffix(".json")
+    if reason := why_no_file(path):
+        return reason
+    if record.exists() and not _has_names(record, told):
+        return f"{record.name} lies there, which is not the record of a {kind}"
+    if path.exists() and not record.exists():
+        return f"there is a file of that name, which is not a {kind} with its record beside it"
     return ""
 
 
-def _is_record(path: Path) -> bool:
+def _has_names(path: Path, names: set[str]) -> bool:
     try:
-        return {"sha256", "rows"} <= set(json.loads(path.read_text(encoding="utf-8")))
+        return names <= set(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return False
+
+
+def why_no_table(path: Path) -> str:
+    """Why a table cannot be written where somebody wants it, "" where it can."""
+    if path.suffix.lower() != ".csv" or "\0" in str(path):
+        return "its name must end in .csv"
+    return why_not_with_record(path, "table", {"sha256", "rows"})
 
 
 def read_rows(data: bytes) -> pd.DataFrame:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.points import make_points, states, sweeps_folder
-from fewerwells.running.storage import write_whole
+from fewerwells.running.storage import write_with_record
 from fewerwells.running.sweep_files import SweepPlan
 from fewerwells.running.sweeps import run_plans
 
@@ -31,16 +28,6 @@ def table_path(file: Path) -> Path:
         raise ParameterError(
             f"{path} holds the table of {other}; two sweep files need two names, so rename one of them."
         )
-    return path
-
-
-def _write(file: Path, plan: SweepPlan, table: pd.DataFrame) -> Path:
-    path = table_path(file)
-    data = table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
-    record = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table), "sweep": str(file.resolve())}
-    record |= {"chapter": plan.chapter.stem, "fixed": plan.fixed, "grid": plan.grid}
-    write_whole(path, data)
-    write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
     return path
 
 
@@ -65,4 +52,7 @@ def run_sweep_file(
     found = states(make_points(plan.chapter, plan.points))
     say(f"{plan.chapter.stem}: {len(found)} points, {found.count('done')} done before")
     (table,) = run_plans([plan], workers, threads, scheduler)
-    return _write(file, plan, table)
+    path = table_path(file)
+    made_by = {"chapter": plan.chapter.stem, "fixed": plan.fixed, "grid": plan.grid}
+    write_with_record(table, path, sweep=str(file.resolve()), **made_by)
+    return path

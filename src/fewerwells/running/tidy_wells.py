@@ -53,7 +53,8 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         lines = pd.read_csv(path, dtype=str, **options)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path} cannot be read as a table of comma-separated values ({error}).") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{path} cannot be read as a table of comma-separated values ({reason}).") from error
     headers = lines.iloc[0].str.strip().tolist()
     for header in headers:
         if headers.count(header) > 1:

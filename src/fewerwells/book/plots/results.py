@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from fewerwells.book.plots.style import ARM_COLOURS, DARK, PALE, PALETTE, plain_logarithmic, use_style
-from fewerwells.science.datasets import Pairs
+from fewerwells.science.datasets import BIG, Pairs
 
 MARKERS = {"transfer": "o", "scratch": "s", "oracle": "D"}
 NAMES = {"transfer": "transfer", "scratch": "from scratch", "oracle": "oracle"}
@@ -178,7 +178,7 @@ def plot_equivalence(equivalence: pd.DataFrame, ax: Axes) -> None:
     """k(N): wells from scratch that one well with pre-training is worth; open ends reach the edge of the grid.
 
     Args:
-        equivalence: `statistics.data_equivalence`.
+        equivalence: `equivalence.data_equivalence`.
         ax: where to draw.
     """
     colour = ARM_COLOURS["transfer"]
@@ -210,18 +210,16 @@ def plot_equivalence(equivalence: pd.DataFrame, ax: Axes) -> None:
     ax.set_ylabel("wells from scratch\nper well with pre-training, k")
 
 
-def plot_coverage(shares: pd.DataFrame, ax: Axes, *, level: float = 0.95, tolerance: float = 0.02) -> None:
-    """How often intervals held the truth, one row a question, beside how often they say they do.
+def plot_coverage(shares: pd.DataFrame, ax: Axes) -> None:
+    """How often intervals held the truth, one row a question, beside the 95 % that they promise, give or take 2.
 
     Args:
         shares: `coverage.simulate`.
         ax: where to draw.
-        level: what the intervals promise, drawn as a line.
-        tolerance: what still counts as keeping the promise, drawn as a band.
     """
     y = np.arange(len(shares))
-    ax.axvspan(100 * (level - tolerance), 100 * (level + tolerance), color=PALETTE["muted"], alpha=0.25, linewidth=0)
-    ax.axvline(100 * level, color=PALETTE["truth"], linewidth=0.8)
+    ax.axvspan(93, 97, color=PALETTE["muted"], alpha=0.25, linewidth=0)
+    ax.axvline(95, color=PALETTE["truth"], linewidth=0.8)
     ax.hlines(y, 100 * shares["low"], 100 * shares["high"], color=ARM_COLOURS["transfer"], linewidth=2)
     ax.plot(100 * shares["share"], y, "o", color=ARM_COLOURS["transfer"])
     ax.set_yticks(y, shares["question"])
@@ -229,15 +227,12 @@ def plot_coverage(shares: pd.DataFrame, ax: Axes, *, level: float = 0.95, tolera
     ax.set_xlabel("intervals that held the truth (%)")
 
 
-def plot_surface(
-    values: np.ndarray, ax: Axes, *, extent: float = 20.0, limits: tuple[float, float], difference: bool = False
-):
-    """One output over a square of inputs as a colour map, with the small domain outlined.
+def plot_surface(values: np.ndarray, ax: Axes, *, limits: tuple[float, float], difference: bool = False):
+    """One output over the big domain as a colour map, with the small domain outlined.
 
     Args:
-        values: (M, M), nM; rows are x₂, columns x₁, both from 0 to `extent`.
+        values: (M, M), nM; rows are x₂, columns x₁, both from end to end.
         ax: where to draw.
-        extent: upper end of both inputs, nM.
         limits: colour range, nM.
         difference: whether the values are differences (diverging colours) instead of outputs.
 
@@ -247,7 +242,7 @@ def plot_surface(
     image = ax.imshow(
         values,
         origin="lower",
-        extent=(0, extent, 0, extent),
+        extent=(BIG.low, BIG.high, BIG.low, BIG.high),
         vmin=limits[0],
         vmax=limits[1],
         cmap=PALETTE["difference" if difference else "surface"],
@@ -260,14 +255,13 @@ def plot_surface(
     return image
 
 
-def plot_pairs(pairs: Pairs, ax: Axes, *, limits: tuple[float, float], extent: float = 20.0):
-    """Inputs as points coloured by the first output, with the small domain outlined.
+def plot_pairs(pairs: Pairs, ax: Axes, *, limits: tuple[float, float]):
+    """Inputs in the big domain as points coloured by the first output, with the small domain outlined.
 
     Args:
         pairs: inputs and outputs, nM.
         ax: where to draw.
         limits: colour range, nM.
-        extent: upper end of both axes, nM.
 
     Returns:
         The mappable, for a colour bar.
@@ -276,7 +270,8 @@ def plot_pairs(pairs: Pairs, ax: Axes, *, limits: tuple[float, float], extent: f
     points = ax.scatter(*pairs.x.T, c=pairs.y[:, 0], s=size, cmap=PALETTE["surface"], vmin=limits[0], vmax=limits[1])
     points.set_rasterized(True)
     ax.plot([0, 10, 10], [10, 10, 0], color=PALETTE["truth"], linewidth=1.2, linestyle="--")
-    ax.set(xlim=(0, extent), ylim=(0, extent), xlabel="x₁ (nM)", ylabel="x₂ (nM)", aspect="equal")
+    both = (BIG.low, BIG.high)
+    ax.set(xlim=both, ylim=both, xlabel="x₁ (nM)", ylabel="x₂ (nM)", aspect="equal")
     return points
 
 

@@ -36,20 +36,21 @@ def _plain_log_x(ax: Axes) -> None:
     plain_logarithmic(ax.xaxis)
 
 
-def plot_arms(summary: pd.DataFrame, ax: Axes, *, marked: tuple[str, ...] = ("transfer", "oracle")) -> None:
+def plot_arms(summary: pd.DataFrame, ax: Axes) -> None:
     """One row an arm: centre with its 95 % interval (dark) and the spread of single seeds (light), errors in nM.
+
+    The errors of transfer and of the oracle are drawn as lines through all rows.
 
     Args:
         summary: `statistics.geometric_summary` by arm, in the order of the rows.
         ax: where to draw.
-        marked: arms whose error is drawn as a line through all rows.
     """
     for position, row in enumerate(summary.itertuples()):
         colour = arm_colour(row.arm)
         ax.hlines(position, row.spread_low, row.spread_high, color=colour, alpha=0.3, linewidth=4)
         ax.hlines(position, row.low, row.high, color=colour, linewidth=4)
         ax.plot(row.value, position, "o", color=colour, markersize=5)
-    for row in summary[summary["arm"].isin(marked)].itertuples():
+    for row in summary[summary["arm"].isin(["transfer", "oracle"])].itertuples():
         ax.axvline(row.value, color=ARM_COLOURS[row.arm], linewidth=1, linestyle=":")
     ax.set_yticks(range(len(summary)), summary["arm"])
     ax.set_ylim(len(summary) - 0.5, -0.5)
@@ -123,21 +124,20 @@ def plot_systems(across: AcrossSystems, ax: Axes) -> None:
     ax.set_yticks([-2.5, -1.5, *y], ["one more system, 95 %", "mean of all", *ordered["system"]])
 
 
-def plot_against_oracle(ratios: pd.DataFrame, ax: Axes, *, limit: float = 10.0):
+def plot_against_oracle(ratios: pd.DataFrame, ax: Axes):
     """Every arm (rows) on every target (columns): its error over the oracle's as a coloured field with the number.
 
     Args:
         ratios: errors over the oracle's, arms as index, targets as columns.
         ax: where to draw.
-        limit: the ratio at which the colours end, both ways.
 
     Returns:
         The mappable, for a colour bar.
     """
-    values = np.log(ratios.to_numpy(float))
-    image = ax.imshow(values, cmap=PALETTE["difference"], vmin=-np.log(limit), vmax=np.log(limit), aspect="auto")
+    values, limit = np.log(ratios.to_numpy(float)), np.log(10)  # colours end at ten times as much, and at a tenth
+    image = ax.imshow(values, cmap=PALETTE["difference"], vmin=-limit, vmax=limit, aspect="auto")
     for (row, column), ratio in np.ndenumerate(ratios.to_numpy(float)):
-        dark = abs(np.log(ratio)) > 0.6 * np.log(limit)
+        dark = abs(np.log(ratio)) > 0.6 * limit
         ax.text(column, row, f"{ratio:.2g}", ha="center", va="center", fontsize=8, color=PALE if dark else DARK)
     names = [
         "\n".join(wrap(name.replace("–", "– "), 12, break_long_words=False)).replace("– ", "–")

@@ -26,9 +26,9 @@ __all__ = ["CircuitExplorer", "PlateOnPage", "ReadAPlate", "ResultsExplorer", "T
 _NOT_ALIVE = "This figure is alive where JavaScript runs. A still version stands below."
 
 
-def _surface_colours(steps: int = 17) -> list[list[int]]:
-    """The palette's colour map for surfaces as `steps` colours [red, green, blue], 0 to 255."""
-    colours = colormaps[PALETTE["surface"]](np.linspace(0, 1, steps))[:, :3]
+def _surface_colours() -> list[list[int]]:
+    """The palette's colour map for surfaces as 17 colours [red, green, blue], 0 to 255."""
+    colours = colormaps[PALETTE["surface"]](np.linspace(0, 1, 17))[:, :3]
     return np.round(255 * colours).astype(int).tolist()
 
 

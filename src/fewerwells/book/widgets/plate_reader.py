@@ -12,17 +12,14 @@ from safetensors import safe_open
 from fewerwells.science.in_context.features import LEVELS
 
 
-def export(weights: str = "all") -> dict:
-    """Shipped weights for `reader.js`.
-
-    Args:
-        weights: their name.
+def export() -> dict:
+    """The shipped weights, of the network that knows all circuits, for `reader.js`.
 
     Returns:
         `shape` of the network, `levels` of its quantiles, `parts` as pairs (name, how many numbers) in order, and
         `weights`: all of them in half precision, base64 of the high bytes before the low ones, which compress better so.
     """
-    path = files("fewerwells.science.in_context") / f"{weights}.safetensors"
+    path = files("fewerwells.science.in_context") / "all.safetensors"
     with safe_open(path, "numpy") as file:  # without torch, for which every chapter would wait
         shape = json.loads(file.metadata()["network"])["shape"]
         parts = {name: file.get_tensor(name).ravel() for name in file.keys()}  # noqa: SIM118

@@ -20,15 +20,13 @@ from fewerwells.study.protocol import Protocol
 FILE = Path(__file__).with_name("pretrained.json")
 
 
-def export(seed: int = 0, path: Path = FILE) -> None:
-    """Write the pre-trained network of one seed of the published protocol.
+def export() -> None:
+    """Write the pre-trained network of the published protocol's first seed.
 
-    Args:
-        seed: which of the paired seeds.
-        path: the JSON file: `seed`, `epochs`, `synthetic_volume`, `sizes`, `output_scale` (nM) and `parameters`, the
-            492 weights and biases as little-endian float32 in base64, in the order of `networks.Ensemble`.
+    The file holds `seed`, `epochs`, `synthetic_volume`, `sizes`, `output_scale` (nM) and `parameters`, the 492 weights
+    and biases as little-endian float32 in base64, in the order of `networks.Ensemble`.
     """
-    protocol = Protocol()
+    protocol, seed = Protocol(), 0
     ensemble = pretrained_networks(protocol, [seed])
     record = {
         "seed": seed,
@@ -38,12 +36,12 @@ def export(seed: int = 0, path: Path = FILE) -> None:
         "output_scale": ensemble.output_scale,
         "parameters": base64.b64encode(ensemble.parameters[0].astype("<f4").tobytes()).decode(),
     }
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    FILE.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def load(path: Path = FILE) -> tuple[Ensemble, dict]:
+def load() -> tuple[Ensemble, dict]:
     """The stored network as an ensemble of one, and the whole record."""
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = json.loads(FILE.read_text(encoding="utf-8"))
     parameters = np.frombuffer(base64.b64decode(record["parameters"]), "<f4")[None]
     return Ensemble(tuple(record["sizes"]), parameters, output_scale=record["output_scale"]), record
 

@@ -19,6 +19,7 @@ from fewerwells.running.parameters.fields import (
     NumberOfSeeds,
     NumberOfSystems,
     Positive,
+    Seed,
     SyntheticVolume,
     Volume,
 )
@@ -72,7 +73,7 @@ class Problem(NetworkParameters):
 
     hill_coefficient: HillCoefficient = 2.0
     wells: Volume = 96
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     @property
     def target(self) -> Circuit:
@@ -122,7 +123,7 @@ class WhoElse(ProfileParameters):
 
     noise: Noise = 1.0
     n_seeds: NumberOfSeeds = None
-    first_seed: int = Field(default=0, ge=0)
+    first_seed: Seed = 0
     map_circuits: EachOnce[CircuitName] = None
     map_volumes: EachOnce[Volume] = None
     map_noises: EachOnce[Noise] = None

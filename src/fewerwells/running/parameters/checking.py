@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -71,9 +70,4 @@ def read_parameters(namespace: Mapping, model: type[ProfileParameters]) -> Profi
     Raises:
         ParameterError: as `validate`.
     """
-    values = {
-        name: value
-        for name, value in namespace.items()
-        if _is_parameter(name, value) and not isinstance(value, types.ModuleType)
-    }
-    return validate(values, model)
+    return validate({name: value for name, value in namespace.items() if _is_parameter(name, value)}, model)

@@ -48,6 +48,7 @@ Increasing = Annotated[list[Item], Field(min_length=1), AfterValidator(_increasi
 Volume = Annotated[int, Field(ge=1, le=1_000_000)]
 SyntheticVolume = Annotated[int, Field(ge=2, le=1_000_000)]  # one pair has no spread, by which outputs are scaled
 NumberOfSeeds = Annotated[int, Field(ge=1, le=10_000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # names of files, torch and JavaScript end somewhere beyond
 Epochs = Annotated[int, Field(ge=10, le=1_000_000)]
 HillCoefficient = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -55,6 +56,7 @@ Decades = Annotated[float, Field(ge=-2, le=2)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Multiple = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 RelativeError = Annotated[float, Field(ge=0, le=1)]
+ProportionalNoise = Annotated[float, Field(gt=0, le=1)]  # 0 would be noise that does not grow
 BatchSize = Annotated[int, Field(ge=1)]
 LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Loss = Literal["l1", "l2"]

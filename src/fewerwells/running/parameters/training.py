@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from pydantic import Field
-
 from fewerwells.running.parameters.fields import (
     BatchSize,
     EngineName,
@@ -16,6 +14,7 @@ from fewerwells.running.parameters.fields import (
     Loss,
     Noise,
     NumberOfSeeds,
+    Seed,
     SyntheticVolume,
     TableFile,
     Volume,
@@ -45,7 +44,7 @@ class NetworkParameters(ProfileParameters):
 class TrainingParameters(NetworkParameters):
     """The parameters of every chapter that makes a table of many networks."""
 
-    first_seed: int = Field(default=0, ge=0)
+    first_seed: Seed = 0
     oracle_volume: Volume = None
     table_file: TableFile = ""
 

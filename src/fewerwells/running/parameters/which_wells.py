@@ -13,7 +13,7 @@ from fewerwells.running.parameters.fields import (
     Increasing,
     NumberOfSeeds,
     NumberOfSystems,
-    RelativeError,
+    ProportionalNoise,
     Volume,
 )
 from fewerwells.running.parameters.training import SeededParameters, TrainingParameters, with_settings_of
@@ -77,7 +77,7 @@ class ChosenUnderNoise(TrainingParameters):
     """Wells that the library chose against twice as many random ones, where noise grows with the output too."""
 
     well_targets: EachOnce[CircuitName] = None
-    proportional_noises: EachOnce[RelativeError] = None
+    proportional_noises: EachOnce[ProportionalNoise] = None
     noise_seeds: NumberOfSeeds = None
     chosen: Volume = 24
 
@@ -106,7 +106,7 @@ class Experiment3(SeededParameters):
     way_volumes: Increasing[Volume] = None
     n_systems: NumberOfSystems = None
     system_seeds: NumberOfSeeds = None
-    proportional_noises: EachOnce[RelativeError] = None
+    proportional_noises: EachOnce[ProportionalNoise] = None
     noise_seeds: NumberOfSeeds = None
 
     @property
