@@ -221,6 +221,88 @@ def test_without_doses_or_with_five_wells_nothing_is_answered(tmp_path):
         require_doses(read(tmp_path, "dose_uM,y\n" + "1,2\n2,3\n4,4\n8,5\n9,6\n", "t.csv"))
 
 
+ROW_A = [f"A{k},{2.0 ** (k - 1):g},{k + 0.5}" for k in range(1, 13)]
+
+
+def tidy_of(rows):
+    return "\n".join(["well,IPTG_uM,GFP", *rows]) + "\n"
+
+
+class TestNoWellIsLost:
+    """A line of a list that names no well, in every place: the file is refused, and the sentence names line and cell."""
+
+    @pytest.mark.parametrize("k", range(12))
+    def test_a_mistyped_well(self, tmp_path, k):
+        rows = [row.replace(",", "O,", 1) if place == k else row for place, row in enumerate(ROW_A)]
+        with pytest.raises(PlateError, match=f"line {k + 2} names 'A{k + 1}O', which is no well"):
+            read(tmp_path, tidy_of(rows))
+
+    @pytest.mark.parametrize("well", ["C5", "A1", "H12"])
+    @pytest.mark.parametrize("content", [samples.tidy(), samples.spark_list(), samples.spark_kinetic()])
+    def test_in_lists_of_every_kind(self, tmp_path, content, well):
+        with pytest.raises(PlateError, match=rf"line \d+ names '{well[0]}-{well[1:]}', which is no well"):
+            read(tmp_path, content.replace(f"\n{well},", f"\n{well[0]}-{well[1:]},"), at="600s", reads=("GFP",))
+
+    def test_a_mistyped_well_among_words(self, tmp_path):
+        rows = [f"A{k},{'WT' if k < 7 else 'mut'}" for k in range(1, 13)]
+        rows[4] = "A-5,mut"
+        with pytest.raises(PlateError, match="line 6 names 'A-5'"):
+            read(tmp_path, samples.bmg(), layout="well,strain\n" + "\n".join(rows))
+
+    def test_an_empty_cell_in_place_of_a_well(self, tmp_path):
+        with pytest.raises(PlateError, match="line 6 names no well in a list of wells"):
+            read(tmp_path, tidy_of([row.replace("A5", "") for row in ROW_A]))
+
+    @pytest.mark.parametrize("behind", [1, 2, 3])
+    def test_wells_below_an_empty_line(self, tmp_path, behind):
+        rows = [*ROW_A[:-behind], "", *ROW_A[-behind:]]
+        with pytest.raises(PlateError, match=f"goes on with well A{13 - behind}.*line {14 - behind} is empty"):
+            read(tmp_path, tidy_of(rows))
+
+    def test_what_stands_below_an_empty_line_or_in_a_note_is_no_well(self, tmp_path):
+        rows = [*ROW_A[:4], "# A5 leaks", *ROW_A[4:], "", "Mean,,7", "R2,0.99,"]
+        assert len(read(tmp_path, tidy_of(rows)).used) == 12
+
+    def test_a_second_list_may_follow_at_once(self, tmp_path):
+        other = "OD\nwell,OD\n" + "\n".join(f"A{k},{k / 10}" for k in range(1, 13))
+        plate = read(tmp_path, tidy_of(ROW_A) + other, reads=("OD",))
+        assert [well.y[0] for well in plate.used] == [k / 10 for k in range(1, 13)]
+
+    def test_a_header_of_numbers_is_none(self, tmp_path):
+        with pytest.raises(PlateError, match="line 2 begins a list of wells without a header"):
+            read(tmp_path, "A1x,5\n" + "".join(f"A{k},{k}\n" for k in range(2, 9)))
+        plate = read(tmp_path, "well,600\n" + "".join(f"A{k},{k}\n" for k in range(1, 9)))
+        assert len(plate.wells) == 8
+
+    def test_rows_and_columns_that_are_no_well(self, tmp_path):
+        rows = [f"{letter},{k},{k},{k + 0.5}" for letter in "AB" for k in range(1, 7)]
+        table = "row,col,IPTG_uM,GFP\n" + "\n".join(rows)
+        assert {well.name for well in read(tmp_path, table).wells} == {f"{a}{k}" for a in "AB" for k in range(1, 7)}
+        with pytest.raises(PlateError, match="line 10 has '8' as its row and '3' as its column"):
+            read(tmp_path, table.replace("B,3,", "8,3,"))
+
+    def test_a_row_without_output_is_listed_as_missing(self, tmp_path):
+        plate = read(tmp_path, "IPTG (nM),GFP\n1,5\n2,\n3,6\n4,7\n5,8\n6,9\n7,9\n")
+        assert {well.name: well.state for well in plate.wells if well.state != "used"} == {"row 3": "missing"}
+        assert len(plate.used) == 6
+
+    @pytest.mark.parametrize(
+        ("table", "sentence"),
+        [
+            (tidy_of(ROW_A).replace("IPTG_uM,GFP", "IPTG_uM,"), "line 2 has '1.5' in column 3"),
+            ("well,GFP\n" + "".join(f"{k},A{k},{k + 0.5}\n" for k in range(1, 9)), "line 2 has '1.5' in column 3"),
+            ("IPTG_uM,GFP\n" + "".join(f"{k},{k},7\n" for k in range(1, 9)), "line 2 has '7' in column 3"),
+        ],
+    )
+    def test_a_column_without_a_name(self, tmp_path, table, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, table)
+
+    def test_row_numbers_need_no_name(self, tmp_path):
+        rows = "".join(f"{k},{row}\n" for k, row in enumerate(ROW_A))
+        assert len(read(tmp_path, ",well,IPTG_uM,GFP\n" + rows).used) == 12
+
+
 class TestNothingIsExecuted:
     @pytest.mark.parametrize("cell", ["=1+1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x")', "@SUM(A1)"])
     def test_a_formula_in_a_cell_is_refused(self, tmp_path, cell):

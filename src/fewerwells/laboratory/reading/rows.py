@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from fewerwells.laboratory.reading.cells import are_wells, plain_number, row_index, seconds, value, well_name
+import re
+
+from fewerwells.laboratory.reading.cells import (
+    are_wells,
+    plain_number,
+    row_index,
+    seconds,
+    value,
+    well_name,
+    well_place,
+)
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.files import Sheet
 from fewerwells.laboratory.reading.matrices import plate_at
@@ -12,45 +22,128 @@ PLATE_NAMES = ("plate", "plateid", "plate id", "platenumber", "plate_number", "p
 TIME_NAMES = ("time", "time_s", "time_min", "time_h", "time [s]", "time [min]", "time [h]", "time (s)", "time (h)")
 _LEAST_ROWS = 3  # in a row with a well each, before a list of wells is believed in
 _OF_THE_READER = ("time [ms]",)  # of each well's own flash
+_OF_MANY_MOMENTS = ("time", "cycle", "temp", "wavel", "[nm]")  # how lines above a list begin that hold numbers
+_WELL_HEADER = re.compile(r"(dispensed )?wells?([ _-]?(name|id|label|position))?|position|pos\.?|<>", re.IGNORECASE)
 
 
 def find_rows(sheet: Sheet, plates: dict[int, str], used: set[int]) -> list[Column]:
     """The columns of every list of wells in a sheet.
 
     Raises:
-        PlateError: a well that stands twice with two numbers.
+        PlateError: a well that stands twice with two numbers, or a line of a list that names no well.
     """
     columns: list[Column] = []
     line = 0
     while line < len(sheet.rows):
-        position = None if line in used else _well_position(sheet, line, used)
+        position = None if line in used else _well_position(sheet, line)
         if position is None:
             line += 1
             continue
-        last = line
-        while last + 1 < len(sheet.rows) and last + 1 not in used and _well_at(sheet, last + 1, position):
-            last += 1
-        names = [_well_at(sheet, k, position) for k in range(line, last + 1)]
+        lines = _lines(sheet, line, position, used)
+        names = [_well_at(sheet, k, position) for k in lines]
         if are_wells(names) or _says_well(sheet, line - 1, position):
-            columns += _block(sheet, line, last, position, plate_at(plates, line), used)
-        line = last + 1
+            _refuse_unread_above(sheet, line, position)
+            _refuse_unread_below(sheet, lines, position, used)
+            columns += _block(sheet, lines, position, plate_at(plates, line), used)
+        line = lines[-1] + 1
     return columns
+
+
+def _lines(sheet: Sheet, first: int, position: int, used: set[int]) -> list[int]:
+    """The lines of a list from its first one to the last before something else; notes in between are no part of it."""
+    lines = [first]
+    for line in range(first + 1, len(sheet.rows)):
+        if line not in used and _well_at(sheet, line, position):
+            lines.append(line)
+        elif not is_note(sheet.rows[line]):
+            break
+    return lines
+
+
+def is_note(row: list[str]) -> bool:
+    """Whether a line is somebody's remark: it begins with #."""
+    return bool(row) and row[0].startswith("#")
+
+
+def _refuse_unread_above(sheet: Sheet, first: int, position: int) -> None:
+    """PlateError for a line that names no well between a header and the wells below which a list is believed in."""
+    unread = []
+    for line in range(first - 1, -1, -1):
+        name = _cell(sheet, line, position)
+        if not any(cell.strip() for cell in sheet.rows[line]):
+            return
+        if _WELL_HEADER.fullmatch(name) or _of_moments(name):
+            break
+        if not well_name(name) and not is_note(sheet.rows[line]):
+            unread.append(line)
+    else:
+        return
+    if unread:
+        raise _no_well(sheet, unread[-1], position)
+
+
+def _refuse_unread_below(sheet: Sheet, lines: list[int], position: int, used: set[int]) -> None:
+    """PlateError where a list goes on below a cell that is no well, or below an empty line without a header."""
+    filled = {place for line in lines for place, cell in enumerate(sheet.rows[line]) if cell.strip()} - {position}
+    header = _cell(sheet, lines[0] - 1, position) if lines[0] else ""
+    right_below = True
+    for line in range(lines[-1] + 1, len(sheet.rows)):
+        row, name = sheet.rows[line], _cell(sheet, line, position)
+        well = well_name(name)
+        if line in used or _WELL_HEADER.fullmatch(name) or (header and name == header):
+            return
+        if not any(cell.strip() for cell in row):
+            right_below = False
+        elif is_note(row):
+            continue
+        elif right_below and not well and any(_cell(sheet, line, place) for place in filled):
+            raise _no_well(sheet, line, position)
+        elif well and (well_place(well)[0] < 16 or len(lines) > 100):  # elsewhere R2 may be of a fit
+            raise PlateError(
+                f"line {line + 1} goes on with well {well}, and the list of wells ended on line {lines[-1] + 1}: "
+                f"line {line} {_shown(sheet, line - 1, position).rstrip(',')}. Close the gap, or put a header above."
+            )
+        elif not right_below and _well_position(sheet, line + 1) is not None:  # the header of another list
+            return
+
+
+def _no_well(sheet: Sheet, line: int, position: int) -> PlateError:
+    return PlateError(
+        f"line {line + 1} {_shown(sheet, line, position)} in a list of wells; write a well, A1 to AF48, or leave an "
+        "empty line above what is no part of the list."
+    )
+
+
+def _shown(sheet: Sheet, line: int, position: int) -> str:
+    """What a line has in place of a well, to go on with in a sentence."""
+    if not any(cell.strip() for cell in sheet.rows[line]):
+        return "is empty"
+    cell = _cell(sheet, line, position)
+    return f"names {cell!r}, which is no well," if cell else "names no well"
+
+
+def _of_moments(name: str) -> bool:
+    """Whether a line above a list begins as those do that hold times, temperatures or wavelengths."""
+    return name.lower().startswith(_OF_MANY_MOMENTS)
+
+
+def _cell(sheet: Sheet, line: int, place: int) -> str:
+    row = sheet.rows[line]
+    return row[place].strip() if place < len(row) else ""
 
 
 def _says_well(sheet: Sheet, line: int, position: int) -> bool:
     """Whether the cell above a list is a header that speaks of wells; O1 and O2 may be operators, too."""
-    row = sheet.rows[line] if line >= 0 else []
-    return position < len(row) and any(word in row[position].lower() for word in ("well", "pos", "<>"))
+    return line >= 0 and any(word in _cell(sheet, line, position).lower() for word in ("well", "pos", "<>"))
 
 
 def _well_at(sheet: Sheet, line: int, position: int) -> str | None:
-    row = sheet.rows[line]
-    return well_name(row[position]) if position < len(row) else None
+    return well_name(_cell(sheet, line, position))
 
 
-def _well_position(sheet: Sheet, line: int, used: set[int]) -> int | None:
+def _well_position(sheet: Sheet, line: int) -> int | None:
     """The cell that names the well in this line and the next ones, or None."""
-    for position, cell in enumerate(sheet.rows[line]):
+    for position, cell in enumerate(sheet.rows[line] if line < len(sheet.rows) else []):
         if well_name(cell) is None:
             continue
         below = [_well_at(sheet, line + k, position) for k in range(1, _LEAST_ROWS) if line + k < len(sheet.rows)]
@@ -59,16 +152,18 @@ def _well_position(sheet: Sheet, line: int, used: set[int]) -> int | None:
     return None
 
 
-def _block(sheet: Sheet, first: int, last: int, position: int, plate: str, used: set[int]) -> list[Column]:
+def _block(sheet: Sheet, lines: list[int], position: int, plate: str, used: set[int]) -> list[Column]:
+    first = lines[0]
     heads = _heads(sheet, first, used)
     if heads and sum(_is_moment(cell) for cell in heads[-1][1][position + 1 :]) >= 2:
-        return _series(sheet, first, last, position, plate, heads)
+        return _series(sheet, lines, position, plate, heads)
     names = heads[-1][1] if heads else []
-    if not names or not any(cell.strip() for cell in names):
+    may_hold_numbers = _says_well(sheet, first - 1, position) or _of_moments(_cell(sheet, first - 1, position))
+    if not any(cell.strip() for cell in names) or (any(map(_is_moment, names)) and not may_hold_numbers):
         raise PlateError(
             f"line {first + 1} begins a list of wells without a header; put a line with the columns' names above it."
         )
-    return tidy_columns(sheet, names, range(first, last + 1), position, plate, _title(sheet, first))
+    return tidy_columns(sheet, names, lines, position, plate, _title(sheet, first))
 
 
 def _heads(sheet: Sheet, first: int, used: set[int]) -> list[tuple[int, list[str]]]:
@@ -86,7 +181,7 @@ def _is_moment(cell: str) -> bool:
     return plain_number(cell, ",") is not None
 
 
-def _series(sheet: Sheet, first: int, last: int, position: int, plate: str, heads: list) -> list[Column]:
+def _series(sheet: Sheet, lines: list[int], position: int, plate: str, heads: list) -> list[Column]:
     """Kinetics or a spectrum with the wells downwards: the header line with times or wavelengths counts."""
     labels = {row[position].strip().lower(): row for _, row in heads if position < len(row)}
     times = next((row for label, row in labels.items() if label.startswith("time")), None)
@@ -100,7 +195,7 @@ def _series(sheet: Sheet, first: int, last: int, position: int, plate: str, head
             continue
         cells = {
             _well_at(sheet, line, position): sheet.rows[line][place] if place < len(sheet.rows[line]) else ""
-            for line in range(first, last + 1)
+            for line in lines
         }
         columns.append(Column(name, cells, plate, at, unit, sheet.decimal, "read"))
     return columns
@@ -137,8 +232,9 @@ def tidy_columns(
         title: what the read is called, for a column that is only called "Value".
 
     Raises:
-        PlateError: a well that stands twice with two numbers.
+        PlateError: a well that stands twice with two numbers, or a column without a name.
     """
+    _refuse_nameless_columns(sheet, names, lines)
     lower = [cell.strip().lower() for cell in names]
     of_plate = next((index for index, name in enumerate(lower) if name in PLATE_NAMES), None)
     of_time = next((index for index, name in enumerate(lower) if name in TIME_NAMES), None)
@@ -163,6 +259,17 @@ def tidy_columns(
             for (of, at), cells in groups.items()
         ]
     return columns
+
+
+def _refuse_nameless_columns(sheet: Sheet, names: list[str], lines) -> None:
+    """PlateError for entries below no header; only a first column may have none, as programs number rows."""
+    for line in lines:
+        for place, cell in enumerate(sheet.rows[line]):
+            if place and cell.strip() and not "".join(names[place : place + 1]).strip():
+                raise PlateError(
+                    f"line {line + 1} has {cell.strip()!r} in column {place + 1}, which the header does not name; name "
+                    "every column, or leave it empty."
+                )
 
 
 def _row_key(sheet, line, position, of_plate, of_time, lower, plate) -> tuple[str, str, float | None]:
@@ -194,27 +301,38 @@ def find_table(sheet: Sheet) -> list[Column]:
     """The columns of a tidy table that names no wells, or names them by the columns row and col.
 
     Raises:
-        PlateError: no header, or nothing but a header.
+        PlateError: a column without a name, or a row and col that are no well where others are.
     """
-    lines = [line for line, row in enumerate(sheet.rows) if any(cell.strip() for cell in row)]
-    lines = [line for line in lines if not sheet.rows[line][0].startswith("#")]
+    lines = [line for line, row in enumerate(sheet.rows) if any(cell.strip() for cell in row) and not is_note(row)]
     if len(lines) < 2:
         return []
-    names = sheet.rows[lines[0]]
-    if any(plain_number(cell, sheet.decimal) is not None for cell in names) or not any(c.strip() for c in names):
+    names, body = sheet.rows[lines[0]], lines[1:]
+    if any(plain_number(cell, sheet.decimal) is not None for cell in names) or _is_title(sheet, lines):
         return []
-    body = [line for line in lines[1:] if sum(bool(cell.strip()) for cell in sheet.rows[line]) >= 2]
     numbers = sum(plain_number(cell, sheet.decimal) is not None for line in body for cell in sheet.rows[line])
     if len(body) < 2 or numbers < len(body):
         return []
     lower = [cell.strip().lower() for cell in names]
     if "row" in lower and ("col" in lower or "column" in lower):
         row, column = lower.index("row"), lower.index("col" if "col" in lower else "column")
-        if all(_from_row_and_column(sheet.rows[line], row, column) for line in body):
-            wells = [[*sheet.rows[line], _from_row_and_column(sheet.rows[line], row, column)] for line in body]
-            whole = Sheet(sheet.name, [[*names, "well"], *wells], sheet.decimal)
-            return tidy_columns(whole, whole.rows[0], range(1, len(wells) + 1), len(names))
+        wells = {line: _from_row_and_column(sheet.rows[line], row, column) for line in body}
+        if any(wells.values()):
+            for line in body:
+                if wells[line] is None:
+                    raise PlateError(
+                        f"line {line + 1} has {_cell(sheet, line, row)!r} as its row and {_cell(sheet, line, column)!r} as "
+                        "its column, which is no well; write A to AF and 1 to 48."
+                    )
+            _refuse_nameless_columns(sheet, names, body)
+            rows = [[*(row + [""] * len(names))[: len(names)], wells.get(k, "")] for k, row in enumerate(sheet.rows)]
+            return tidy_columns(Sheet(sheet.name, rows, sheet.decimal), [*names, "well"], body, len(names))
     return tidy_columns(sheet, names, body, None)
+
+
+def _is_title(sheet: Sheet, lines: list[int]) -> bool:
+    """Whether the first line has one cell and others have more: what is below it is no table."""
+    first, *rest = (sum(bool(cell.strip()) for cell in sheet.rows[line]) for line in lines)
+    return first == 1 and max(rest) > 1
 
 
 def _from_row_and_column(row: list[str], letter: int, number: int) -> str | None:
