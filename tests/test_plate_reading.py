@@ -274,6 +274,33 @@ class TestNoWellIsLost:
         plate = read(tmp_path, "well,600\n" + "".join(f"A{k},{k}\n" for k in range(1, 9)))
         assert len(plate.wells) == 8
 
+    @pytest.mark.parametrize("well", ["A1", "C5", "H12"])
+    def test_a_mistyped_well_above_a_series(self, tmp_path, well):
+        content = samples.gen5_kinetic().replace(f"\t{well}", f"\t{well[0]}-{well[1:]}", 1)
+        with pytest.raises(PlateError, match=f"has '{well[0]}-{well[1:]}' above column {WELLS.index(well) + 3}"):
+            read(tmp_path, content, at="0:10:00")
+
+    @pytest.mark.parametrize(
+        ("heading", "wrong", "sentence"),
+        [
+            ("\t10\t11", "\t1O\t11", "from 1 to 9 and goes on with '1O'"),
+            ("\t10\t11", "\t\t11", "from 1 to 9 and goes on with ''"),
+            ("\t12\n", "\tl2\n", "from 1 to 11 and goes on with 'l2'"),
+            ("\nA\t", "\nA:\t", "line 2 has 'A:' where the letter of row A"),
+            ("\nE\t", "\nE1\t", "line 6 has 'E1' where the letter of row E"),
+            ("\nH\t", "\nHH\t", "line 9 has 'HH' where the letter of row H"),
+        ],
+    )
+    def test_a_mistyped_heading_of_a_plate(self, tmp_path, heading, wrong, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, samples.block().replace(heading, wrong, 1))
+
+    def test_what_stands_below_a_whole_plate_is_no_row(self, tmp_path):
+        means = "Mean" + "\t5" * 12 + "\n"
+        assert signals(read(tmp_path, samples.block() + means)) == EXPECTED
+        few = samples.block(rows="AB") + "\n" + means
+        assert signals(read(tmp_path, few)) == {w: signal(w) for w in WELLS if w[0] in "AB"}
+
     def test_rows_and_columns_that_are_no_well(self, tmp_path):
         rows = [f"{letter},{k},{k},{k + 0.5}" for letter in "AB" for k in range(1, 7)]
         table = "row,col,IPTG_uM,GFP\n" + "\n".join(rows)

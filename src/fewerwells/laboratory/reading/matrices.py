@@ -48,7 +48,7 @@ def find_matrices(sheet: Sheet, plates: dict[int, str]) -> tuple[list[Column], s
         plates: the plate's name from a line on, where a file has several.
 
     Raises:
-        PlateError: row labels that are not A, B, C … in order.
+        PlateError: row labels that are not A, B, C … in order, or columns that are not 1, 2, 3 … to the last one.
     """
     columns: list[Column] = []
     used: set[int] = set()
@@ -56,8 +56,11 @@ def find_matrices(sheet: Sheet, plates: dict[int, str]) -> tuple[list[Column], s
     while line < len(sheet.rows):
         header = header_in(sheet.rows[line], line)
         if header is None or not _label(sheet, line + 1, header):
+            if header and _label(sheet, line + 2, header) == "B":
+                _refuse_row(sheet, line + 1, header, "A")
             line += 1
             continue
+        _check_numbers(sheet, header)
         rows = list(_rows(sheet, header))
         if not rows:
             line += 1
@@ -86,6 +89,27 @@ def _label(sheet: Sheet, line: int, header: Header) -> str:
     return label.upper() if row_index(label) is not None else ""
 
 
+def _refuse_row(sheet: Sheet, line: int, header: Header, expected: str) -> None:
+    """PlateError for a line that is filled as a row of this block is, with something else in place of its letter."""
+    row = sheet.rows[line]
+    if 2 * sum(bool(cell.strip()) for cell in row[header.first : header.first + header.n]) > header.n:
+        raise PlateError(
+            f"line {line + 1} has {row[header.first - 1].strip()!r} where the letter of row {expected} should stand; write "
+            "every row with its letter, and an empty line below the last one."
+        )
+
+
+def _check_numbers(sheet: Sheet, header: Header) -> None:
+    """PlateError where the columns' numbers go on after a cell that is not the next number."""
+    behind = sheet.rows[header.line][header.first + header.n :]
+    goes_on = any(plain_number(cell) == header.n + 1 + k for k, cell in enumerate(behind))
+    if goes_on or (behind and behind[0].strip() and header.n not in PLATES):
+        raise PlateError(
+            f"line {header.line + 1} numbers the columns of a plate from 1 to {header.n} and goes on with "
+            f"{behind[0].strip()!r}; number every column."
+        )
+
+
 def _rows(sheet: Sheet, header: Header) -> Iterator[tuple[int, str, list[str]]]:
     """Lines of a block: number, label (of this line or the one above that it continues) and cells from column 1 on."""
     label = ""
@@ -111,7 +135,11 @@ def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
                 f"line {header.line + 1} begins a plate with row {label} after row {row_name(before)}; "
                 "write rows in order, each with its letter."
             )
-    after = rows[-1][0] + 1
+    size, last = PLATES.get(header.n), rows[-1][0]
+    whole = size is not None and (places[-1] + 1) * header.n == size
+    if not whole and last + 1 < len(sheet.rows) and header_in(sheet.rows[last + 1], last + 1) is None:
+        _refuse_row(sheet, last + 1, header, row_name(places[-1] + 1))
+    after = last + 1
     while after < len(sheet.rows) and not any(cell.strip() for cell in sheet.rows[after]):
         after += 1
     follows = _label(sheet, after, header)
@@ -120,7 +148,6 @@ def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
             f"row {follows} on line {after + 1} follows an empty line; the row between {labels[-1]} and {follows} has lost "
             "its letter. Write every row with its letter, empty ones too."
         )
-    size = PLATES.get(header.n)
     if size and (places[-1] + 1) * header.n > size:
         raise PlateError(
             f"line {header.line + 1} begins a plate of {header.n} columns with a row {labels[-1]}; "

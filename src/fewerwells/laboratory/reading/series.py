@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from fewerwells.laboratory.reading.cells import are_wells, plain_number, seconds, well_name
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.files import Sheet
 from fewerwells.laboratory.reading.matrices import plate_at
+from fewerwells.laboratory.reading.problems import PlateError
 
+_ALMOST_A_WELL = re.compile(r"[A-Pa-p][\s_.:-]*[\dOIl]{1,3}")  # A-1, A1O, Al
 _FEWEST_WELLS = 4  # in a header: two or three names such as d1 and d2 are something else
 
 
@@ -22,7 +25,11 @@ def well_columns(row: list[str]) -> dict[int, str]:
 
 
 def find_series(sheet: Sheet, plates: dict[int, str], used: set[int]) -> tuple[list[Column], set[int]]:
-    """The columns that stand in a sheet under a line of wells, and the lines that they take up."""
+    """The columns that stand in a sheet under a line of wells, and the lines that they take up.
+
+    Raises:
+        PlateError: entries below a heading that is no well.
+    """
     columns: list[Column] = []
     taken: set[int] = set()
     line = 0
@@ -32,6 +39,7 @@ def find_series(sheet: Sheet, plates: dict[int, str], used: set[int]) -> tuple[l
             line += 1
             continue
         body = _body(sheet, line, min(wells), used)
+        _refuse_lost_columns(sheet, line, wells, body)
         columns += _columns(sheet, line, wells, body, plate_at(plates, line))
         taken |= {line, *body}
         line = (body[-1] if body else line) + 1
@@ -47,6 +55,20 @@ def _body(sheet: Sheet, header: int, first: int, used: set[int]) -> list[int]:
             break
         body.append(line)
     return body
+
+
+def _refuse_lost_columns(sheet: Sheet, header: int, wells: dict[int, str], body: list[int]) -> None:
+    """PlateError for a column that has entries and no well above it, behind the first well or where that should stand."""
+    for line in body:
+        for place, cell in enumerate(sheet.rows[line]):
+            if place in wells or not cell.strip():
+                continue
+            name = "".join(sheet.rows[header][place : place + 1]).strip()
+            if place > min(wells) or _ALMOST_A_WELL.fullmatch(name):
+                raise PlateError(
+                    f"line {header + 1} has {name!r} above column {place + 1}, where a well should stand, and line {line + 1} "
+                    f"has {cell.strip()!r} there; write a well, A1 to AF48, or empty the column."
+                )
 
 
 def _key(sheet: Sheet, header: int, first: int) -> tuple[int, str]:
