@@ -28,6 +28,9 @@ def run(*arguments):
 def kept_in(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tidy.csv").write_text(samples.tidy(), encoding="utf-8")
+    (tmp_path / "masses.csv").write_text(
+        "ara_g/l,rha_g/l,GFP\n" + "".join(f"{k},{k % 3},{k}\n" for k in range(9)), encoding="utf-8"
+    )
     (tmp_path / "gen5.txt").write_text(samples.gen5({"A1": "OVRFLW"}), encoding="utf-8")
     (tmp_path / "layout.csv").write_text(samples.dose_list(), encoding="utf-8")
     return tmp_path
@@ -65,6 +68,19 @@ def test_the_table_of_wells_holds_every_well(kept_in):
         (["tidy.csv", "--molar-mass", "heavy"], "write a number of g/mol"),
         (["tidy.csv", "--molar-mass", "-3"], "must be positive"),
         (["tidy.csv", "--exclude", "Q1"], "no such well"),
+        (["tidy.csv", "--pool", "nope"], "--pool 'nope': there is no column 'nope'; there is IPTG_uM"),
+        (["tidy.csv", "--pool", "IPTG_uM"], "--pool 'IPTG_uM': that is an input"),
+        (["tidy.csv", "--only", "IPTG_uM=1", "--only", "IPTG_uM=2"], "--only names IPTG_uM twice"),
+        (["tidy.csv", "--molar-mass", "nope=5"], "--molar-mass nope has to be of one input"),
+        (["tidy.csv", "--molar-mass", "238.3"], "--molar-mass 238.3 has to be of one input that is written as a mass"),
+        (["tidy.csv", "--molar-mass", "1e9"], "must be positive and below 1e7"),
+        (["masses.csv", "--molar-mass", "5"], "--molar-mass 5 has to be of one input"),
+        (["masses.csv", "--molar-mass", "ARA=5", "--molar-mass", "ara=6"], "--molar-mass of ara is given twice"),
+        (["tidy.csv", "--at", "4h"], "--at '4h': GFP was read once in every well; leave --at out"),
+        (["tidy.csv", "--plate", "P1"], "no plate 'P1'; there is one, which has no name; leave --plate out"),
+        (["tidy.csv", "--read", "GFP", "--read", "gfp"], "--read names GFP twice"),
+        (["tidy.csv", "--input", "IPTG", "--input", "IPTG_uM"], "--input names IPTG_uM twice"),
+        (["gen5.txt", "--read", "GFP", "--dilution", "I=1e999uM/2 across 1-11"], "must be positive and below 1e+15"),
         (["tidy.csv", "--input", "IPTG=bananas"], "no unit 'bananas'"),
         (["tidy.csv", "--input", "ATC"], "no column 'ATC'"),
         (["tidy.csv", "--noise", "-1"], "--noise is -1; it must be positive"),

@@ -452,6 +452,23 @@ class TestSerialDilutions:
         found = {well.name: well.x for well in plate.used}
         assert found["B3"] == pytest.approx((1e5, 100 / 9))
 
+    def test_one_substance_in_two_dilutions_on_every_plate(self, tmp_path):
+        for name in ("one.txt", "two.txt"):
+            (tmp_path / name).write_text(samples.bmg(), encoding="utf-8")
+        halves = ("IPTG=64uM/2 down A-D", "IPTG=100uM/10 down E-H")
+        plate = understand([tmp_path / "one.txt", tmp_path / "two.txt"], Options(dilutions=halves, plate="all"))
+        assert len(plate.used) == 192
+        assert {well.x[0] for well in plate.used if well.name in ("A1", "E1")} == {64e3, 100e3}
+
+    def test_a_dose_that_is_said_twice_differently_is_refused(self, tmp_path):
+        with pytest.raises(PlateError, match=r"IPTG \[uM\] is said twice of well A6: 0.15625 and 5"):
+            self.understood(tmp_path, "IPTG=5uM/2 across 1-12", "IPTG=5uM/2 across 6-12")
+
+    def test_a_dose_beyond_all_bounds_is_refused(self, tmp_path):
+        table = "log10 IPTG [M],GFP\n" + "".join(f"{-k},{k}\n" for k in range(1, 9)) + "400,9\n"
+        with pytest.raises(PlateError, match=r"goes up to 1e\+300 M, which is no concentration"):
+            read(tmp_path, table)
+
     @pytest.mark.parametrize(
         ("text", "sentence"),
         [
@@ -459,6 +476,8 @@ class TestSerialDilutions:
             ("IPTG=1mM/2 sideways 1-12", "write NAME=DOSE UNIT/FACTOR"),
             ("IPTG=1bananas/2 across 1-12", "no unit 'bananas'"),
             ("IPTG=1mM/1 across 1-12", "factor larger than 1"),
+            ("IPTG=1e999mM/2 across 1-12", r"positive and below 1e\+15"),
+            (f"IPTG=1mM/{'9' * 400} across 1-12", r"larger than 1 and below 1e\+06"),
             ("IPTG=1mM/2 across 1-49", "49 is none of columns 1 to 48"),
             ("IPTG=1mM/2 down 1-8", "1 is none of rows A to AF"),
             ("IPTG=1mM/2 across 1-12 zero 12", "part of the dilution and zero"),

@@ -127,5 +127,5 @@ def _mass(text: str) -> tuple[str, float]:
     except ValueError:
         raise PlateError(f"--molar-mass is {text!r}; write a number of g/mol, or NAME=NUMBER.") from None
     if not 0 < mass < 1e7:
-        raise PlateError(f"--molar-mass is {mass:g} g/mol; it must be positive.")
-    return name, mass
+        raise PlateError(f"--molar-mass is {mass:g} g/mol; it must be positive and below 1e7.")
+    return name.strip(), mass
