@@ -118,6 +118,7 @@ def without(*names):
         ({}, ("--noise", "-1"), "the noise is -1"),
         ({}, ("--inputs", "x1"), "--inputs is 'x1'"),
         ({}, ("--output", "/nowhere/next.csv"), "/nowhere"),
+        ({}, ("--output", "."), ". is a folder; name a file with --output"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(file, changes, options, named):
@@ -127,6 +128,13 @@ def test_bad_input_is_refused_in_one_sentence(file, changes, options, named):
     assert named in told.stderr
     assert len(told.stderr.splitlines()) == 1
     assert told.stdout == ""
+
+
+def test_the_table_that_was_read_is_not_replaced(file, tmp_path):
+    told = command(file(), "--output", tmp_path / "wells.csv")
+    assert told.exit_code == 2
+    assert "was read and would be lost" in told.stderr
+    assert len(pd.read_csv(tmp_path / "wells.csv")) == 16
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

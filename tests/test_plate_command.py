@@ -4,13 +4,16 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from fewerwells.cli import app
-from fewerwells.laboratory import PlateError, commands
-from fewerwells.laboratory.output import as_csv, drawn
+from fewerwells.laboratory import PlateError, commands, output
+from fewerwells.laboratory.answered import Answered
+from fewerwells.laboratory.models import FORMAT
+from fewerwells.laboratory.output import ANSWER, EXECUTED, as_csv, drawn, write_answer
 from fewerwells.laboratory.points import read_points
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.understanding import understand
@@ -98,13 +101,54 @@ def test_what_is_open_or_wrong_ends_with_status_2_and_a_sentence(kept_in, argume
 
 def test_nothing_is_written_outside_the_folder_of_the_answer(kept_in):
     outside = kept_in / "outside.txt"
-    outside.write_text("mine", encoding="utf-8")
+    outside.write_text(mine := "plate,well,GFP,group,state,reason\n", encoding="utf-8")
     (kept_in / "answer").mkdir()
     (kept_in / "answer" / "wells.csv").symlink_to(outside)
     before = {path for path in kept_in.rglob("*") if path.parent != kept_in / "answer"}
     assert run("tidy.csv", "--output", "answer", "--look").exit_code == 0
-    assert outside.read_text(encoding="utf-8") == "mine"
+    assert outside.read_text(encoding="utf-8") == mine
     assert {path for path in kept_in.rglob("*") if path.parent != kept_in / "answer"} == before
+
+
+def test_an_answer_leaves_nothing_of_an_earlier_one(kept_in, monkeypatch):
+    monkeypatch.setattr(commands, "_answer", lambda *told: None)
+    answer = kept_in / "answer"
+    assert run("gen5.txt", "--layout", "layout.csv", "--read", "GFP", "--read", "OD", "--output", answer).exit_code == 0
+    assert {path.name for path in answer.iterdir()} == {"plate_1.svg", "plate_2.svg", "wells.csv"}
+    for name in (*ANSWER, EXECUTED, "mine.csv", "plate_x.svg"):
+        (answer / name).write_text("of an earlier answer", encoding="utf-8")
+    assert run("tidy.csv", "--output", answer).exit_code == 0
+    assert {path.name for path in answer.iterdir()} == {"plate.svg", "wells.csv", "mine.csv", "plate_x.svg"}
+
+
+def test_next_wells_of_two_inputs_do_not_stay_beside_an_answer_for_one(kept_in, monkeypatch):
+    monkeypatch.setattr(output, "summary", lambda *told: [])
+    monkeypatch.setattr(output, "page", lambda *told: b"")
+    monkeypatch.setattr(output, "as_json", lambda learnt: FORMAT.encode())
+    monkeypatch.setattr(output, "prediction_grid", lambda *told: None)
+    monkeypatch.setattr(output, "predictions_table", lambda *told: (["x"], []))
+    learnt = SimpleNamespace(outputs=(), plate=None)
+    for of_two in ((["x1", "x2"], [[1.0, 2.0]]), None):
+        write_answer(Answered(learnt, (), of_two, ()), [], kept_in / "answer")
+        assert (kept_in / "answer" / "next_wells.csv").exists() == (of_two is not None)
+
+
+@pytest.mark.parametrize("name", ["wells.csv", "model.json", "next_wells.csv", "answer.ipynb"])
+def test_a_file_that_somebody_else_wrote_is_not_replaced(kept_in, name):
+    (kept_in / name).write_text(samples.tidy(), encoding="utf-8")
+    result = run("tidy.csv", "--output", ".", "--look")
+    assert result.exit_code == 2
+    assert f"{name} would be lost, and it is no earlier answer's" in result.stderr
+    assert (kept_in / name).read_text(encoding="utf-8") == samples.tidy()
+
+
+def test_files_that_are_read_are_not_replaced(kept_in):
+    assert run("tidy.csv", "--output", "answer", "--look").exit_code == 0
+    before = (kept_in / "answer" / "wells.csv").read_bytes()
+    result = run("answer/wells.csv", "--read", "GFP", "--output", "answer", "--look")
+    assert result.exit_code == 2
+    assert "wells.csv would be lost, and it was read" in result.stderr
+    assert (kept_in / "answer" / "wells.csv").read_bytes() == before
 
 
 def test_text_that_a_spreadsheet_would_compute_is_written_as_text():
@@ -163,6 +207,10 @@ def test_from_file_to_answer_to_predictions_of_its_model(kept_in):
     written = {path.name for path in (kept_in / "answer").iterdir()}
     assert written == WRITTEN
     (kept_in / "points.csv").write_text("IPTG (µM)\n0.5\n3\n500\n", encoding="utf-8")
+    for read in ("points.csv", "answer/model.json"):
+        lost = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", read])
+        assert lost.exit_code == 2
+        assert f"{read} was read and would be lost" in lost.stderr.replace("\\", "/")
     done = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", "there.csv"])
     assert done.exit_code == 0, done.output
     assert "3 predictions are in there.csv; 1 lie beyond" in done.stdout

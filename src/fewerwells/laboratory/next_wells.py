@@ -43,6 +43,10 @@ def next_wells(
     from fewerwells.science.design.planning import plan_wells
 
     try:
+        if output and output.is_dir():
+            raise ValueError(f"{output} is a folder; name a file with --output.")
+        if output and output.resolve() in (wells.resolve(), candidates and candidates.resolve()):
+            raise ValueError(f"{output} was read and would be lost; name another file with --output.")
         place = _domain("--within", within)
         names = _pair("--inputs", inputs)
         measured = read_wells(wells, names, _pair("--outputs", outputs))

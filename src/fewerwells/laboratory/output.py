@@ -15,33 +15,63 @@ from fewerwells.laboratory.answered import Answered
 from fewerwells.laboratory.answering import GRID, PlateAnswer
 from fewerwells.laboratory.arms import smallest_doses
 from fewerwells.laboratory.figures import errors_over_wells, surface
-from fewerwells.laboratory.models import as_json
+from fewerwells.laboratory.models import FORMAT, as_json
 from fewerwells.laboratory.reading import PlateError
 from fewerwells.laboratory.report import page, summary
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.wells import Plate
 from fewerwells.running.storage import write_whole
 
+UNDERSTOOD = ("wells.csv", "plate.svg", "plate_[1-9].svg", "plate_[1-9][0-9].svg")
+ANSWER = ("predictions.csv", "model.json", "next_wells.csv", "answer.txt", "answer.html")
+EXECUTED = "answer.ipynb"  # the chapter, where the book is at hand
+_LAST_COLUMNS = "group,state,reason"  # of the table of wells
 
-def write_understood(plate: Plate, folder: Path) -> Path:
-    """Write the picture of the plate (plate.svg) and the table of its wells (wells.csv).
+
+def write_understood(plate: Plate, folder: Path, read: Iterable[Path] = ()) -> Path:
+    """Write the table of the wells (wells.csv) and the picture of the plate (plate.svg), in place of an earlier answer.
+
+    Args:
+        plate: what was understood.
+        folder: where to; it is made.
+        read: files that were read, which stay as they are.
 
     Raises:
-        PlateError: the folder is a file.
+        PlateError: the folder is a file, or holds a file of one of these names that is no earlier answer's.
     """
-    prepare(folder)
+    _prepare(folder, (*UNDERSTOOD, *ANSWER, EXECUTED), read)
+    write_whole(folder / "wells.csv", as_csv(*wells_table(plate)))
     for index in range(len(plate.outputs)):
         name = "plate.svg" if len(plate.outputs) == 1 else f"plate_{index + 1}.svg"
         write_whole(folder / name, drawn(picture(plate, index)))
-    write_whole(folder / "wells.csv", as_csv(*wells_table(plate)))
     return folder
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder; PlateError where a file has its name."""
+def _prepare(folder: Path, names: tuple[str, ...], read: Iterable[Path] = ()) -> None:
+    """Make the folder and take out what an earlier answer left there under these names, and nothing else.
+
+    Raises:
+        PlateError: as `write_understood`.
+    """
     if folder.exists() and not folder.is_dir():
         raise PlateError(f"{folder} is a file; name another folder with --output.")
     folder.mkdir(parents=True, exist_ok=True)
+    found = [path for name in names for path in folder.glob(name) if path.is_file() or path.is_symlink()]
+    files_read = {path.resolve() for path in read}
+    for path in found:
+        if path.resolve() in files_read or not _holds_an_answer(folder):
+            why = "was read" if path.resolve() in files_read else "is no earlier answer's"
+            raise PlateError(f"{path} would be lost, and it {why}; name another folder with --output.")
+    for path in found:
+        path.unlink()
+
+
+def _holds_an_answer(folder: Path) -> bool:
+    """Whether an answer was written here before, as its table of wells or its model tell."""
+    table, model = (
+        path.read_bytes() if path.is_file() else b"" for path in (folder / "wells.csv", folder / "model.json")
+    )
+    return table.split(b"\n")[0].endswith(_LAST_COLUMNS.encode()) or FORMAT.encode() in model[:100]
 
 
 def wells_table(plate: Plate) -> tuple[list[str], list[list]]:
@@ -60,7 +90,7 @@ def wells_table(plate: Plate) -> tuple[list[str], list[list]]:
         ]
         for well in plate.wells
     ]
-    return [*header, "group", "state", "reason"], rows
+    return [*header, *_LAST_COLUMNS.split(",")], rows
 
 
 def column_name(name: str, unit: str) -> str:
@@ -134,9 +164,12 @@ def write_answer(answered: Answered, understood: list[str], folder: Path) -> Non
     Args:
         answered: what was learnt.
         understood: the lines of `showing.table`.
-        folder: where to; it is made.
+        folder: where to; it is made, and an earlier answer's files of these names are taken out first.
+
+    Raises:
+        PlateError: as `write_understood`.
     """
-    prepare(folder)
+    _prepare(folder, ANSWER)
     learnt, curves = answered.learnt, answered.curves
     grid = prediction_grid(learnt, answered.within)
     write_whole(folder / "predictions.csv", as_csv(*predictions_table(learnt, grid)))
