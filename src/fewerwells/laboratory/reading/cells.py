@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 ROWS = 32  # of a 1,536-well plate, A to AF
@@ -77,6 +78,13 @@ def well_place(name: str) -> tuple[int, int]:
     """Row and column of a plain well name, both from 0."""
     letters = name.rstrip("0123456789")
     return row_index(letters), int(name[len(letters) :]) - 1
+
+
+def plate_shape(names: Iterable[str]) -> tuple[int, int]:
+    """Rows and columns of the smallest plate on which all of these wells are, by their plain names."""
+    rows, columns = (max(places) + 1 for places in zip(*map(well_place, names), strict=True))
+    n = min((n for n, wells in PLATES.items() if n >= columns and wells // n >= rows), default=COLUMNS)
+    return PLATES[n] // n, n
 
 
 def are_wells(names: list[str]) -> bool:
