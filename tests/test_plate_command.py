@@ -223,14 +223,35 @@ def test_from_file_to_answer_to_predictions_of_its_model(kept_in):
     [
         ("aTc_nM\n1\n2\n3\n", "no column IPTG"),
         ("IPTG_mg/ml\n1\n2\n3\n", "is in mg/ml"),
-        ("IPTG_nM\n1\nx\n3\n", "'x' as IPTG"),
+        ("IPTG_nM\n1\nx\n3\n", "line 3 of points.csv has 'x' as IPTG"),
+        ("IPTG_nM,well\n1,A1\n,A2\n3,A3\n", "line 3 of points.csv has '' as IPTG"),
+        ("IPTG_nM\n1\n-2\n3\n", "line 3 of points.csv has '-2' as IPTG"),
+        ("IPTG_M\n1\n1e290\n3\n", "line 3 of points.csv has '1e290' as IPTG"),
+        ("IPTG_nM,IPTG_uM\n1,2\n3,4\n", "2 columns IPTG"),
+        ("log10 IPTG [nM]\n1\n2\n", "holds logarithms"),
+        ("IPTG_nM\n", "no row below its header"),
+        ("IPTG_nM\n0,5\n3,2\n", "line 2 has '5' in column 2, which the header does not name"),
+        ("", "points.csv is empty"),
+        ("\n\n", "points.csv is empty"),
+        (b"\x00\x01\x02" * 50, "neither text nor a spreadsheet"),
+        (b"PK\x03\x04 no archive", "not a sound spreadsheet"),
+        (b"IPTG (\xb5M)\n1\n\x81\n", "not in UTF-8, UTF-16 or Windows-1252"),
     ],
 )
 def test_points_that_are_no_doses_are_refused(tmp_path, table, sentence):
     path = tmp_path / "points.csv"
-    path.write_text(table, encoding="utf-8")
+    path.write_bytes(table if isinstance(table, bytes) else table.encode())
     with pytest.raises(PlateError, match=sentence):
         read_points(path, (Input("IPTG", "nM", "uM"),))
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_points_are_read_as_excel_saves_them(tmp_path, coding):
+    path = tmp_path / "points.csv"
+    path.write_bytes("IPTG (µM)\r\n0.5\r\n3\r\n".encode(coding))
+    assert read_points(path, (Input("IPTG", "nM", "uM"),)).tolist() == [[500], [3000]]
+    path.write_bytes(samples.spreadsheet(("s", [["IPTG (µM)", "aTc [nM]"], [0.5, 2]])))
+    assert read_points(path, (Input("aTc", "nM", "nM"), Input("IPTG", "nM", "uM"))).tolist() == [[2, 500]]
 
 
 def test_points_are_converted_to_the_models_units(tmp_path):

@@ -234,7 +234,7 @@ def tidy_columns(
     Raises:
         PlateError: a well that stands twice with two numbers, or a column without a name.
     """
-    _refuse_nameless_columns(sheet, names, lines)
+    refuse_nameless_columns(sheet, names, lines)
     lower = [cell.strip().lower() for cell in names]
     of_plate = next((index for index, name in enumerate(lower) if name in PLATE_NAMES), None)
     of_time = next((index for index, name in enumerate(lower) if name in TIME_NAMES), None)
@@ -261,7 +261,7 @@ def tidy_columns(
     return columns
 
 
-def _refuse_nameless_columns(sheet: Sheet, names: list[str], lines) -> None:
+def refuse_nameless_columns(sheet: Sheet, names: list[str], lines) -> None:
     """PlateError for entries below no header; only a first column may have none, as programs number rows."""
     for line in lines:
         for place, cell in enumerate(sheet.rows[line]):
@@ -297,13 +297,18 @@ def _place(cells: dict[str, str], well: str, cell: str, sheet: Sheet, line: int,
     )
 
 
+def filled_lines(sheet: Sheet) -> list[int]:
+    """The numbers of all lines with anything in them that are no notes."""
+    return [line for line, row in enumerate(sheet.rows) if any(cell.strip() for cell in row) and not is_note(row)]
+
+
 def find_table(sheet: Sheet) -> list[Column]:
     """The columns of a tidy table that names no wells, or names them by the columns row and col.
 
     Raises:
         PlateError: a column without a name, or a row and col that are no well where others are.
     """
-    lines = [line for line, row in enumerate(sheet.rows) if any(cell.strip() for cell in row) and not is_note(row)]
+    lines = filled_lines(sheet)
     if len(lines) < 2:
         return []
     names, body = sheet.rows[lines[0]], lines[1:]
@@ -323,7 +328,7 @@ def find_table(sheet: Sheet) -> list[Column]:
                         f"line {line + 1} has {_cell(sheet, line, row)!r} as its row and {_cell(sheet, line, column)!r} as "
                         "its column, which is no well; write A to AF and 1 to 48."
                     )
-            _refuse_nameless_columns(sheet, names, body)
+            refuse_nameless_columns(sheet, names, body)
             rows = [[*(row + [""] * len(names))[: len(names)], wells.get(k, "")] for k, row in enumerate(sheet.rows)]
             return tidy_columns(Sheet(sheet.name, rows, sheet.decimal), [*names, "well"], body, len(names))
     return tidy_columns(sheet, names, body, None)
