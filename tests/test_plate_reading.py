@@ -295,6 +295,28 @@ class TestNoWellIsLost:
         with pytest.raises(PlateError, match=sentence):
             read(tmp_path, samples.block().replace(heading, wrong, 1))
 
+    @pytest.mark.parametrize(
+        ("heading", "wrong", "sentence"),
+        [
+            ("\t10\t11", "\t1O\t11", "from 1 to 9 and goes on with '1O'"),
+            ("\t1\t2\t3\t", "\tl\t2\t3\t", "line 2 begins plate P1, and no line below numbers its columns"),
+        ],
+    )
+    def test_a_mistyped_heading_of_a_plate_of_softmax(self, tmp_path, heading, wrong, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, samples.softmax_kinetic().replace(heading, wrong, 1), at="30s")
+
+    def test_wells_above_a_plate_of_softmax(self, tmp_path):
+        """PlateFormat with names of wells as TimeFormat has them."""
+        text = samples.softmax_by_wells()
+        assert signals(read(tmp_path, text)) == EXPECTED
+        with pytest.raises(PlateError, match="has 'C-5' above column 31"):
+            read(tmp_path, text.replace("\tC5\t", "\tC-5\t"))
+
+    def test_a_signal_of_one_is_no_heading_of_softmax(self, tmp_path):
+        text = samples.softmax().replace("\t3.01\t", "\t1\t")
+        assert signals(read(tmp_path, text)) == EXPECTED | {"C1": 1.0}
+
     def test_what_stands_below_a_whole_plate_is_no_row(self, tmp_path):
         means = "Mean" + "\t5" * 12 + "\n"
         assert signals(read(tmp_path, samples.block() + means)) == EXPECTED

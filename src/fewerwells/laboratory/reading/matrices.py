@@ -60,7 +60,7 @@ def find_matrices(sheet: Sheet, plates: dict[int, str]) -> tuple[list[Column], s
                 _refuse_row(sheet, line + 1, header, "A")
             line += 1
             continue
-        _check_numbers(sheet, header)
+        check_numbers(sheet, header)
         rows = list(_rows(sheet, header))
         if not rows:
             line += 1
@@ -99,7 +99,7 @@ def _refuse_row(sheet: Sheet, line: int, header: Header, expected: str) -> None:
         )
 
 
-def _check_numbers(sheet: Sheet, header: Header) -> None:
+def check_numbers(sheet: Sheet, header: Header) -> None:
     """PlateError where the columns' numbers go on after a cell that is not the next number."""
     behind = sheet.rows[header.line][header.first + header.n :]
     goes_on = any(plain_number(cell) == header.n + 1 + k for k, cell in enumerate(behind))

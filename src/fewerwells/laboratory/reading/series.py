@@ -39,7 +39,7 @@ def find_series(sheet: Sheet, plates: dict[int, str], used: set[int]) -> tuple[l
             line += 1
             continue
         body = _body(sheet, line, min(wells), used)
-        _refuse_lost_columns(sheet, line, wells, body)
+        refuse_lost_columns(sheet, line, wells, body)
         columns += _columns(sheet, line, wells, body, plate_at(plates, line))
         taken |= {line, *body}
         line = (body[-1] if body else line) + 1
@@ -57,7 +57,7 @@ def _body(sheet: Sheet, header: int, first: int, used: set[int]) -> list[int]:
     return body
 
 
-def _refuse_lost_columns(sheet: Sheet, header: int, wells: dict[int, str], body: list[int]) -> None:
+def refuse_lost_columns(sheet: Sheet, header: int, wells: dict[int, str], body: list[int]) -> None:
     """PlateError for a column that has entries and no well above it, behind the first well or where that should stand."""
     for line in body:
         for place, cell in enumerate(sheet.rows[line]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fewerwells.laboratory.reading.cells import PLATES, plain_number, row_name, seconds, well_name
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.files import Sheet
+from fewerwells.laboratory.reading.matrices import check_numbers, header_in
 from fewerwells.laboratory.reading.problems import PlateError
-from fewerwells.laboratory.reading.series import well_columns
+from fewerwells.laboratory.reading.series import refuse_lost_columns, well_columns
 
 _KINDS = ("Kinetic", "Spectrum", "Well Scan")
 _DOSES = ("conc", "standard value")
@@ -21,7 +22,7 @@ def find_softmax(sheet: Sheet) -> list[Column]:
     """The columns of all plates and groups of an export.
 
     Raises:
-        PlateError: no plate in it, or a plate that begins below row A.
+        PlateError: no plate in it, or a plate with more rows than its columns allow or with a heading that is none.
     """
     columns: list[Column] = []
     line = 0
@@ -48,15 +49,19 @@ def _first(sheet: Sheet, line: int) -> str:
 
 def _plate(sheet: Sheet, line: int, end: int) -> list[Column]:
     head = [cell.strip() for cell in sheet.rows[line]] + [""] * 20
-    name, by_time, kind = head[1], head[3] == "TimeFormat", head[4]
+    name, kind = head[1], head[4]
     names = _wavelengths(head)
     body = range(line + 1, end)
-    headers = [k for k in body if plain_number(_at(sheet, k, 2)) == 1 or len(well_columns(sheet.rows[k])) > 1]
+    headers = [k for k in body if header_in(sheet.rows[k], k) or well_columns(sheet.rows[k])]
+    if not headers and any(cell.strip() for k in body for cell in sheet.rows[k]):
+        raise PlateError(
+            f"line {line + 1} begins plate {name}, and no line below numbers its columns 1, 2, 3 … or names wells A1, A2, …"
+        )
     columns = []
     for index, header in enumerate(headers):
         stop = headers[index + 1] if index + 1 < len(headers) else end
         raw = index == 0
-        part = _by_wells if by_time else _by_rows
+        part = _by_wells if well_columns(sheet.rows[header]) else _by_rows
         columns += part(sheet, header, stop, name, names if raw else [f"{head[5]} reduced"], kind, raw)
     return columns
 
@@ -93,10 +98,9 @@ def _moment(text: str, kind: str) -> float | None:
 
 def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str], kind: str, raw: bool) -> list[Column]:
     """Rows A, B … without letters under columns 1, 2 …, side by side for each read, one block a moment."""
-    starts = [place for place, cell in enumerate(sheet.rows[header]) if plain_number(cell) == 1]
-    n = 1
-    while plain_number(_at(sheet, header, starts[0] + n)) == n + 1:
-        n += 1
+    heading = header_in(sheet.rows[header], header)
+    check_numbers(sheet, heading)
+    starts, n = [place for place, cell in enumerate(sheet.rows[header]) if plain_number(cell) == 1], heading.n
     most = PLATES.get(n, 1536) // n
     columns, row, at, wells = [], 0, None, [{} for _ in starts]
     for line in range(header + 1, stop + 1):
@@ -133,6 +137,7 @@ def _by_wells(sheet: Sheet, header: int, stop: int, plate: str, names: list[str]
     """Wells A1, A2 … as columns, one line for each moment and read."""
     wells = well_columns(sheet.rows[header])
     lines = [k for k in range(header + 1, stop) if any(_at(sheet, k, place) for place in wells)]
+    refuse_lost_columns(sheet, header, wells, lines)
     columns = []
     for index, line in enumerate(lines):
         at = _moment(_at(sheet, line, 0), kind) if raw else None
