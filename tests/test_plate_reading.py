@@ -388,6 +388,11 @@ class TestNothingIsExecuted:
         with pytest.raises(PlateError, match=r"larger than a 1,536-well plate|not a layout"):
             read(tmp_path, samples.bmg(), layout=f"{section}\nx_uM = 1\n", layout_name="l.toml")
 
+    @pytest.mark.parametrize("head", [f"[block.{'9' * 5000}x2.A1]\n", f"[expt]\nn = {'9' * 5000}\n"])
+    def test_a_number_of_thousands_of_digits_is_refused(self, tmp_path, head):
+        with pytest.raises(PlateError, match=r"larger than a 1,536-well plate|is not TOML"):
+            read(tmp_path, samples.bmg(), layout=head + "x_uM = 1\n", layout_name="l.toml")
+
     def test_a_gigabyte_of_columns_is_refused_before_it_is_taken_apart(self, tmp_path):
         path = tmp_path / "wide.csv"
         with path.open("wb") as file:

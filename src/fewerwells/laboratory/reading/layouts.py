@@ -87,7 +87,7 @@ def _load_toml(path: Path) -> dict:
         raise PlateError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB; that is no layout.")
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise PlateError(f"{path.name} is not TOML: {error}.") from None
     except RecursionError:
         raise PlateError(f"{path.name} is not a layout: it is nested too deeply.") from None
@@ -126,9 +126,9 @@ def _check_toml(path: Path) -> None:
         if section not in ("block", "row", "col", "irow", "icol", "well", "plate") or not isinstance(content, dict):
             continue
         for key in _keys(content):
-            numbers = [int(part) for part in re.findall(r"\d+", key)[:1000]]
+            numbers = [int(part) if len(part) < 10 else COLUMNS + 1 for part in re.findall(r"\d+", key)[:1000]]
             if any(number > COLUMNS for number in numbers) and section != "plate":
-                raise PlateError(f"{path.name} has [{section}.{key}], which is larger than a 1,536-well plate.")
+                raise PlateError(f"{path.name} has [{section}.{key[:40]}], which is larger than a 1,536-well plate.")
             wells += (numbers[0] * numbers[1] if section == "block" and len(numbers) > 1 else 1) * key.count(",") + 1
     if wells > _MOST_WELLS:
         raise PlateError(f"{path.name} names {wells:,} wells; that is no layout.")
