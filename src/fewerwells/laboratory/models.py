@@ -22,7 +22,7 @@ LARGEST = 50_000_000  # bytes
 
 
 def as_json(learnt: PlateAnswer) -> bytes:
-    """A model that `from_json` reads back: names, ranges, and the numbers of each output's answer."""
+    """A model that `read_model` reads back: names, ranges, and the numbers of each output's answer."""
     content = {
         "format": FORMAT,
         "plate": learnt.plate.name,

@@ -77,7 +77,7 @@ def _holds_an_answer(folder: Path) -> bool:
 def wells_table(plate: Plate) -> tuple[list[str], list[list]]:
     """Header and rows with every well: its doses with their unit, its outputs, its replicate group, what became of it."""
     groups = iter(plate.groups.tolist())
-    header = ["plate", "well", *(column_name(i.name, i.unit) for i in plate.inputs), *plate.outputs]
+    header = ["plate", "well", *(one.column for one in plate.inputs), *plate.outputs]
     rows = [
         [
             well.plate,
@@ -91,11 +91,6 @@ def wells_table(plate: Plate) -> tuple[list[str], list[list]]:
         for well in plate.wells
     ]
     return [*header, *_LAST_COLUMNS.split(",")], rows
-
-
-def column_name(name: str, unit: str) -> str:
-    """A header that names a unit, such as IPTG_nM."""
-    return f"{name}_{unit}" if unit else name
 
 
 def as_csv(header: list[str], rows: Iterable[list]) -> bytes:
@@ -147,7 +142,7 @@ def prediction_grid(learnt: PlateAnswer, within: tuple[tuple[float, float], ...]
 def predictions_table(learnt: PlateAnswer, x: np.ndarray) -> tuple[list[str], list[list]]:
     """Header and rows: doses, each output with the ends of its 95 % interval, and whether it lies beyond the wells."""
     middle, low, high = learnt.predict(x)
-    header = [column_name(one.name, one.unit) for one in learnt.plate.inputs]
+    header = [one.column for one in learnt.plate.inputs]
     for name in learnt.plate.outputs:
         header += [name, f"{name} low", f"{name} high"]
     beyond = learnt.beyond(x)
