@@ -207,6 +207,22 @@ def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
         read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
 
 
+def test_wells_of_which_nothing_can_be_learnt_are_refused(tmp_path):
+    def asked(dose="{k}", signal="{k}", **options):
+        rows = "".join(f"{dose},{signal}\n".format(k=k) for k in range(1, 9))
+        return read(tmp_path, "IPTG_nM,GFP\n" + rows, **options)
+
+    with pytest.raises(PlateError, match=r"the same doses \(IPTG 3\), so nothing can be learnt"):
+        require_doses(asked(dose="3", inputs=("IPTG",)))
+    with pytest.raises(PlateError, match="the values of GFP are at most 8e-160"):
+        require_doses(asked(signal="{k}e-160"))
+    with pytest.raises(PlateError, match="the doses of IPTG are at most 8e-300"):
+        require_doses(asked(dose="{k}e-300"))
+    with pytest.raises(PlateError, match="0 wells can be used"):
+        require_doses(asked(signal="{k}e200"))
+    require_doses(asked(signal="0"))
+
+
 def test_three_columns_of_doses_are_asked_about(tmp_path):
     table = "a_uM,b_uM,c_uM,y\n" + "".join(f"{k},{k * k},{7 - k},{k}\n" for k in range(8))
     with pytest.raises(PlateError, match="3 columns look like doses: a_uM, b_uM, c_uM"):
@@ -445,13 +461,23 @@ def test_numbers_with_points_and_commas(text, decimal, number):
     assert plain_number(text, decimal) == number
 
 
-def test_a_number_beyond_all_bounds_is_a_mark():
-    assert value("1e999").mark == "above"
+@pytest.mark.parametrize(("text", "mark"), [("1e999", "above"), ("-1e999", "below"), ("1e31", "above"), ("1e30", "")])
+def test_a_number_beyond_all_bounds_is_a_mark(text, mark):
+    assert value(text).mark == mark
 
 
 @pytest.mark.parametrize(
     ("text", "moment"),
-    [("0:10:00", 600), ("0:30", 30), ("0:00.210", 0.21), ("599s", 599), ("1.5 h", 5400), ("10min", 600), ("x", None)],
+    [
+        ("9" * 5000 + ":00:00", None),
+        ("0:10:00", 600),
+        ("0:30", 30),
+        ("0:00.210", 0.21),
+        ("599s", 599),
+        ("1.5 h", 5400),
+        ("10min", 600),
+        ("x", None),
+    ],
 )
 def test_moments(text, moment):
     assert seconds(text) == moment
@@ -491,10 +517,10 @@ class TestSerialDilutions:
         with pytest.raises(PlateError, match=r"IPTG \[uM\] is said twice of well A6: 0.15625 and 5"):
             self.understood(tmp_path, "IPTG=5uM/2 across 1-12", "IPTG=5uM/2 across 6-12")
 
-    def test_a_dose_beyond_all_bounds_is_refused(self, tmp_path):
+    def test_a_dose_beyond_all_bounds_is_none(self, tmp_path):
         table = "log10 IPTG [M],GFP\n" + "".join(f"{-k},{k}\n" for k in range(1, 9)) + "400,9\n"
-        with pytest.raises(PlateError, match=r"goes up to 1e\+300 M, which is no concentration"):
-            read(tmp_path, table)
+        last = read(tmp_path, table).wells[-1]
+        assert (last.state, last.reason) == ("no dose", "log10 IPTG [M] is 400, and no concentration is as large")
 
     @pytest.mark.parametrize(
         ("text", "sentence"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from fewerwells.laboratory.options import Options
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import value
+from fewerwells.laboratory.reading.cells import LARGEST, value
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.headers import is_bookkeeping, is_dose, is_percentage, split_option, take_apart
 from fewerwells.laboratory.wells import Input
 from fewerwells.science.units import GRAMS_PER_LITRE, NANOMOLAR, to_nanomolar, unit_of
 
 MOST_INPUTS = 2
-LARGEST = 1e30  # nM: far beyond any liquid, and its square is still a number
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,14 @@ def _dose(by_name: dict, name: str, unit: str | None, options: Options, remarks:
             elif said.number is None:
                 reasons[key] = f"{name} is {said.text!r}" if said.text else f"{name} is empty"
                 continue
+            elif log == "10" and said.number > np.log10(LARGEST):
+                reasons[key] = f"{name} is {said.text}, and no concentration is as large"
+                continue
             elif said.number < 0 and log != "10":
                 reasons[key] = f"{name} is {said.text}, and no concentration is negative"
                 continue
             else:
-                number = 10.0 ** min(said.number, 300.0) if log == "10" else said.number
+                number = 10.0**said.number if log == "10" else said.number
             if numbers.setdefault(key, number) != number:
                 raise PlateError(f"{name} is said twice of well {well}: {numbers[key]:g} and {number:g}; say it once.")
     if log == "10":
@@ -144,10 +148,6 @@ def _converted(given: Input, column: str, numbers: dict, reasons: dict, options:
             factor = float(to_nanomolar(1.0, given.written, mass))
         except ValueError as error:
             raise PlateError(f"--molar-mass of {given.name}: {error}") from None
-        if max(numbers.values(), default=0.0) > LARGEST / factor:
-            raise PlateError(
-                f"{column} goes up to {max(numbers.values()):g} {given.written}, which is no concentration."
-            )
         numbers = {well: number * factor for well, number in numbers.items()}
         given = Input(given.name, "nM", given.written)
         if given.written != "nM":

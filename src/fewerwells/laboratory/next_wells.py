@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import typer
 
-LARGEST = 1e30  # nM, and in any unit of the outputs: beyond it squares are no numbers
+from fewerwells.laboratory.reading.cells import LARGEST
+
 LEAST_NOISE = 1e-6  # of what the outputs span
 
 

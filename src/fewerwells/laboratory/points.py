@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fewerwells.laboratory.doses import LARGEST
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import value
+from fewerwells.laboratory.reading.cells import LARGEST, value
 from fewerwells.laboratory.reading.files import Sheet, open_sheets
 from fewerwells.laboratory.reading.headers import take_apart
 from fewerwells.laboratory.reading.rows import filled_lines, refuse_nameless_columns

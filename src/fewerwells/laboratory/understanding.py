@@ -11,7 +11,7 @@ import numpy as np
 from fewerwells.laboratory.doses import Dose, candidates, find_doses, looks_like_dose
 from fewerwells.laboratory.options import Options
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import Value, well_name, well_place
+from fewerwells.laboratory.reading.cells import LARGEST, Value, well_name, well_place
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.contents import Contents, read_contents
 from fewerwells.laboratory.reading.dilutions import serial_dilution
@@ -68,7 +68,7 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
 
 
 def require_doses(plate: Plate) -> None:
-    """PlateError where there is nothing to learn from: no doses, or too few or too many wells."""
+    """PlateError where there is nothing to learn from: no doses or one only, too few or too many wells, no size."""
     if not plate.inputs:
         raise PlateError(
             "no doses are known, so nothing can be predicted. Give --layout FILE (a CSV of well and concentrations is "
@@ -79,6 +79,16 @@ def require_doses(plate: Plate) -> None:
             f"{len(plate.used)} wells can be used; {FEWEST} to {MOST:,} are needed. See the table of wells for why the "
             "others are not."
         )
+    if not np.any(np.ptp(plate.x, axis=0)):
+        said = " and ".join(f"{one.name} {dose:g}" for one, dose in zip(plate.inputs, plate.x[0], strict=True))
+        raise PlateError(f"every well that can be used has the same doses ({said}), so nothing can be learnt of them.")
+    for kind, names, numbers in (
+        ("doses of", [one.name for one in plate.inputs], plate.x),
+        ("values of", plate.outputs, plate.y),
+    ):
+        for name, largest in zip(names, np.abs(numbers).max(axis=0), strict=True):
+            if 0 < largest < 1 / LARGEST:
+                raise PlateError(f"the {kind} {name} are at most {largest:g}; write them in a smaller unit.")
 
 
 def _in_one(contents: list[Contents]) -> list[Column]:

@@ -85,7 +85,7 @@ def _of_plate(columns: list[Column], plate: str | None) -> tuple[list[Column], l
 def _named(names: list[str], read: str) -> str:
     """The read of that name; part of a name is enough where it fits only one."""
     for fits in (str.__eq__, str.__contains__):
-        found = [name for name in names if fits(name.lower(), read.lower())]
+        found = [name for name in names if read and fits(name.lower(), read.lower())]
         if len(found) == 1:
             return found[0]
         if found:
