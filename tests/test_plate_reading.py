@@ -322,6 +322,32 @@ class TestNoWellIsLost:
         with pytest.raises(PlateError, match=sentence):
             read(tmp_path, samples.softmax_kinetic().replace(heading, wrong, 1), at="30s")
 
+    def test_notes_between_the_rows_of_a_plate_are_no_rows(self, tmp_path):
+        assert signals(read(tmp_path, samples.block().replace("\nC\t", "\n# C was slow\nC\t"))) == EXPECTED
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (samples.block().replace("\nC\t", "\nleaked\nC\t"), "row C on line 5 is parted from row B on line 3"),
+            (samples.block().replace("\nC\t", "\n\nC\t"), "row C on line 5 is parted from row B on line 3"),
+            (
+                samples.block().replace("\t3.12\n", "\t3\t12\n"),
+                "line 4 is row C of a plate with 12 columns .* with '12'",
+            ),
+            (samples.gen5_kinetic().replace("\n0:10:00", "\n\n0:10:00"), "line 14 goes on with the wells of line 11"),
+            (samples.gen5_kinetic().replace("\tC5\t", "\tC4\t", 1), "line 11 names well C4 twice"),
+            (samples.spark_kinetic().replace("600.5", "6oo.5"), "numbers below '6oo.5', where a time should stand"),
+        ],
+    )
+    def test_what_parts_or_shifts_the_wells_of_a_plate(self, tmp_path, content, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, content, at="0s")
+
+    @pytest.mark.parametrize("section", ["[well.A1O]", "[well.'A1,A1O']", "[block.2x2.A1O]", "[well.A49]"])
+    def test_a_mistyped_well_in_a_layout_of_wellmap(self, tmp_path, section):
+        with pytest.raises(PlateError, match=r"(A1O|A49)'? is no well|larger than"):
+            read(tmp_path, samples.bmg(), layout=f"{section}\nIPTG_uM = 1\n", layout_name="l.toml")
+
     def test_wells_above_a_plate_of_softmax(self, tmp_path):
         """PlateFormat with names of wells as TimeFormat has them."""
         text = samples.softmax_by_wells()

@@ -45,6 +45,11 @@ class Sheet:
     remarks: tuple[str, ...] = ()
 
 
+def is_note(row: list[str]) -> bool:
+    """Whether a line of a table is somebody's remark: it begins with #."""
+    return bool(row) and row[0].startswith("#")
+
+
 def open_sheets(path: Path, separator: str | None = None, decimal: str | None = None) -> list[Sheet]:
     """The sheets of a text file or a spreadsheet.
 

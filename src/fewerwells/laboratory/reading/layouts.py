@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def _toml(path: Path) -> Contents:
                 well_name(well): "" if value != value else str(value)
                 for well, value in zip(part["well"], part[name], strict=True)
             }
+            if None in cells:
+                raise PlateError(f"{path.name} names a well beyond AF48, and a plate has no larger ones.")
             columns.append(Column(str(name), cells, str(plate), role="layout"))
     return Contents(path.name, tuple(columns), (f"{path.name}: a layout of wellmap with {len(table)} wells",))
 
@@ -125,7 +128,8 @@ def _check_toml(path: Path) -> None:
     for section, content in _load_toml(path).items():
         if section not in ("block", "row", "col", "irow", "icol", "well", "plate") or not isinstance(content, dict):
             continue
-        for key in _keys(content):
+        for key, below in content.items():
+            _check_wells(path, [key] if section == "well" else below if section == "block" else [])
             numbers = [int(part) if len(part) < 10 else COLUMNS + 1 for part in re.findall(r"\d+", key)[:1000]]
             if any(number > COLUMNS for number in numbers) and section != "plate":
                 raise PlateError(f"{path.name} has [{section}.{key[:40]}], which is larger than a 1,536-well plate.")
@@ -134,8 +138,14 @@ def _check_toml(path: Path) -> None:
         raise PlateError(f"{path.name} names {wells:,} wells; that is no layout.")
 
 
-def _keys(content: dict) -> list[str]:
-    return [str(key) for key in content]
+def _check_wells(path: Path, keys: Iterable[str]) -> None:
+    """PlateError for a name that is no well; wellmap reads A1O as A1."""
+    for key in keys if isinstance(keys, (list, dict)) else ():
+        for name in key.split(","):
+            if well_name(name) is None and name.strip() not in ("", "..."):
+                raise PlateError(
+                    f"{path.name} has a section {key[:40]!r}, and {name.strip()[:40]!r} is no well, A1 to AF48."
+                )
 
 
 def _dispensed(path: Path, separator: str | None, decimal: str | None) -> Contents | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fewerwells.laboratory.reading.cells import COLUMNS, PLATES, plain_number, row_index, row_name
 from fewerwells.laboratory.reading.columns import Column
-from fewerwells.laboratory.reading.files import Sheet
+from fewerwells.laboratory.reading.files import Sheet, is_note
 from fewerwells.laboratory.reading.headers import is_dose
 from fewerwells.laboratory.reading.problems import PlateError
 
@@ -115,6 +115,8 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[tuple[int, str, list[str]]]:
     label = ""
     for line in range(header.line + 1, len(sheet.rows)):
         row = sheet.rows[line]
+        if is_note(row):
+            continue
         own, cells = _label(sheet, line, header), row[header.first :]
         if header_in(row, line) and (not label or own != row_name(row_index(label) + 1)):
             return
@@ -135,19 +137,8 @@ def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
                 f"line {header.line + 1} begins a plate with row {label} after row {row_name(before)}; "
                 "write rows in order, each with its letter."
             )
-    size, last = PLATES.get(header.n), rows[-1][0]
-    whole = size is not None and (places[-1] + 1) * header.n == size
-    if not whole and last + 1 < len(sheet.rows) and header_in(sheet.rows[last + 1], last + 1) is None:
-        _refuse_row(sheet, last + 1, header, row_name(places[-1] + 1))
-    after = last + 1
-    while after < len(sheet.rows) and not any(cell.strip() for cell in sheet.rows[after]):
-        after += 1
-    follows = _label(sheet, after, header)
-    if follows and row_index(follows) > places[-1] and any(cell.strip() for cell in sheet.rows[after][header.first :]):
-        raise PlateError(
-            f"row {follows} on line {after + 1} follows an empty line; the row between {labels[-1]} and {follows} has lost "
-            "its letter. Write every row with its letter, empty ones too."
-        )
+    _refuse_rows_below(sheet, header, rows[-1][0], places[-1])
+    size = PLATES.get(header.n)
     if size and (places[-1] + 1) * header.n > size:
         raise PlateError(
             f"line {header.line + 1} begins a plate of {header.n} columns with a row {labels[-1]}; "
@@ -155,12 +146,40 @@ def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
         )
 
 
+def _refuse_rows_below(sheet: Sheet, header: Header, last: int, place: int) -> None:
+    """PlateError where rows of a block stand below its last one, `place`, on the line `last`: after a gap, or unlettered."""
+    next_row, whole = row_name(place + 1), (place + 1) * header.n == PLATES.get(header.n)
+    right_below = only_empty = True
+    for line in range(last + 1, len(sheet.rows)):
+        row, label = sheet.rows[line], _label(sheet, line, header)
+        if header_in(row, line):
+            return
+        if not any(cell.strip() for cell in row):
+            right_below = False
+            continue
+        if right_below and not whole:
+            _refuse_row(sheet, line, header, next_row)
+        goes_on = row_index(label) > place if label and only_empty else label == next_row and not whole
+        if goes_on and any(cell.strip() for cell in row[header.first :]):
+            raise PlateError(
+                f"row {label} on line {line + 1} is parted from row {row_name(place)} on line {last + 1}; what stands "
+                "between is empty or has lost its letter. Write every row with its letter, empty ones too."
+            )
+        right_below = only_empty = False
+
+
 def _columns(sheet: Sheet, header: Header, rows: list, plate: str) -> list[Column]:
     title, section, in_corner = _titles(sheet, header)
     found: dict[str, dict[str, str]] = {}
     count: dict[str, int] = {}
     labelled = all(any(cell.strip() for cell in cells[header.n :]) for _, _, cells in rows)
-    for _, label, cells in rows:
+    for line, label, cells in rows:
+        lost = next((cell.strip() for cell in cells[header.n :] if plain_number(cell, sheet.decimal) is not None), "")
+        if lost and not labelled:
+            raise PlateError(
+                f"line {line + 1} is row {label} of a plate with {header.n} columns and goes on with {lost!r}; one number "
+                "for each column is needed."
+            )
         behind = next((cell.strip() for cell in cells[header.n :] if cell.strip()), "") if labelled else ""
         count[label] = count.get(label, 0) + 1
         name = behind or (f"{title} (line {count[label]} of a row)".strip() if count[label] > 1 else title)

@@ -14,7 +14,7 @@ from fewerwells.laboratory.reading.cells import (
     well_place,
 )
 from fewerwells.laboratory.reading.columns import Column
-from fewerwells.laboratory.reading.files import Sheet
+from fewerwells.laboratory.reading.files import Sheet, is_note
 from fewerwells.laboratory.reading.matrices import plate_at
 from fewerwells.laboratory.reading.problems import PlateError
 
@@ -58,11 +58,6 @@ def _lines(sheet: Sheet, first: int, position: int, used: set[int]) -> list[int]
         elif not is_note(sheet.rows[line]):
             break
     return lines
-
-
-def is_note(row: list[str]) -> bool:
-    """Whether a line is somebody's remark: it begins with #."""
-    return bool(row) and row[0].startswith("#")
 
 
 def _refuse_unread_above(sheet: Sheet, first: int, position: int) -> None:
@@ -191,12 +186,14 @@ def _series(sheet: Sheet, lines: list[int], position: int, plate: str, heads: li
     columns = []
     for place in range(position + 1, len(header)):
         at = seconds(header[place], "s") if unit == "s" else plain_number(header[place], sheet.decimal)
+        cells = {_well_at(sheet, line, position): _cell(sheet, line, place) for line in lines}
+        if at is None and any(plain_number(cell, sheet.decimal) is not None for cell in cells.values()):
+            raise PlateError(
+                f"column {place + 1} of the list of wells from line {lines[0] + 1} on holds numbers below "
+                f"{header[place].strip()!r}, where {'a wavelength' if unit == 'nm' else 'a time'} should stand."
+            )
         if at is None:
             continue
-        cells = {
-            _well_at(sheet, line, position): sheet.rows[line][place] if place < len(sheet.rows[line]) else ""
-            for line in lines
-        }
         columns.append(Column(name, cells, plate, at, unit, sheet.decimal, "read"))
     return columns
 
