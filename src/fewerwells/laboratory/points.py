@@ -10,7 +10,7 @@ from fewerwells.laboratory.reading import PlateError
 from fewerwells.laboratory.reading.cells import LARGEST, value
 from fewerwells.laboratory.reading.files import Sheet, open_sheets
 from fewerwells.laboratory.reading.headers import take_apart
-from fewerwells.laboratory.reading.rows import filled_lines, refuse_nameless_columns
+from fewerwells.laboratory.reading.tables import filled_lines, refuse_nameless_columns
 from fewerwells.laboratory.wells import Input
 from fewerwells.science.units import NANOMOLAR
 
@@ -59,7 +59,7 @@ def _doses(path: Path, wanted: Input, sheet: Sheet, lines: list[int], place: int
     factor = NANOMOLAR[unit] if wanted.unit == "nM" else 1.0
     doses = []
     for line in body:
-        text = "".join(sheet.rows[line][place : place + 1]).strip()
+        text = sheet.cell(line, place)
         number = value(text, sheet.decimal).number
         if number is None or not 0 <= number <= LARGEST / factor:
             raise PlateError(

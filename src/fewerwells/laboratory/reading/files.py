@@ -44,6 +44,11 @@ class Sheet:
     decimal: str = "."
     remarks: tuple[str, ...] = ()
 
+    def cell(self, line: int, place: int) -> str:
+        """A cell without the spaces around it; "" behind the end of a row."""
+        row = self.rows[line]
+        return row[place].strip() if place < len(row) else ""
+
 
 def is_note(row: list[str]) -> bool:
     """Whether a line of a table is somebody's remark: it begins with #."""

@@ -68,7 +68,7 @@ def refuse_lost_columns(sheet: Sheet, header: int, wells: dict[int, str], body: 
         for place, cell in enumerate(sheet.rows[line]):
             if place in wells or not cell.strip():
                 continue
-            name = "".join(sheet.rows[header][place : place + 1]).strip()
+            name = sheet.cell(header, place)
             if place > min(wells) or _ALMOST_A_WELL.fullmatch(name):
                 raise PlateError(
                     f"line {header + 1} has {name!r} above column {place + 1}, where a well should stand, and line {line + 1} "
@@ -110,8 +110,7 @@ def _refuse_moments_below(sheet: Sheet, header: int, wells: dict[int, str], body
 
 def _numbers(sheet: Sheet, line: int, places: Iterable[int]) -> int:
     """How many of these places of a line hold numbers."""
-    row = sheet.rows[line]
-    return sum(place < len(row) and plain_number(row[place], sheet.decimal) is not None for place in places)
+    return sum(plain_number(sheet.cell(line, place), sheet.decimal) is not None for place in places)
 
 
 def _key(sheet: Sheet, header: int, first: int) -> tuple[int, str]:

@@ -27,9 +27,9 @@ def find_softmax(sheet: Sheet) -> list[Column]:
     columns: list[Column] = []
     line = 0
     while line < len(sheet.rows):
-        first = sheet.rows[line][0].strip() if sheet.rows[line] else ""
+        first = sheet.cell(line, 0)
         end = next(
-            (k for k in range(line + 1, len(sheet.rows)) if _first(sheet, k).startswith("~End")), len(sheet.rows)
+            (k for k in range(line + 1, len(sheet.rows)) if sheet.cell(k, 0).startswith("~End")), len(sheet.rows)
         )
         if first.startswith("Plate:"):
             columns += _plate(sheet, line, end)
@@ -41,10 +41,6 @@ def find_softmax(sheet: Sheet) -> list[Column]:
     if not any(column.role == "read" for column in columns):
         raise PlateError("this SoftMax Pro file holds no plate with values; export its plate sections as text.")
     return columns
-
-
-def _first(sheet: Sheet, line: int) -> str:
-    return sheet.rows[line][0].strip() if sheet.rows[line] else ""
 
 
 def _plate(sheet: Sheet, line: int, end: int) -> list[Column]:
@@ -64,11 +60,6 @@ def _plate(sheet: Sheet, line: int, end: int) -> list[Column]:
         part = _by_wells if well_columns(sheet.rows[header]) else _by_rows
         columns += part(sheet, header, stop, name, names if raw else [f"{head[5]} reduced"], kind, raw)
     return columns
-
-
-def _at(sheet: Sheet, line: int, place: int) -> str:
-    row = sheet.rows[line]
-    return row[place].strip() if place < len(row) else ""
 
 
 def _wavelengths(head: list[str]) -> list[str]:
@@ -104,7 +95,7 @@ def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str],
     most = PLATES.get(n, 1536) // n
     columns, row, at, wells = [], 0, None, [{} for _ in starts]
     for line in range(header + 1, stop + 1):
-        begins = line < stop and bool(_at(sheet, line, 0) or _at(sheet, line, 1)) and raw
+        begins = line < stop and bool(sheet.cell(line, 0) or sheet.cell(line, 1)) and raw
         if (begins or line == stop) and any(wells):
             columns += [
                 Column(
@@ -122,13 +113,13 @@ def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str],
         if line == stop:
             break
         if begins:
-            at, row = _moment(_at(sheet, line, 0), kind), 0
-        filled = any(_at(sheet, line, start + k) for start in starts for k in range(n))
+            at, row = _moment(sheet.cell(line, 0), kind), 0
+        filled = any(sheet.cell(line, start + k) for start in starts for k in range(n))
         if filled and row >= most:
             raise PlateError(f"line {line + 1} is row {row + 1} of a plate with {n} columns, which has {most}.")
         if filled:
             for cells, start in zip(wells, starts, strict=True):
-                cells |= {f"{row_name(row)}{k + 1}": _at(sheet, line, start + k) for k in range(n)}
+                cells |= {f"{row_name(row)}{k + 1}": sheet.cell(line, start + k) for k in range(n)}
         row += 1
     return columns
 
@@ -136,12 +127,12 @@ def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str],
 def _by_wells(sheet: Sheet, header: int, stop: int, plate: str, names: list[str], kind: str, raw: bool) -> list[Column]:
     """Wells A1, A2 … as columns, one line for each moment and read."""
     wells = well_columns(sheet.rows[header])
-    lines = [k for k in range(header + 1, stop) if any(_at(sheet, k, place) for place in wells)]
+    lines = [k for k in range(header + 1, stop) if any(sheet.cell(k, place) for place in wells)]
     refuse_lost_columns(sheet, header, wells, lines)
     columns = []
     for index, line in enumerate(lines):
-        at = _moment(_at(sheet, line, 0), kind) if raw else None
-        cells = {well: _at(sheet, line, place) for place, well in wells.items()}
+        at = _moment(sheet.cell(line, 0), kind) if raw else None
+        cells = {well: sheet.cell(line, place) for place, well in wells.items()}
         name = names[min(index % max(len(names), 1), len(names) - 1)] if at is None else names[0]
         columns.append(Column(name, cells, plate, at, _unit(kind) if at is not None else "", sheet.decimal, "read"))
     return columns
@@ -163,12 +154,12 @@ def _group(sheet: Sheet, line: int, end: int) -> list[Column]:
     found: dict[tuple[str, str], dict[str, str]] = {}
     sample = dose = ""
     for k in range(line + 2, end):
-        well = well_name(_at(sheet, k, of_well))
+        well = well_name(sheet.cell(k, of_well))
         if well is None:
             continue
-        if _at(sheet, k, 0):
-            sample, dose = _at(sheet, k, 0), "" if of_dose is None else _at(sheet, k, of_dose)
-        plate = _at(sheet, k, of_plate) if of_plate is not None else ""
+        if sheet.cell(k, 0):
+            sample, dose = sheet.cell(k, 0), "" if of_dose is None else sheet.cell(k, of_dose)
+        plate = sheet.cell(k, of_plate) if of_plate is not None else ""
         masked = "masked" if any(cell.strip() == "Masked" for cell in sheet.rows[k]) else ""
         said = {"group": group, "sample": sample, "masked": masked}
         if of_dose is not None:
