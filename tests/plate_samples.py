@@ -95,6 +95,13 @@ def softmax_kinetic() -> str:
     return "\n".join([*text, "~End"])
 
 
+def softmax_by_wells() -> str:
+    """One moment with the wells as columns, in a block that says PlateFormat."""
+    head = "Plate:\tP1\t1.3\tPlateFormat\tEndpoint\tAbsorbance\tRaw\tFALSE\t1\t\t\t\t\t\t1\t450 \t1\t12\t96\t1\t8"
+    names, numbers = "\t".join(WELLS), "\t".join(f"{signal(well):g}" for well in WELLS)
+    return "\n".join(["##BLOCKS= 1", head, f"\tTemperature(°C)\t{names}", f"\t25.0\t{numbers}", "~End"])
+
+
 def bmg() -> str:
     """MARS: matrix below a title, lines padded with commas."""
     head = ["User: USER,Path: C:\\Data,Test run no.: 1,,", "Test name: X,Date: 29/02/2016", "", "Fluorescence (FI)", ""]

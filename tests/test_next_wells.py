@@ -118,6 +118,15 @@ def without(*names):
         ({}, ("--noise", "-1"), "the noise is -1"),
         ({}, ("--inputs", "x1"), "--inputs is 'x1'"),
         ({}, ("--output", "/nowhere/next.csv"), "/nowhere"),
+        ({}, ("--grid", "1e-320"), "--grid is 9.99989e-321 nM, which makes more candidates than can be counted"),
+        ({}, ("--within", "0:1e300"), "at most 1e+30 nM"),
+        ({}, ("--region", "0:1e300"), "at most 1e+30 nM"),
+        ({}, ("--noise", "1e-300"), "below 1e-06 of that nothing can be told apart"),
+        ({}, ("--outputs", "y1,x1"), "--inputs and --outputs both name x1"),
+        ({"y1": [1e300] * 8 + [2e300] * 8}, (), "the largest output is 2e+300"),
+        ({"y1": [1e-300] * 8 + [2e-300] * 8, "y2": 1e-300}, (), "the largest output is 2e-300"),
+        ({"": 1.0}, (), "has no header above column 5"),
+        ({}, ("--output", "."), ". is a folder; name a file with --output"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(file, changes, options, named):
@@ -127,6 +136,40 @@ def test_bad_input_is_refused_in_one_sentence(file, changes, options, named):
     assert named in told.stderr
     assert len(told.stderr.splitlines()) == 1
     assert told.stdout == ""
+
+
+def test_commas_at_the_end_of_lines_are_no_columns(file, tmp_path):
+    path = file()
+    plain = command(path).stdout
+    numbered = [f"{k if k else ''},{line}" for k, line in enumerate(path.read_text("utf-8").splitlines())]
+    (tmp_path / "numbered.csv").write_text("\n".join(numbered), "utf-8")
+    assert command(tmp_path / "numbered.csv").stdout == plain
+    path.write_text(path.read_text("utf-8").replace("\n", ",,\n"), "utf-8")
+    assert command(path).stdout == plain
+
+
+def test_a_row_that_is_too_long_is_refused_in_one_line(tmp_path):
+    (tmp_path / "long.csv").write_text("x1 (nM),x2 (nM),y1,y2\n1,2,3,4,5\n", "utf-8")
+    told = command(tmp_path / "long.csv")
+    assert told.exit_code == 2
+    assert "saw 5)." in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+def test_outputs_in_a_large_unit_keep_their_digits(file):
+    """A thousand million times smaller numbers: the same wells, and what they teach does not round to nothing."""
+    small = pd.DataFrame(np.concatenate([WELLS.x, 1e-9 * WELLS.y], axis=1), columns=list(NAMES))
+    told = command(file(small), "--grid", 2)
+    taught = [float(line.split()[2]) for line in told.stdout.splitlines()[1:9]]
+    as_usual = [float(line.split()[2]) for line in command(file(), "--grid", 2).stdout.splitlines()[1:9]]
+    np.testing.assert_allclose(np.array(taught) * 1e9, as_usual, rtol=1e-3)
+
+
+def test_the_table_that_was_read_is_not_replaced(file, tmp_path):
+    told = command(file(), "--output", tmp_path / "wells.csv")
+    assert told.exit_code == 2
+    assert "was read and would be lost" in told.stderr
+    assert len(pd.read_csv(tmp_path / "wells.csv")) == 16
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

@@ -173,6 +173,20 @@ def test_a_model_comes_back_from_its_file_as_it_was(quick, monkeypatch, tmp_path
     assert models.as_json(back)
 
 
+def changed(content, **numbers):
+    """A model in which these entries, wherever they stand, are something else; 0 for an array is zeros."""
+
+    def of(one):
+        if isinstance(one, list):
+            return [of(part) for part in one]
+        if not isinstance(one, dict):
+            return one
+        zeros = {name: np.zeros_like(one[name]).tolist() for name, put in numbers.items() if put == 0 and name in one}
+        return {name: zeros.get(name, numbers.get(name, of(part))) for name, part in one.items()}
+
+    return json.dumps(of(json.loads(content))).encode()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -182,6 +196,14 @@ def test_a_model_comes_back_from_its_file_as_it_was(quick, monkeypatch, tmp_path
         lambda content: content.replace(b'"largest"', b'"Largest"'),
         lambda content: content.replace(b'"kind": "equations"', b'"kind": "__import__"'),
         lambda content: content.replace(b'"form": "', b'"form": "no '),
+        lambda content: changed(content, outputs=[]),
+        lambda content: changed(content, spread=float("nan")),
+        lambda content: changed(content, half="wide"),
+        lambda content: changed(content, levels=[1.0]),
+        lambda content: changed(content, drawn=[[]]),
+        lambda content: changed(content, root=0.0),
+        lambda content: changed(content, amplitude=1e200),
+        lambda content: changed(content, freedom=0),
     ],
 )
 def test_a_damaged_model_is_refused_in_a_sentence(kept, tmp_path, damage):

@@ -6,6 +6,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
 from fewerwells.laboratory.judging import SUSPICIOUS, Noise, _slope, findings, judge_noise
+from fewerwells.laboratory.reading.cells import plate_shape
 from fewerwells.laboratory.wells import Input, Plate, Well, replicate_groups
 
 
@@ -61,6 +62,35 @@ def test_an_edge_effect_is_found_and_none_is_invented():
     edge = lambda name: 2.0 * (name[0] in "AH" or name[1:] in ("1", "12"))  # noqa: E731
     assert "wells at the edge are higher" in found(same_dose_plate(edge))
     assert "edge" not in found(same_dose_plate(lambda name: 0.0))
+
+
+@pytest.mark.parametrize("used", [1.0, 0.5])
+def test_the_edge_is_that_of_the_plate_and_not_of_the_wells_that_are_used(used):
+    """Half of a 384-well plate, columns 1 to 12, whose last row is P; and the same where the other half is not used."""
+    names = [f"{row}{column}" for row in "ABCDEFGHIJKLMNOP" for column in range(1, 13 if used == 1 else 25)]
+    rng = np.random.default_rng(4)
+    x = np.ones((len(names), 1))
+    states = ["used" if int(name[1:]) <= 12 else "excluded" for name in names]
+    y = 20 + rng.standard_normal(len(names)) + np.array([2.0 * (name[0] in "HO" or name[1:] == "12") for name in names])
+    assert "edge" not in found(plate_of(x, y, names, states, inputs=("IPTG",)))
+    y = 20 + rng.standard_normal(len(names)) + np.array([2.0 * (name[0] in "AP" or name[1:] == "1") for name in names])
+    assert "wells at the edge are higher" in found(plate_of(x, y, names, states, inputs=("IPTG",)))
+
+
+@pytest.mark.parametrize(
+    ("names", "shape"),
+    [
+        (["A1", "H12"], (8, 12)),
+        (["P1", "A12"], (16, 24)),
+        (["A3"], (2, 3)),
+        (["C1"], (3, 4)),
+        (["AF1"], (32, 48)),
+        (["A48"], (32, 48)),
+        (["D6"], (4, 6)),
+    ],
+)
+def test_the_smallest_plate_that_holds_all_wells(names, shape):
+    assert plate_shape(names) == shape
 
 
 def test_a_drift_in_reading_order_is_found():

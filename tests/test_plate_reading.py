@@ -207,6 +207,22 @@ def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
         read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
 
 
+def test_wells_of_which_nothing_can_be_learnt_are_refused(tmp_path):
+    def asked(dose="{k}", signal="{k}", **options):
+        rows = "".join(f"{dose},{signal}\n".format(k=k) for k in range(1, 9))
+        return read(tmp_path, "IPTG_nM,GFP\n" + rows, **options)
+
+    with pytest.raises(PlateError, match=r"the same doses \(IPTG 3\), so nothing can be learnt"):
+        require_doses(asked(dose="3", inputs=("IPTG",)))
+    with pytest.raises(PlateError, match="the values of GFP are at most 8e-160"):
+        require_doses(asked(signal="{k}e-160"))
+    with pytest.raises(PlateError, match="the doses of IPTG are at most 8e-300"):
+        require_doses(asked(dose="{k}e-300"))
+    with pytest.raises(PlateError, match="0 wells can be used"):
+        require_doses(asked(signal="{k}e200"))
+    require_doses(asked(signal="0"))
+
+
 def test_three_columns_of_doses_are_asked_about(tmp_path):
     table = "a_uM,b_uM,c_uM,y\n" + "".join(f"{k},{k * k},{7 - k},{k}\n" for k in range(8))
     with pytest.raises(PlateError, match="3 columns look like doses: a_uM, b_uM, c_uM"):
@@ -219,6 +235,163 @@ def test_without_doses_or_with_five_wells_nothing_is_answered(tmp_path):
         require_doses(read(tmp_path, samples.bmg()))
     with pytest.raises(PlateError, match="5 wells can be used; 6 to 1,536 are needed"):
         require_doses(read(tmp_path, "dose_uM,y\n" + "1,2\n2,3\n4,4\n8,5\n9,6\n", "t.csv"))
+
+
+ROW_A = [f"A{k},{2.0 ** (k - 1):g},{k + 0.5}" for k in range(1, 13)]
+
+
+def tidy_of(rows):
+    return "\n".join(["well,IPTG_uM,GFP", *rows]) + "\n"
+
+
+class TestNoWellIsLost:
+    """A line of a list that names no well, in every place: the file is refused, and the sentence names line and cell."""
+
+    @pytest.mark.parametrize("k", range(12))
+    def test_a_mistyped_well(self, tmp_path, k):
+        rows = [row.replace(",", "O,", 1) if place == k else row for place, row in enumerate(ROW_A)]
+        with pytest.raises(PlateError, match=f"line {k + 2} names 'A{k + 1}O', which is no well"):
+            read(tmp_path, tidy_of(rows))
+
+    @pytest.mark.parametrize("well", ["C5", "A1", "H12"])
+    @pytest.mark.parametrize("content", [samples.tidy(), samples.spark_list(), samples.spark_kinetic()])
+    def test_in_lists_of_every_kind(self, tmp_path, content, well):
+        with pytest.raises(PlateError, match=rf"line \d+ names '{well[0]}-{well[1:]}', which is no well"):
+            read(tmp_path, content.replace(f"\n{well},", f"\n{well[0]}-{well[1:]},"), at="600s", reads=("GFP",))
+
+    def test_a_mistyped_well_among_words(self, tmp_path):
+        rows = [f"A{k},{'WT' if k < 7 else 'mut'}" for k in range(1, 13)]
+        rows[4] = "A-5,mut"
+        with pytest.raises(PlateError, match="line 6 names 'A-5'"):
+            read(tmp_path, samples.bmg(), layout="well,strain\n" + "\n".join(rows))
+
+    def test_an_empty_cell_in_place_of_a_well(self, tmp_path):
+        with pytest.raises(PlateError, match="line 6 names no well in a list of wells"):
+            read(tmp_path, tidy_of([row.replace("A5", "") for row in ROW_A]))
+
+    @pytest.mark.parametrize("behind", [1, 2, 3])
+    def test_wells_below_an_empty_line(self, tmp_path, behind):
+        rows = [*ROW_A[:-behind], "", *ROW_A[-behind:]]
+        with pytest.raises(PlateError, match=f"goes on with well A{13 - behind}.*line {14 - behind} is empty"):
+            read(tmp_path, tidy_of(rows))
+
+    def test_what_stands_below_an_empty_line_or_in_a_note_is_no_well(self, tmp_path):
+        rows = [*ROW_A[:4], "# A5 leaks", *ROW_A[4:], "", "Mean,,7", "R2,0.99,"]
+        assert len(read(tmp_path, tidy_of(rows)).used) == 12
+
+    def test_a_second_list_may_follow_at_once(self, tmp_path):
+        other = "OD\nwell,OD\n" + "\n".join(f"A{k},{k / 10}" for k in range(1, 13))
+        plate = read(tmp_path, tidy_of(ROW_A) + other, reads=("OD",))
+        assert [well.y[0] for well in plate.used] == [k / 10 for k in range(1, 13)]
+
+    def test_a_header_of_numbers_is_none(self, tmp_path):
+        with pytest.raises(PlateError, match="line 2 begins a list of wells without a header"):
+            read(tmp_path, "A1x,5\n" + "".join(f"A{k},{k}\n" for k in range(2, 9)))
+        plate = read(tmp_path, "well,600\n" + "".join(f"A{k},{k}\n" for k in range(1, 9)))
+        assert len(plate.wells) == 8
+
+    @pytest.mark.parametrize("well", ["A1", "C5", "H12"])
+    def test_a_mistyped_well_above_a_series(self, tmp_path, well):
+        content = samples.gen5_kinetic().replace(f"\t{well}", f"\t{well[0]}-{well[1:]}", 1)
+        with pytest.raises(PlateError, match=f"has '{well[0]}-{well[1:]}' above column {WELLS.index(well) + 3}"):
+            read(tmp_path, content, at="0:10:00")
+
+    @pytest.mark.parametrize(
+        ("heading", "wrong", "sentence"),
+        [
+            ("\t10\t11", "\t1O\t11", "from 1 to 9 and goes on with '1O'"),
+            ("\t10\t11", "\t\t11", "from 1 to 9 and goes on with ''"),
+            ("\t12\n", "\tl2\n", "from 1 to 11 and goes on with 'l2'"),
+            ("\nA\t", "\nA:\t", "line 2 has 'A:' where the letter of row A"),
+            ("\nE\t", "\nE1\t", "line 6 has 'E1' where the letter of row E"),
+            ("\nH\t", "\nHH\t", "line 9 has 'HH' where the letter of row H"),
+        ],
+    )
+    def test_a_mistyped_heading_of_a_plate(self, tmp_path, heading, wrong, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, samples.block().replace(heading, wrong, 1))
+
+    @pytest.mark.parametrize(
+        ("heading", "wrong", "sentence"),
+        [
+            ("\t10\t11", "\t1O\t11", "from 1 to 9 and goes on with '1O'"),
+            ("\t1\t2\t3\t", "\tl\t2\t3\t", "line 2 begins plate P1, and no line below numbers its columns"),
+        ],
+    )
+    def test_a_mistyped_heading_of_a_plate_of_softmax(self, tmp_path, heading, wrong, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, samples.softmax_kinetic().replace(heading, wrong, 1), at="30s")
+
+    def test_notes_between_the_rows_of_a_plate_are_no_rows(self, tmp_path):
+        assert signals(read(tmp_path, samples.block().replace("\nC\t", "\n# C was slow\nC\t"))) == EXPECTED
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (samples.block().replace("\nC\t", "\nleaked\nC\t"), "row C on line 5 is parted from row B on line 3"),
+            (samples.block().replace("\nC\t", "\n\nC\t"), "row C on line 5 is parted from row B on line 3"),
+            (
+                samples.block().replace("\t3.12\n", "\t3\t12\n"),
+                "line 4 is row C of a plate with 12 columns .* with '12'",
+            ),
+            (samples.gen5_kinetic().replace("\n0:10:00", "\n\n0:10:00"), "line 14 goes on with the wells of line 11"),
+            (samples.gen5_kinetic().replace("\tC5\t", "\tC4\t", 1), "line 11 names well C4 twice"),
+            (samples.spark_kinetic().replace("600.5", "6oo.5"), "numbers below '6oo.5', where a time should stand"),
+        ],
+    )
+    def test_what_parts_or_shifts_the_wells_of_a_plate(self, tmp_path, content, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, content, at="0s")
+
+    @pytest.mark.parametrize("section", ["[well.A1O]", "[well.'A1,A1O']", "[block.2x2.A1O]", "[well.A49]"])
+    def test_a_mistyped_well_in_a_layout_of_wellmap(self, tmp_path, section):
+        with pytest.raises(PlateError, match=r"(A1O|A49)'? is no well|larger than"):
+            read(tmp_path, samples.bmg(), layout=f"{section}\nIPTG_uM = 1\n", layout_name="l.toml")
+
+    def test_wells_above_a_plate_of_softmax(self, tmp_path):
+        """PlateFormat with names of wells as TimeFormat has them."""
+        text = samples.softmax_by_wells()
+        assert signals(read(tmp_path, text)) == EXPECTED
+        with pytest.raises(PlateError, match="has 'C-5' above column 31"):
+            read(tmp_path, text.replace("\tC5\t", "\tC-5\t"))
+
+    def test_a_signal_of_one_is_no_heading_of_softmax(self, tmp_path):
+        text = samples.softmax().replace("\t3.01\t", "\t1\t")
+        assert signals(read(tmp_path, text)) == EXPECTED | {"C1": 1.0}
+
+    def test_what_stands_below_a_whole_plate_is_no_row(self, tmp_path):
+        means = "Mean" + "\t5" * 12 + "\n"
+        assert signals(read(tmp_path, samples.block() + means)) == EXPECTED
+        few = samples.block(rows="AB") + "\n" + means
+        assert signals(read(tmp_path, few)) == {w: signal(w) for w in WELLS if w[0] in "AB"}
+
+    def test_rows_and_columns_that_are_no_well(self, tmp_path):
+        rows = [f"{letter},{k},{k},{k + 0.5}" for letter in "AB" for k in range(1, 7)]
+        table = "row,col,IPTG_uM,GFP\n" + "\n".join(rows)
+        assert {well.name for well in read(tmp_path, table).wells} == {f"{a}{k}" for a in "AB" for k in range(1, 7)}
+        with pytest.raises(PlateError, match="line 10 has '8' as its row and '3' as its column"):
+            read(tmp_path, table.replace("B,3,", "8,3,"))
+
+    def test_a_row_without_output_is_listed_as_missing(self, tmp_path):
+        plate = read(tmp_path, "IPTG (nM),GFP\n1,5\n2,\n3,6\n4,7\n5,8\n6,9\n7,9\n")
+        assert {well.name: well.state for well in plate.wells if well.state != "used"} == {"row 3": "missing"}
+        assert len(plate.used) == 6
+
+    @pytest.mark.parametrize(
+        ("table", "sentence"),
+        [
+            (tidy_of(ROW_A).replace("IPTG_uM,GFP", "IPTG_uM,"), "line 2 has '1.5' in column 3"),
+            ("well,GFP\n" + "".join(f"{k},A{k},{k + 0.5}\n" for k in range(1, 9)), "line 2 has '1.5' in column 3"),
+            ("IPTG_uM,GFP\n" + "".join(f"{k},{k},7\n" for k in range(1, 9)), "line 2 has '7' in column 3"),
+        ],
+    )
+    def test_a_column_without_a_name(self, tmp_path, table, sentence):
+        with pytest.raises(PlateError, match=sentence):
+            read(tmp_path, table)
+
+    def test_row_numbers_need_no_name(self, tmp_path):
+        rows = "".join(f"{k},{row}\n" for k, row in enumerate(ROW_A))
+        assert len(read(tmp_path, ",well,IPTG_uM,GFP\n" + rows).used) == 12
 
 
 class TestNothingIsExecuted:
@@ -256,6 +429,11 @@ class TestNothingIsExecuted:
     def test_a_layout_larger_than_any_plate_is_refused(self, tmp_path, section):
         with pytest.raises(PlateError, match=r"larger than a 1,536-well plate|not a layout"):
             read(tmp_path, samples.bmg(), layout=f"{section}\nx_uM = 1\n", layout_name="l.toml")
+
+    @pytest.mark.parametrize("head", [f"[block.{'9' * 5000}x2.A1]\n", f"[expt]\nn = {'9' * 5000}\n"])
+    def test_a_number_of_thousands_of_digits_is_refused(self, tmp_path, head):
+        with pytest.raises(PlateError, match=r"larger than a 1,536-well plate|is not TOML"):
+            read(tmp_path, samples.bmg(), layout=head + "x_uM = 1\n", layout_name="l.toml")
 
     def test_a_gigabyte_of_columns_is_refused_before_it_is_taken_apart(self, tmp_path):
         path = tmp_path / "wide.csv"
@@ -309,13 +487,23 @@ def test_numbers_with_points_and_commas(text, decimal, number):
     assert plain_number(text, decimal) == number
 
 
-def test_a_number_beyond_all_bounds_is_a_mark():
-    assert value("1e999").mark == "above"
+@pytest.mark.parametrize(("text", "mark"), [("1e999", "above"), ("-1e999", "below"), ("1e31", "above"), ("1e30", "")])
+def test_a_number_beyond_all_bounds_is_a_mark(text, mark):
+    assert value(text).mark == mark
 
 
 @pytest.mark.parametrize(
     ("text", "moment"),
-    [("0:10:00", 600), ("0:30", 30), ("0:00.210", 0.21), ("599s", 599), ("1.5 h", 5400), ("10min", 600), ("x", None)],
+    [
+        ("9" * 5000 + ":00:00", None),
+        ("0:10:00", 600),
+        ("0:30", 30),
+        ("0:00.210", 0.21),
+        ("599s", 599),
+        ("1.5 h", 5400),
+        ("10min", 600),
+        ("x", None),
+    ],
 )
 def test_moments(text, moment):
     assert seconds(text) == moment
@@ -343,6 +531,23 @@ class TestSerialDilutions:
         found = {well.name: well.x for well in plate.used}
         assert found["B3"] == pytest.approx((1e5, 100 / 9))
 
+    def test_one_substance_in_two_dilutions_on_every_plate(self, tmp_path):
+        for name in ("one.txt", "two.txt"):
+            (tmp_path / name).write_text(samples.bmg(), encoding="utf-8")
+        halves = ("IPTG=64uM/2 down A-D", "IPTG=100uM/10 down E-H")
+        plate = understand([tmp_path / "one.txt", tmp_path / "two.txt"], Options(dilutions=halves, plate="all"))
+        assert len(plate.used) == 192
+        assert {well.x[0] for well in plate.used if well.name in ("A1", "E1")} == {64e3, 100e3}
+
+    def test_a_dose_that_is_said_twice_differently_is_refused(self, tmp_path):
+        with pytest.raises(PlateError, match=r"IPTG \[uM\] is said twice of well A6: 0.15625 and 5"):
+            self.understood(tmp_path, "IPTG=5uM/2 across 1-12", "IPTG=5uM/2 across 6-12")
+
+    def test_a_dose_beyond_all_bounds_is_none(self, tmp_path):
+        table = "log10 IPTG [M],GFP\n" + "".join(f"{-k},{k}\n" for k in range(1, 9)) + "400,9\n"
+        last = read(tmp_path, table).wells[-1]
+        assert (last.state, last.reason) == ("no dose", "log10 IPTG [M] is 400, and no concentration is as large")
+
     @pytest.mark.parametrize(
         ("text", "sentence"),
         [
@@ -350,6 +555,8 @@ class TestSerialDilutions:
             ("IPTG=1mM/2 sideways 1-12", "write NAME=DOSE UNIT/FACTOR"),
             ("IPTG=1bananas/2 across 1-12", "no unit 'bananas'"),
             ("IPTG=1mM/1 across 1-12", "factor larger than 1"),
+            ("IPTG=1e999mM/2 across 1-12", r"positive and below 1e\+15"),
+            (f"IPTG=1mM/{'9' * 400} across 1-12", r"larger than 1 and below 1e\+06"),
             ("IPTG=1mM/2 across 1-49", "49 is none of columns 1 to 48"),
             ("IPTG=1mM/2 down 1-8", "1 is none of rows A to AF"),
             ("IPTG=1mM/2 across 1-12 zero 12", "part of the dilution and zero"),

@@ -128,29 +128,30 @@ def answer(plate: Plate, stated_noise: float | None = None) -> PlateAnswer:
         plate: with doses and enough wells (see `understanding.require_doses`).
         stated_noise: a standard deviation in the outputs' unit, instead of the replicates'.
     """
+    largest, seen = _prepared(plate, stated_noise)
+    outputs = [
+        _learn(name, wells, spread, noise, plate, largest)
+        for name, (wells, spread, noise) in zip(plate.outputs, seen, strict=True)
+    ]
+    said = findings(plate, [noise for *_, noise in seen])
+    return PlateAnswer(plate, largest, plate.x.min(axis=0), tuple(outputs), tuple(said))
+
+
+def curves_of(plate: Plate, stated_noise: float | None = None) -> list[Curves | None]:
+    """How many of these wells would have done, for each output; None where there are too few."""
+    return [learning_curves(wells, spread) for wells, spread, _ in _prepared(plate, stated_noise)[1]]
+
+
+def _prepared(plate: Plate, stated_noise: float | None) -> tuple[np.ndarray, list[tuple[Wells, float, Noise]]]:
+    """The largest dose of each input, and of each output its wells as the arms see them, its spread and its noise."""
     order = np.lexsort(np.column_stack([plate.y, plate.x]).T)  # the order of rows has no say
     x, y = plate.x[order], plate.y[order]
     largest = np.where(x.max(axis=0) > 0, x.max(axis=0), 1.0)
     groups = replicate_groups(x)
     noises = [judge_noise(column, groups, stated_noise) for column in y.T]
-    outputs = []
-    for name, column, noise in zip(plate.outputs, y.T, noises, strict=True):
-        wells, spread = scaled(x / largest, column, groups, noise)
-        outputs.append(_learn(name, wells, spread, noise, plate, largest))
-    return PlateAnswer(plate, largest, x.min(axis=0), tuple(outputs), tuple(findings(plate, noises)))
-
-
-def curves_of(plate: Plate, stated_noise: float | None = None) -> list[Curves | None]:
-    """How many of these wells would have done, for each output; None where there are too few."""
-    order = np.lexsort(np.column_stack([plate.y, plate.x]).T)
-    x, y = plate.x[order], plate.y[order]
-    largest = np.where(x.max(axis=0) > 0, x.max(axis=0), 1.0)
-    groups = replicate_groups(x)
-    found = []
-    for column in y.T:
-        wells, spread = scaled(x / largest, column, groups, judge_noise(column, groups, stated_noise))
-        found.append(learning_curves(wells, spread))
-    return found
+    return largest, [
+        (*scaled(x / largest, column, groups, noise), noise) for column, noise in zip(y.T, noises, strict=True)
+    ]
 
 
 def scaled(s: np.ndarray, y: np.ndarray, groups: np.ndarray, noise: Noise) -> tuple[Wells, float]:
@@ -164,16 +165,7 @@ def scaled(s: np.ndarray, y: np.ndarray, groups: np.ndarray, noise: Noise) -> tu
     means = np.array([y[groups == group].mean() for group in groups])
     weight = spread**2 / (noise.sd(means) ** 2 + (MISFIT * np.ptp(means)) ** 2)
     wells = Wells(s, y / spread, weight, groups, True)
-    return (_averaged(wells) if len(y) > MANY_WELLS else wells), spread
-
-
-def _averaged(wells: Wells) -> Wells:
-    """Replicates as one well with their mean and their weight together: for many wells the same answer, sooner."""
-    names, first = np.unique(wells.groups, return_index=True)
-    members = [wells.groups == name for name in names]
-    means = np.array([np.average(wells.y[inside], weights=wells.weight[inside]) for inside in members])
-    total = np.array([wells.weight[inside].sum() for inside in members])
-    return Wells(wells.s[first], means, total, names, wells.noisy)
+    return (wells.averaged() if len(y) > MANY_WELLS else wells), spread  # for many wells the same answer, sooner
 
 
 def _folds(groups: np.ndarray) -> list[np.ndarray]:
@@ -186,12 +178,9 @@ def _folds(groups: np.ndarray) -> list[np.ndarray]:
 
 def _held_out(wells: Wells):
     """For each fold the wells kept, and doses, means and standard errors of the groups held out."""
-    names = np.unique(wells.groups)
     for held in _folds(wells.groups):
-        inside = [wells.groups == name for name in names if np.any(held & (wells.groups == name))]
-        points = np.stack([wells.s[mask][0] for mask in inside])
-        means = np.array([np.average(wells.y[mask], weights=wells.weight[mask]) for mask in inside])
-        yield wells.take(~held), points, means, np.array([1 / np.sqrt(wells.weight[mask].sum()) for mask in inside])
+        groups = wells.take(held).averaged()
+        yield wells.take(~held), groups.s, groups.y, 1 / np.sqrt(groups.weight)
 
 
 def compare(wells: Wells, arms: tuple[Arm, ...]) -> dict[str, tuple[float, float]]:

@@ -50,6 +50,14 @@ class Wells:
         """Some of the wells, by a mask or by their places."""
         return Wells(self.s[which], self.y[which], self.weight[which], self.groups[which], self.noisy)
 
+    def averaged(self) -> Wells:
+        """One well for each replicate group, in the groups' order, with the weighted mean and the weight of all of them."""
+        names, first = np.unique(self.groups, return_index=True)
+        members = [self.groups == name for name in names]
+        means = np.array([np.average(self.y[inside], weights=self.weight[inside]) for inside in members])
+        total = np.array([self.weight[inside].sum() for inside in members])
+        return Wells(self.s[first], means, total, names, self.noisy)
+
 
 class Answer(ABC):
     """What an arm has learnt."""
@@ -147,6 +155,7 @@ class ProcessAnswer(Answer):
         factor: solved against the groups' means, (G,).
         root: lower Cholesky factor of their covariance, (G, G).
         amplitude, lengths, level: hyper-parameters: standard deviation, (d,) in doublings, prior mean.
+        smallest: of each input the smallest dose that is not 0, (d,), which `points` count from.
     """
 
     points: np.ndarray
@@ -192,14 +201,10 @@ class Process(Arm):
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-        smallest = smallest_doses(wells.s)
-        names, first = np.unique(wells.groups, return_index=True)
-        members = [wells.groups == name for name in names]
-        total = np.array([wells.weight[inside].sum() for inside in members])
-        means = np.array([np.average(wells.y[inside], weights=wells.weight[inside]) for inside in members])
-        points = log_doses(wells.s[first], smallest)
-        level = float(np.average(means, weights=total))
-        alpha = 1 / total if wells.noisy else np.array([1 / inside.sum() for inside in members]) * 1e-6
+        smallest, groups = smallest_doses(wells.s), wells.averaged()
+        points, means = log_doses(groups.s, smallest), groups.y
+        level = float(np.average(means, weights=groups.weight))
+        alpha = 1 / groups.weight if wells.noisy else 1 / np.unique(wells.groups, return_counts=True)[1] * 1e-6
         kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(np.full(points.shape[1], 2.0), (0.3, 50.0), nu=2.5)
         if not wells.noisy:
             kernel = kernel + WhiteKernel(0.05, (1e-6, 2.0))

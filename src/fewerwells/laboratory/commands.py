@@ -82,7 +82,8 @@ def plate(
         understood = understand(list(files), question.options)
         lines = table(understood)
         typer.echo("\n".join(lines))
-        folder = write_understood(understood, output or Path(f"{files[0].stem}-answer"))
+        read_files = [*files, layout] if layout else files
+        folder = write_understood(understood, output or Path(f"{files[0].stem}-answer"), read_files)
         typer.echo(f"The picture of the plate and the table of wells are in {folder}")
         require(understood, question)
         if not look:
@@ -96,7 +97,7 @@ def plate(
 def _answer(files: list[Path], said: dict, understood, question, folder: Path) -> None:
     """Run the chapter on these files, or do what it does where the book is not at hand; then say what came out."""
     from fewerwells.laboratory.answered import learn
-    from fewerwells.laboratory.output import write_answer
+    from fewerwells.laboratory.output import EXECUTED, write_answer
     from fewerwells.laboratory.showing import table
 
     chapter = _chapter()
@@ -105,7 +106,7 @@ def _answer(files: list[Path], said: dict, understood, question, folder: Path) -
     else:
         first, *more = (str(path.resolve()) for path in files)
         paths = {"wells_file": first, "more_files": more, "output": str(folder.resolve())}
-        _run(chapter, folder / "answer.ipynb", said | paths)
+        _run(chapter, folder / EXECUTED, said | paths)
     typer.echo("\n" + (folder / "answer.txt").read_text(encoding="utf-8"))
     if chapter is None:
         typer.echo("There is no executed notebook: the book's folder is not here, and the chapter Your plate is in it.")
@@ -159,6 +160,8 @@ def predict(
         target = output or Path(f"predicted-{points.stem}.csv")
         if target.is_dir():
             raise PlateError(f"{target} is a folder; name a file with --output.")
+        if target.resolve() in (model.resolve(), points.resolve()):
+            raise PlateError(f"{target} was read and would be lost; name another file with --output.")
         write_whole(target, as_csv(*predictions_table(learnt, x)))
     except PlateError as error:
         raise _refuse(error) from None

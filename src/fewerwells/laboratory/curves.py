@@ -75,9 +75,8 @@ def learning_curves(wells: Wells, spread: float) -> Curves | None:
 
 
 def _error(learnt, held: Wells) -> float:
-    names, first = np.unique(held.groups, return_index=True)
-    means = [np.average(held.y[held.groups == name], weights=held.weight[held.groups == name]) for name in names]
-    return float(np.sqrt(np.mean((learnt.predict(held.s[first]) - means) ** 2))) + 1e-12
+    groups = held.averaged()
+    return float(np.sqrt(np.mean((learnt.predict(groups.s) - groups.y) ** 2))) + 1e-12
 
 
 ROUNDING = 1e-9  # of logarithms: an error that is reached exactly at the end is reached

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from fewerwells.laboratory.options import Options
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import value
+from fewerwells.laboratory.reading.cells import LARGEST, value
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.headers import is_bookkeeping, is_dose, is_percentage, split_option, take_apart
 from fewerwells.laboratory.wells import Input
@@ -44,17 +46,21 @@ def find_doses(columns: list[Column], options: Options, remarks: list[str]) -> l
         remarks: what is decided is added here.
 
     Raises:
-        PlateError: an unknown name or unit, or more than two inputs that vary.
+        PlateError: an unknown name or unit, a molar mass that converts nothing, or more than two inputs that vary.
     """
     by_name: dict[str, list[Column]] = {}
     for column in columns:
         by_name.setdefault(column.name, []).append(column)
     if options.inputs:
         chosen = [_option(by_name, text) for text in options.inputs]
-        doses = [_dose(by_name, name, unit, options, remarks) for name, unit in chosen]
     else:
-        names = [name for name, parts in by_name.items() if looks_like_dose(parts[0])]
-        doses = [_dose(by_name, name, None, options, remarks) for name in names]
+        chosen = [(name, None) for name, parts in by_name.items() if looks_like_dose(parts[0])]
+    names = [name for name, _ in chosen]
+    if len(set(names)) < len(names):
+        raise PlateError(f"--input names {max(names, key=names.count)} twice; name each input once.")
+    doses = [_dose(by_name, name, unit, options, remarks) for name, unit in chosen]
+    _check_masses(doses, options)
+    if not options.inputs:
         doses = [dose for dose in _without_other_units(doses, remarks) if _varies(dose, remarks)]
     if len(doses) > MOST_INPUTS:
         raise PlateError(
@@ -62,6 +68,21 @@ def find_doses(columns: list[Column], options: Options, remarks: list[str]) -> l
             "Choose one or two with --input NAME."
         )
     return doses
+
+
+def _check_masses(doses: list[Dose], options: Options) -> None:
+    """PlateError for a molar mass that is not of just one input that needs it."""
+    named = [name.lower() for name, _ in options.molar_masses]
+    weighed = list(dict.fromkeys(dose.input.name for dose in doses if dose.input.written in GRAMS_PER_LITRE))
+    for name, mass in options.molar_masses:
+        meant = [one for one in weighed if (one.lower() == name.lower() if name else one.lower() not in named)]
+        if len(meant) != 1:
+            raise PlateError(
+                f"--molar-mass {name or f'{mass:g}'} has to be of one input that is written as a mass (g/l, mg/ml, % …); "
+                f"there is {' and '.join(weighed) or 'none'}."
+            )
+        if named.count(name.lower()) > 1:
+            raise PlateError(f"--molar-mass of {meant[0]} is given twice; give it once.")
 
 
 def _option(by_name: dict[str, list[Column]], text: str) -> tuple[str, str | None]:
@@ -86,17 +107,22 @@ def _dose(by_name: dict, name: str, unit: str | None, options: Options, remarks:
     reasons: dict[tuple[str, str], str] = {}
     for column in by_name[name]:
         for well, text in column.cells.items():
-            said = value(text, column.decimal)
+            said, key = value(text, column.decimal), (column.plate, well)
             if log == "10" and said.text.lower() in ("-inf", "inf-"):
-                numbers[column.plate, well] = 0.0
+                number = 0.0
             elif said.number is None:
-                reasons[column.plate, well] = f"{name} is {said.text!r}" if said.text else f"{name} is empty"
-            elif log == "10":
-                numbers[column.plate, well] = 10.0 ** min(said.number, 300.0)
-            elif said.number < 0:
-                reasons[column.plate, well] = f"{name} is {said.text}, and no concentration is negative"
+                reasons[key] = f"{name} is {said.text!r}" if said.text else f"{name} is empty"
+                continue
+            elif log == "10" and said.number > np.log10(LARGEST):
+                reasons[key] = f"{name} is {said.text}, and no concentration is as large"
+                continue
+            elif said.number < 0 and log != "10":
+                reasons[key] = f"{name} is {said.text}, and no concentration is negative"
+                continue
             else:
-                numbers[column.plate, well] = said.number
+                number = 10.0**said.number if log == "10" else said.number
+            if numbers.setdefault(key, number) != number:
+                raise PlateError(f"{name} is said twice of well {well}: {numbers[key]:g} and {number:g}; say it once.")
     if log == "10":
         remarks.append(f"{name} holds logarithms to base 10 and is raised to concentrations")
     return _converted(Input(header.name, written, written), name, numbers, reasons, options, remarks)
@@ -115,8 +141,8 @@ def _unit_beside(by_name: dict[str, list[Column]], name: str) -> str:
 
 
 def _converted(given: Input, column: str, numbers: dict, reasons: dict, options: Options, remarks: list[str]) -> Dose:
-    masses = dict(options.molar_masses)
-    mass = masses.get(given.name, masses.get(""))
+    masses = {name.lower(): mass for name, mass in options.molar_masses}
+    mass = masses.get(given.name.lower(), masses.get(""))
     if given.written in NANOMOLAR or (given.written in GRAMS_PER_LITRE and mass is not None):
         try:
             factor = float(to_nanomolar(1.0, given.written, mass))

@@ -10,7 +10,7 @@ from scipy.stats import f as f_distribution
 from scipy.stats import kendalltau
 from scipy.stats import t as student_t
 
-from fewerwells.laboratory.reading.cells import PLATES, well_name, well_place
+from fewerwells.laboratory.reading.cells import plate_shape, well_name, well_place
 from fewerwells.laboratory.wells import Plate
 
 FEWEST_REPLICATES = 3  # degrees of freedom, before a noise is told from them
@@ -18,7 +18,6 @@ FEWEST_TO_TELL = 6  # degrees of freedom, before an effect, an edge or a drift i
 FEWEST_AT_THE_EDGE = 6  # wells with a replicate, and as many inside
 FEWEST_IN_ORDER = 12  # wells with a replicate, before a drift is looked for
 SUSPICIOUS = 0.01  # p-value below which an edge or a drift is reported
-AT_THE_TOP = 0.9  # share of the range from which on a response counts as saturated
 
 
 @dataclass(frozen=True)
@@ -182,8 +181,7 @@ def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]
         return []
     signal = y / noise.sd(level)
     places = np.array([well_place(name) for name in names])
-    columns = min((n for n in PLATES if n > places[:, 1].max()), default=48)
-    rows = PLATES[columns] // columns
+    rows, columns = plate_shape(well.name for well in plate.wells if well_name(well.name))
     edge = (places[:, 0] % (rows - 1) == 0) | (places[:, 1] % (columns - 1) == 0)
     _, member, counts = np.unique(plate.groups, return_inverse=True, return_counts=True)
     replicated = counts[member] > 1

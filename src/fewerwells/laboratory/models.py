@@ -22,7 +22,7 @@ LARGEST = 50_000_000  # bytes
 
 
 def as_json(learnt: PlateAnswer) -> bytes:
-    """A model that `from_json` reads back: names, ranges, and the numbers of each output's answer."""
+    """A model that `read_model` reads back: names, ranges, and the numbers of each output's answer."""
     content = {
         "format": FORMAT,
         "plate": learnt.plate.name,
@@ -91,13 +91,23 @@ def read_model(path: Path) -> PlateAnswer:
             raise PlateError(
                 f"{path.name} is no model of this version; give the model.json that `fewerwells plate` wrote."
             )
-        return _read(content)
+        learnt = _read(content)
+        _ask(learnt)
+        return learnt
     except PlateError:
         raise
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError) as error:
         raise PlateError(
             f"{path.name} is damaged ({type(error).__name__}); write it again with `fewerwells plate`."
         ) from None
+
+
+def _ask(learnt: PlateAnswer) -> None:
+    """ValueError, or whatever its numbers raise, where a model cannot say what it was asked when it was written."""
+    with np.errstate(all="ignore"):
+        said = learnt.predict(np.stack([learnt.smallest, learnt.largest]))
+    if not all(np.isfinite(numbers).all() for numbers in said):
+        raise ValueError("not finite")
 
 
 def _read(content: dict) -> PlateAnswer:
@@ -150,6 +160,8 @@ def _read_weighed(fits: list[dict], n: int) -> Weighed:
         parameters = {name: float(one["parameters"][name]) for name in (*form.searched, *dict(form.fixed))}
         read.append(Fit(one["form"], parameters, tuple(float(level) for level in one["levels"]), 0.0, 0, ()))
         weights.append(float(one["weight"]))
+    if not read:
+        raise ValueError("no equation")
     return Weighed(tuple(read), tuple(weights))
 
 

@@ -37,7 +37,7 @@ def next_round(plate: Plate, noise: Noise) -> tuple[list[str], list[list]] | Non
     plan = plan_wells(
         Pairs(x, (y - lowest) / scale), candidates, NEXT, region=Domain("measured", 0.0, NOMINAL), noise=stated
     )
-    header = [f"{one.name}_{one.unit}" if one.unit else one.name for one in plate.inputs]
+    header = [one.column for one in plate.inputs]
     teaches = plan.lessons.teaches if plan.lessons else np.full(len(plan.x), np.nan)
     rows = [
         [*(point / NOMINAL * largest), float(lesson * scale[0])] for point, lesson in zip(plan.x, teaches, strict=True)

@@ -9,6 +9,10 @@ import numpy as np
 import pandas as pd
 import typer
 
+from fewerwells.laboratory.reading.cells import LARGEST
+
+LEAST_NOISE = 1e-6  # of what the outputs span
+
 
 def next_wells(
     wells: Annotated[Path, typer.Argument(help="A table of wells, one a row: x1 and x2 with a unit, y1 and y2.")],
@@ -43,11 +47,18 @@ def next_wells(
     from fewerwells.science.design.planning import plan_wells
 
     try:
+        if output and output.is_dir():
+            raise ValueError(f"{output} is a folder; name a file with --output.")
+        if output and output.resolve() in (wells.resolve(), candidates and candidates.resolve()):
+            raise ValueError(f"{output} was read and would be lost; name another file with --output.")
         place = _domain("--within", within)
-        names = _pair("--inputs", inputs)
-        measured = read_wells(wells, names, _pair("--outputs", outputs))
+        names, measures = _pair("--inputs", inputs), _pair("--outputs", outputs)
+        if both := set(names) & set(measures):
+            raise ValueError(f"--inputs and --outputs both name {both.pop()}; a column is one or the other.")
+        measured = read_wells(wells, names, measures)
         if len(measured):
             _refuse_outside(measured.x, place, wells)
+            _refuse_extremes(measured.y, wells, noise)
         plan = plan_wells(
             measured if len(measured) else None,
             _candidates(candidates, place, grid, replicates, names),
@@ -61,6 +72,11 @@ def next_wells(
         table = as_table(plan, names)
         if output:
             write_whole(output, table.to_csv(index=False, lineterminator="\n").encode())
+    except np.linalg.LinAlgError as error:
+        typer.echo(
+            f"Refused: no equation can be solved for these wells ({error}); measure more different ones.", err=True
+        )
+        raise typer.Exit(2) from None
     except ValueError as error:
         typer.echo(f"Refused: {error}", err=True)
         raise typer.Exit(2) from None
@@ -89,7 +105,13 @@ def as_table(plan, inputs: tuple[str, str]) -> pd.DataFrame:
     blank = np.full(len(plan.x), np.nan)
     columns = (*plan.x.T, *((told.teaches, told.cost_without) if told else (blank, blank)))
     names = (*(f"{name} (nM)" for name in inputs), "teaches", "cost without")
-    return pd.DataFrame(dict(zip(names, (np.round(column, 6) for column in columns), strict=True)))
+    return pd.DataFrame(dict(zip(names, map(_rounded, columns), strict=True)))
+
+
+def _rounded(column: np.ndarray) -> np.ndarray:
+    """Numbers to six decimals, and to six digits of the largest where it is so small that this would leave nothing."""
+    largest = float(np.nanmax(np.abs(column), initial=0.0))
+    return np.round(column, 6 if largest >= 1e-3 or not largest else 5 - int(np.floor(np.log10(largest))))
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
@@ -106,8 +128,10 @@ def _domain(option: str, text: str):
         low, high = map(float, text.split(":"))
     except ValueError:
         raise ValueError(f"{option} is {text!r}; write two concentrations in nM, as in 0:10.") from None
-    if not 0 <= low < high < np.inf:
-        raise ValueError(f"{option} is {text}; it must run from 0 nM or more to something larger.")
+    if not 0 <= low < high <= LARGEST:
+        raise ValueError(
+            f"{option} is {text}; it must run from 0 nM or more to something larger, at most {LARGEST:g} nM."
+        )
     return Domain(text, low, high)
 
 
@@ -121,12 +145,28 @@ def _refuse_outside(x: np.ndarray, place, path: Path) -> None:
         )
 
 
+def _refuse_extremes(y: np.ndarray, path: Path, noise: float | None) -> None:
+    """ValueError for outputs (N, 2) whose squares are no numbers, and for a noise that is lost beside them."""
+    largest, span = float(np.abs(y).max()), float(np.ptp(y, axis=0).max())
+    if largest and not 1 / LARGEST <= largest <= LARGEST:
+        raise ValueError(
+            f"{path}: the largest output is {largest:g}; write outputs in a unit that makes it 1e-30 to 1e30."
+        )
+    if noise is not None and 0 < noise < LEAST_NOISE * span:
+        raise ValueError(
+            f"--noise is {noise:g}, and the outputs span {span:g}; below {LEAST_NOISE:g} of that nothing can be told apart."
+        )
+
+
 def _candidates(path: Path | None, place, step: float, replicates: int, inputs: tuple[str, str]):
     from fewerwells.running.tidy_wells import read_inputs
     from fewerwells.science.design.candidates import Candidates, grid
 
     if path is None:
-        return grid(place.low, place.high, step, replicates)
+        try:
+            return grid(place.low, place.high, step, replicates)
+        except OverflowError:
+            raise ValueError(f"--grid is {step:g} nM, which makes more candidates than can be counted.") from None
     x = read_inputs(path, inputs)
     _refuse_outside(x, place, path)
     return Candidates(x, replicates)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewerwells.laboratory.reading import PlateError
+from fewerwells.laboratory.reading.cells import LARGEST
 
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
 
@@ -86,8 +87,8 @@ def ask(
     Raises:
         PlateError: a value that is not possible; the sentence names the command's option.
     """
-    if noise is not None and not 0 < noise < float("inf"):
-        raise PlateError(f"--noise is {noise:g}; it must be positive.")
+    if noise is not None and not 0 < noise <= LARGEST:
+        raise PlateError(f"--noise is {noise:g}; it must be positive and at most {LARGEST:g}.")
     if decimal not in ("", ".", ","):
         raise PlateError(f"--decimal is {decimal!r}; it is . or ,")
     if separator and separator not in (*SEPARATORS, *SEPARATORS.values()):
@@ -115,8 +116,8 @@ def _range(text: str) -> tuple[float, float]:
         low, high = (float(part) for part in text.split(".."))
     except ValueError:
         raise PlateError(f"--within is {text!r}; write FROM..TO, such as 0..20.") from None
-    if not 0 <= low < high < float("inf"):
-        raise PlateError(f"--within is {text!r}; it must run from 0 or more to something larger.")
+    if not 0 <= low < high <= LARGEST:
+        raise PlateError(f"--within is {text!r}; it must run from 0 or more to something larger, at most {LARGEST:g}.")
     return low, high
 
 
@@ -127,5 +128,5 @@ def _mass(text: str) -> tuple[str, float]:
     except ValueError:
         raise PlateError(f"--molar-mass is {text!r}; write a number of g/mol, or NAME=NUMBER.") from None
     if not 0 < mass < 1e7:
-        raise PlateError(f"--molar-mass is {mass:g} g/mol; it must be positive.")
-    return name, mass
+        raise PlateError(f"--molar-mass is {mass:g} g/mol; it must be positive and below 1e7.")
+    return name.strip(), mass

@@ -15,39 +15,69 @@ from fewerwells.laboratory.answered import Answered
 from fewerwells.laboratory.answering import GRID, PlateAnswer
 from fewerwells.laboratory.arms import smallest_doses
 from fewerwells.laboratory.figures import errors_over_wells, surface
-from fewerwells.laboratory.models import as_json
+from fewerwells.laboratory.models import FORMAT, as_json
 from fewerwells.laboratory.reading import PlateError
 from fewerwells.laboratory.report import page, summary
 from fewerwells.laboratory.showing import picture
 from fewerwells.laboratory.wells import Plate
 from fewerwells.running.storage import not_a_formula, write_whole
 
+UNDERSTOOD = ("wells.csv", "plate.svg", "plate_[1-9].svg", "plate_[1-9][0-9].svg")
+ANSWER = ("predictions.csv", "model.json", "next_wells.csv", "answer.txt", "answer.html")
+EXECUTED = "answer.ipynb"  # the chapter, where the book is at hand
+_LAST_COLUMNS = "group,state,reason"  # of the table of wells
 
-def write_understood(plate: Plate, folder: Path) -> Path:
-    """Write the picture of the plate (plate.svg) and the table of its wells (wells.csv).
+
+def write_understood(plate: Plate, folder: Path, read: Iterable[Path] = ()) -> Path:
+    """Write the table of the wells (wells.csv) and the picture of the plate (plate.svg), in place of an earlier answer.
+
+    Args:
+        plate: what was understood.
+        folder: where to; it is made.
+        read: files that were read, which stay as they are.
 
     Raises:
-        PlateError: the folder is a file.
+        PlateError: the folder is a file, or holds a file of one of these names that is no earlier answer's.
     """
-    prepare(folder)
+    _prepare(folder, (*UNDERSTOOD, *ANSWER, EXECUTED), read)
+    write_whole(folder / "wells.csv", as_csv(*wells_table(plate)))
     for index in range(len(plate.outputs)):
         name = "plate.svg" if len(plate.outputs) == 1 else f"plate_{index + 1}.svg"
         write_whole(folder / name, drawn(picture(plate, index)))
-    write_whole(folder / "wells.csv", as_csv(*wells_table(plate)))
     return folder
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder; PlateError where a file has its name."""
+def _prepare(folder: Path, names: tuple[str, ...], read: Iterable[Path] = ()) -> None:
+    """Make the folder and take out what an earlier answer left there under these names, and nothing else.
+
+    Raises:
+        PlateError: as `write_understood`.
+    """
     if folder.exists() and not folder.is_dir():
         raise PlateError(f"{folder} is a file; name another folder with --output.")
     folder.mkdir(parents=True, exist_ok=True)
+    found = [path for name in names for path in folder.glob(name) if path.is_file() or path.is_symlink()]
+    files_read = {path.resolve() for path in read}
+    for path in found:
+        if path.resolve() in files_read or not _holds_an_answer(folder):
+            why = "was read" if path.resolve() in files_read else "is no earlier answer's"
+            raise PlateError(f"{path} would be lost, and it {why}; name another folder with --output.")
+    for path in found:
+        path.unlink()
+
+
+def _holds_an_answer(folder: Path) -> bool:
+    """Whether an answer was written here before, as its table of wells or its model tell."""
+    table, model = (
+        path.read_bytes() if path.is_file() else b"" for path in (folder / "wells.csv", folder / "model.json")
+    )
+    return table.split(b"\n")[0].endswith(_LAST_COLUMNS.encode()) or FORMAT.encode() in model[:100]
 
 
 def wells_table(plate: Plate) -> tuple[list[str], list[list]]:
     """Header and rows with every well: its doses with their unit, its outputs, its replicate group, what became of it."""
     groups = iter(plate.groups.tolist())
-    header = ["plate", "well", *(column_name(i.name, i.unit) for i in plate.inputs), *plate.outputs]
+    header = ["plate", "well", *(one.column for one in plate.inputs), *plate.outputs]
     rows = [
         [
             well.plate,
@@ -60,12 +90,7 @@ def wells_table(plate: Plate) -> tuple[list[str], list[list]]:
         ]
         for well in plate.wells
     ]
-    return [*header, "group", "state", "reason"], rows
-
-
-def column_name(name: str, unit: str) -> str:
-    """A header that names a unit, such as IPTG_nM."""
-    return f"{name}_{unit}" if unit else name
+    return [*header, *_LAST_COLUMNS.split(",")], rows
 
 
 def as_csv(header: list[str], rows: Iterable[list]) -> bytes:
@@ -113,7 +138,7 @@ def prediction_grid(learnt: PlateAnswer, within: tuple[tuple[float, float], ...]
 def predictions_table(learnt: PlateAnswer, x: np.ndarray) -> tuple[list[str], list[list]]:
     """Header and rows: doses, each output with the ends of its 95 % interval, and whether it lies beyond the wells."""
     middle, low, high = learnt.predict(x)
-    header = [column_name(one.name, one.unit) for one in learnt.plate.inputs]
+    header = [one.column for one in learnt.plate.inputs]
     for name in learnt.plate.outputs:
         header += [name, f"{name} low", f"{name} high"]
     beyond = learnt.beyond(x)
@@ -130,9 +155,12 @@ def write_answer(answered: Answered, understood: list[str], folder: Path) -> Non
     Args:
         answered: what was learnt.
         understood: the lines of `showing.table`.
-        folder: where to; it is made.
+        folder: where to; it is made, and an earlier answer's files of these names are taken out first.
+
+    Raises:
+        PlateError: as `write_understood`.
     """
-    prepare(folder)
+    _prepare(folder, ANSWER)
     learnt, curves = answered.learnt, answered.curves
     grid = prediction_grid(learnt, answered.within)
     write_whole(folder / "predictions.csv", as_csv(*predictions_table(learnt, grid)))

@@ -2,64 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import value
-from fewerwells.laboratory.reading.contents import read_contents
+from fewerwells.laboratory.reading.cells import LARGEST, value
+from fewerwells.laboratory.reading.files import Sheet, open_sheets
 from fewerwells.laboratory.reading.headers import take_apart
+from fewerwells.laboratory.reading.tables import filled_lines, refuse_nameless_columns
 from fewerwells.laboratory.wells import Input
 from fewerwells.science.units import NANOMOLAR
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A header and the entries below it, by row."""
-
-    name: str
-    cells: dict[str, str]
-    decimal: str = "."
-
-
-def _columns(path: Path) -> list:
-    """The columns of a table; one without a separator is a single column."""
-    try:
-        return read_contents(path).columns
-    except PlateError:
-        header, *lines = path.read_text(encoding="utf-8-sig").splitlines()
-        if any(separator in header for separator in ",;\t"):
-            raise
-        return [_Column(header, {f"row {index}": line for index, line in enumerate(lines, 1) if line.strip()})]
 
 
 def read_points(path: Path, inputs: tuple[Input, ...]) -> np.ndarray:
     """Doses (M, inputs) in the model's units, from a table whose headers name the inputs and their units.
 
     Raises:
-        PlateError: a missing column, another unit than one that converts, or a cell that is no dose.
+        PlateError: no table, a missing column, another unit than one that converts, or a cell that is no dose.
     """
-    there_are, columns = _columns(path), []
+    sheets = [(sheet, lines) for sheet in open_sheets(path) if (lines := filled_lines(sheet))]
+    names = [name.strip() for sheet, lines in sheets for name in sheet.rows[lines[0]]]
+    columns = []
     for wanted in inputs:
-        found = [one for one in there_are if take_apart(one.name).name.lower() == wanted.name.lower()]
+        found = [
+            (sheet, lines, place)
+            for sheet, lines in sheets
+            for place, name in enumerate(sheet.rows[lines[0]])
+            if take_apart(name).name.lower() == wanted.name.lower()
+        ]
         if len(found) != 1:
-            there = ", ".join(dict.fromkeys(one.name for one in there_are))
-            raise PlateError(f"{path.name} has no column {wanted.name} ({wanted.unit}); it has {there}.")
-        unit = take_apart(found[0].name).unit or wanted.unit
-        if unit != wanted.unit and not (unit in NANOMOLAR and wanted.unit == "nM"):
+            many = f"{len(found)} columns" if found else "no column"
             raise PlateError(
-                f"{found[0].name} in {path.name} is in {unit}, and the model's {wanted.name} in {wanted.unit or 'no unit'}."
+                f"{path.name} has {many} {wanted.name} ({wanted.unit}); it has {', '.join(filter(None, names))}."
             )
-        factor = NANOMOLAR[unit] if wanted.unit == "nM" else 1.0
-        doses = []
-        for row, text in found[0].cells.items():
-            number = value(text, found[0].decimal).number
-            if number is None or number < 0:
-                raise PlateError(f"{row} of {path.name} has {text!r} as {wanted.name}; a dose of 0 or more is needed.")
-            doses.append(factor * number)
-        columns.append(doses)
-    if len({len(column) for column in columns}) != 1:
-        raise PlateError(f"the columns of {path.name} have different lengths; write one row a point.")
+        columns.append(_doses(path, wanted, *found[0]))
+    if len({len(column) for column in columns}) != 1 or not columns[0]:
+        raise PlateError(
+            f"{path.name} has no row below its header, or sheets of different lengths; write one row a point."
+        )
     return np.array(columns).T
+
+
+def _doses(path: Path, wanted: Input, sheet: Sheet, lines: list[int], place: int) -> list[float]:
+    """The doses of one column, in the model's unit."""
+    header, body = sheet.rows[lines[0]], lines[1:]
+    refuse_nameless_columns(sheet, header, body)
+    said = take_apart(header[place])
+    unit = said.unit or wanted.unit
+    if unit != wanted.unit and not (unit in NANOMOLAR and wanted.unit == "nM"):
+        raise PlateError(
+            f"{header[place]} in {path.name} is in {unit}, and the model's {wanted.name} in {wanted.unit or 'no unit'}."
+        )
+    if said.log:
+        raise PlateError(f"{header[place]} in {path.name} holds logarithms; write the doses themselves.")
+    factor = NANOMOLAR[unit] if wanted.unit == "nM" else 1.0
+    doses = []
+    for line in body:
+        text = sheet.cell(line, place)
+        number = value(text, sheet.decimal).number
+        if number is None or not 0 <= number <= LARGEST / factor:
+            raise PlateError(
+                f"line {line + 1} of {path.name} has {text!r} as {wanted.name}; a dose of 0 or more is needed."
+            )
+        doses.append(factor * number)
+    return doses

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from fewerwells.laboratory.reading.cells import PLATES, row_name, well_name, well_place
+from fewerwells.laboratory.reading.cells import plate_shape, row_name, well_name, well_place
 from fewerwells.laboratory.wells import STATES, USED, Plate, Well
 
 _SIGNS = {"above": ">", "below": "<", "missing": "–", "blank": "B", "control": "C", "excluded": "×", "no dose": "?"}
@@ -73,8 +73,7 @@ def _scale(numbers: np.ndarray) -> Normalize:
 
 def _draw_plate(axes: Axes, wells: list[Well], output: int, plate: Plate) -> None:
     places = np.array([well_place(well.name) for well in wells])
-    n_columns = min((n for n in PLATES if n > places[:, 1].max()), default=48)
-    n_rows = max(PLATES[n_columns] // n_columns, int(places[:, 0].max()) + 1)
+    n_rows, n_columns = plate_shape(well.name for well in wells)
     numbers = np.array([np.nan if well.y[output] is None else well.y[output] for well in wells])
     known = np.isfinite(numbers)
     size = 22_000 / n_columns**2

@@ -11,7 +11,7 @@ import numpy as np
 from fewerwells.laboratory.doses import Dose, candidates, find_doses, looks_like_dose
 from fewerwells.laboratory.options import Options
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import Value, well_name, well_place
+from fewerwells.laboratory.reading.cells import LARGEST, Value, well_name, well_place
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.contents import Contents, read_contents
 from fewerwells.laboratory.reading.dilutions import serial_dilution
@@ -68,7 +68,7 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
 
 
 def require_doses(plate: Plate) -> None:
-    """PlateError where there is nothing to learn from: no doses, or too few or too many wells."""
+    """PlateError where there is nothing to learn from: no doses or one only, too few or too many wells, no size."""
     if not plate.inputs:
         raise PlateError(
             "no doses are known, so nothing can be predicted. Give --layout FILE (a CSV of well and concentrations is "
@@ -79,6 +79,16 @@ def require_doses(plate: Plate) -> None:
             f"{len(plate.used)} wells can be used; {FEWEST} to {MOST:,} are needed. See the table of wells for why the "
             "others are not."
         )
+    if not np.any(np.ptp(plate.x, axis=0)):
+        said = " and ".join(f"{one.name} {dose:g}" for one, dose in zip(plate.inputs, plate.x[0], strict=True))
+        raise PlateError(f"every well that can be used has the same doses ({said}), so nothing can be learnt of them.")
+    for kind, names, numbers in (
+        ("doses of", [one.name for one in plate.inputs], plate.x),
+        ("values of", plate.outputs, plate.y),
+    ):
+        for name, largest in zip(names, np.abs(numbers).max(axis=0), strict=True):
+            if 0 < largest < 1 / LARGEST:
+                raise PlateError(f"the {kind} {name} are at most {largest:g}; write them in a smaller unit.")
 
 
 def _in_one(contents: list[Contents]) -> list[Column]:
@@ -130,7 +140,11 @@ def _for_plates(columns: list[Column], plates: set[str]) -> list[Column]:
         replace(column, plate=plate)
         for parts in by_name.values()
         for column in parts
-        for plate in (plates if len(parts) == 1 and parts[0].plate not in plates else {column.plate} & plates)
+        for plate in (
+            plates
+            if len({part.plate for part in parts}) == 1 and column.plate not in plates
+            else {column.plate} & plates
+        )
     ]
 
 
@@ -155,6 +169,10 @@ def _wells(signals: list[Signal], doses: list[Dose], about: list[Column], option
             if text.strip():
                 labels[column.plate, well].append((column.name, text.strip()))
     conditions = _conditions(options.only, about)
+    pooled = [_column_of("--pool", text, text, about) for text in options.pool]
+    for dose in doses:
+        if dose.column in pooled:
+            raise PlateError(f"--pool {dose.column!r}: that is an input; wells of different doses are no replicates.")
     wells = []
     for key in sorted(values, key=_order):
         said = values[key]
@@ -162,18 +180,26 @@ def _wells(signals: list[Signal], doses: list[Dose], about: list[Column], option
         y = tuple(None if one is None else one.number for one in said)
         state, reason = _state(key, said, doses, labels.get(key, []), conditions, excluded, options)
         wells.append(Well(*key, x, y, state, reason))
-    _check_conditions([well for well in wells if well.state == USED], doses, about, options)
+    _check_conditions([well for well in wells if well.state == USED], doses, about, pooled)
     return wells
 
 
-def _conditions(only: tuple[str, ...], about: list[Column]) -> dict[str, str]:
-    conditions = {}
+def _column_of(option: str, said: str, name: str, about: list[Column]) -> str:
+    """The column that an option names, as the file writes it; PlateError where there is none."""
     known = {column.name.lower(): column.name for column in about}
+    if name.strip().lower() not in known:
+        there = f"there is {', '.join(known.values())}" if known else "nothing here says anything of the wells"
+        raise PlateError(f"{option} {said!r}: there is no column {name!r}; {there}.")
+    return known[name.strip().lower()]
+
+
+def _conditions(only: tuple[str, ...], about: list[Column]) -> dict[str, str]:
+    conditions: dict[str, str] = {}
     for text in only:
         name, _, wanted = text.partition("=")
-        if name.strip().lower() not in known:
-            raise PlateError(f"--only {text!r}: there is no column {name!r}; there is {', '.join(known.values())}.")
-        column_name = known[name.strip().lower()]
+        column_name = _column_of("--only", text, name, about)
+        if column_name in conditions:
+            raise PlateError(f"--only names {column_name} twice; one value of it can be chosen.")
         there = {cell.strip() for column in about if column.name == column_name for cell in column.cells.values()}
         if wanted.strip() not in there:
             raise PlateError(f"--only {text!r}: {column_name} is one of {', '.join(sorted(there - {''})[:12])}.")
@@ -211,12 +237,12 @@ def _state(key, said, doses, labels, conditions, excluded, options) -> tuple[str
     return USED, ""
 
 
-def _check_conditions(used: list[Well], doses: list[Dose], about: list[Column], options: Options) -> None:
+def _check_conditions(used: list[Well], doses: list[Dose], about: list[Column], pooled: list[str]) -> None:
     """PlateError for wells of the same doses that differ in something else: nobody said that they are replicates."""
     if not doses or not used:
         return
     groups = replicate_groups(np.array([well.x for well in used], float))
-    settled = {dose.column for dose in doses} | set(options.pool)
+    settled = {dose.column for dose in doses} | set(pooled)
     for name in dict.fromkeys(column.name for column in about):
         if name in settled or is_bookkeeping(name) or name.lower() in _EXCLUDING:
             continue

@@ -41,6 +41,11 @@ class Input:
         """Name and unit, as on an axis."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
+    @property
+    def column(self) -> str:
+        """Name and unit, as the header of a table: IPTG_nM."""
+        return f"{self.name}_{self.unit}" if self.unit else self.name
+
 
 @dataclass(frozen=True)
 class Well:

@@ -48,18 +48,24 @@ def read_tidy(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """All entries as text; the header is read as one more row, so that no row can be longer than it."""
+    """All entries as text; the header is read as one more row, so that no row can be longer than it.
+
+    Columns without a header are left out: a first one, where programs number rows, and empty ones.
+    """
     options = {"header": None, "keep_default_na": False, "skipinitialspace": True, "encoding": "utf-8-sig"}
     try:
         lines = pd.read_csv(path, dtype=str, **options)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read as a table of comma-separated values ({reason}).") from error
     headers = lines.iloc[0].str.strip().tolist()
-    for header in headers:
-        if headers.count(header) > 1:
+    for place, header in enumerate(headers, start=1):
+        if not header and place > 1 and lines.iloc[1:, place - 1].str.strip().any():
+            raise ValueError(f"{path} has no header above column {place}; name it, or empty the column.")
+        if header and headers.count(header) > 1:
             raise ValueError(f"{path} has {headers.count(header)} columns {header}.")
-    return lines.iloc[1:].set_axis(headers, axis=1).reset_index(drop=True)
+    named = [place for place, header in enumerate(headers) if header]
+    return lines.iloc[1:, named].set_axis([headers[place] for place in named], axis=1).reset_index(drop=True)
 
 
 def _column(table: pd.DataFrame, name: str, path: Path) -> pd.Series:

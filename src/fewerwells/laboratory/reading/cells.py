@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 ROWS = 32  # of a 1,536-well plate, A to AF
 COLUMNS = 48
+LARGEST = 1e30  # of numbers: far beyond any signal or dose, and its powers are still numbers
 PLATES = {3: 6, 4: 12, 6: 24, 8: 48, 12: 96, 24: 384, 48: 1536}  # wells by columns
 
 _WELL = re.compile(r"\s*([A-Za-z]|A[A-Fa-f]|a[A-Fa-f])\s*0*([1-9]\d?)\s*")
@@ -79,6 +81,13 @@ def well_place(name: str) -> tuple[int, int]:
     return row_index(letters), int(name[len(letters) :]) - 1
 
 
+def plate_shape(names: Iterable[str]) -> tuple[int, int]:
+    """Rows and columns of the smallest plate on which all of these wells are, by their plain names."""
+    rows, columns = (max(places) + 1 for places in zip(*map(well_place, names), strict=True))
+    n = min((n for n, wells in PLATES.items() if n >= columns and wells // n >= rows), default=COLUMNS)
+    return PLATES[n] // n, n
+
+
 def are_wells(names: list[str]) -> bool:
     """Whether names are a plate's: all different, and rows beyond P only where there are as many wells as need them."""
     beyond = any(well_place(name)[0] >= 16 for name in names)
@@ -113,8 +122,9 @@ def value(text: str, decimal: str = ".") -> Value:
         return Value(None, "empty", plain)
     number = plain_number(plain, decimal)
     if number is not None:
-        finite = abs(number) < 1e300
-        return Value(number if finite else None, "" if finite else "above", plain)
+        if abs(number) <= LARGEST:
+            return Value(number, "", plain)
+        return Value(None, "above" if number > 0 else "below", plain)
     word = plain.lower()
     if word in ABOVE or word[0] == ">":
         return Value(None, "above", plain)
@@ -126,7 +136,7 @@ def value(text: str, decimal: str = ".") -> Value:
 
 
 _UNITS_OF_TIME = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "hr": 3600.0, "d": 86400.0}
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,4}):(\d{1,2}(?:[.,]\d+)?)")
+_CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,4}):(\d{1,2}(?:[.,]\d+)?)")
 _AMOUNT = re.compile(r"([\d.,]+)\s*([A-Za-z]+)")
 
 

@@ -11,9 +11,10 @@ from fewerwells.laboratory.reading.columns import Column, without_repeats
 from fewerwells.laboratory.reading.files import Sheet, open_sheets
 from fewerwells.laboratory.reading.matrices import find_matrices
 from fewerwells.laboratory.reading.problems import PlateError
-from fewerwells.laboratory.reading.rows import find_rows, find_table
+from fewerwells.laboratory.reading.rows import find_rows
 from fewerwells.laboratory.reading.series import find_series
 from fewerwells.laboratory.reading.softmax import find_softmax, is_softmax
+from fewerwells.laboratory.reading.tables import find_table
 
 _PLATE_LINE = re.compile(r"plate number", re.IGNORECASE)
 

@@ -10,6 +10,7 @@ from fewerwells.laboratory.reading.problems import PlateError
 from fewerwells.science.units import unit_of
 
 HOW = "write NAME=DOSE UNIT/FACTOR across 1-11 (or down A-G), and zero 12 (or H) where there is none of it"
+_LARGEST_DOSE, _LARGEST_FACTOR = 1e15, 1e6  # a mole in a litre is 1e15 fM
 _WRITTEN = re.compile(
     r"(?P<name>[^=]+)=\s*(?P<top>\d+(?:\.\d+)?(?:e-?\d+)?)\s*(?P<unit>[^\d\s/][^/\s]*(?:/m?[lL])?)\s*/\s*(?P<factor>\d+(?:\.\d+)?)"
     r"\s+(?P<way>across|down)\s+(?P<first>\w+)-(?P<last>\w+)(?:\s+zero\s+(?P<zero>\w+))?",
@@ -34,8 +35,11 @@ def serial_dilution(text: str) -> Column:
     top, factor = float(found["top"]), float(found["factor"])
     if unit_of(found["unit"]) is None:
         raise PlateError(f"--dilution {text!r}: there is no unit {found['unit']!r}.")
-    if not (top > 0 and factor > 1):
-        raise PlateError(f"--dilution {text!r}: the dose must be positive, and the factor larger than 1.")
+    if not (0 < top < _LARGEST_DOSE and 1 < factor < _LARGEST_FACTOR):
+        raise PlateError(
+            f"--dilution {text!r}: the dose must be positive and below {_LARGEST_DOSE:g}, and the factor larger than 1 and "
+            f"below {_LARGEST_FACTOR:g}."
+        )
     step = 1 if last >= first else -1
     doses = {place: top / factor**k for k, place in enumerate(range(first, last + step, step))}
     if found["zero"]:

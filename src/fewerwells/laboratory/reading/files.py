@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ SEPARATORS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar"}
 # What reading a damaged archive or damaged XML raises; openpyxl's own errors are among them.
 _UNSOUND = (zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, LookupError, OSError, SyntaxError)
 _UNSOUND += (TypeError, ValueError, EOFError, RuntimeError)
+_NO_TEXT = re.compile(r"[\0-\x08\x0e-\x19]")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -41,6 +43,16 @@ class Sheet:
     rows: list[list[str]]
     decimal: str = "."
     remarks: tuple[str, ...] = ()
+
+    def cell(self, line: int, place: int) -> str:
+        """A cell without the spaces around it; "" behind the end of a row."""
+        row = self.rows[line]
+        return row[place].strip() if place < len(row) else ""
+
+
+def is_note(row: list[str]) -> bool:
+    """Whether a line of a table is somebody's remark: it begins with #."""
+    return bool(row) and row[0].startswith("#")
 
 
 def open_sheets(path: Path, separator: str | None = None, decimal: str | None = None) -> list[Sheet]:
@@ -63,7 +75,7 @@ def open_sheets(path: Path, separator: str | None = None, decimal: str | None = 
         )
     content = path.read_bytes()
     if not content.strip():
-        raise PlateError(f"{path.name} is empty; export the plate again.")
+        raise PlateError(f"{path.name} is empty; save or export it again.")
     if content.startswith(_OLD_EXCEL):
         raise PlateError(f"{path.name} is an Excel file of the old kind; save it as .xlsx or as CSV.")
     if content.startswith(b"PK"):
@@ -75,18 +87,14 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
     """The text of a file and the name of its encoding: UTF-8, UTF-16 or Windows-1252.
 
     Raises:
-        PlateError: bytes that are none of these, or that end within a character.
+        PlateError: bytes that are none of these, that end within a character, or that no text holds.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf_16(content):
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-16-le"
-        if encoding == "utf-16-le" and content[:1] == b"\0":
-            encoding = "utf-16-be"
-        try:
-            return content.decode(encoding), "UTF-16"
-        except UnicodeDecodeError:
-            raise PlateError(f"{name} ends within a character of UTF-16; it was cut off, so export it again.") from None
-    if b"\0" in content:
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf_16(content)
+    text = _wide(content, name) if wide else content.decode("latin-1")
+    if _NO_TEXT.search(text):
         raise PlateError(f"{name} is neither text nor a spreadsheet; export the plate as text, CSV or XLSX.")
+    if wide:
+        return text, "UTF-16"
     try:
         return content.decode("utf-8-sig"), "UTF-8"
     except UnicodeDecodeError as error:
@@ -96,6 +104,15 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
         return content.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:
         raise PlateError(f"{name} is not in UTF-8, UTF-16 or Windows-1252; save it as UTF-8.") from None
+
+
+def _wide(content: bytes, name: str) -> str:
+    """The text of a file in UTF-16, whichever of a character's two bytes comes first."""
+    marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        return content.decode("utf-16" if marked else "utf-16-be" if content[:1] == b"\0" else "utf-16-le")
+    except UnicodeDecodeError:
+        raise PlateError(f"{name} ends within a character of UTF-16; it was cut off, so export it again.") from None
 
 
 def _looks_like_utf_16(content: bytes) -> bool:

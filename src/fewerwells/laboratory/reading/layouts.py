@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def _toml(path: Path) -> Contents:
                 well_name(well): "" if value != value else str(value)
                 for well, value in zip(part["well"], part[name], strict=True)
             }
+            if None in cells:
+                raise PlateError(f"{path.name} names a well beyond AF48, and a plate has no larger ones.")
             columns.append(Column(str(name), cells, str(plate), role="layout"))
     return Contents(path.name, tuple(columns), (f"{path.name}: a layout of wellmap with {len(table)} wells",))
 
@@ -87,7 +90,7 @@ def _load_toml(path: Path) -> dict:
         raise PlateError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB; that is no layout.")
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise PlateError(f"{path.name} is not TOML: {error}.") from None
     except RecursionError:
         raise PlateError(f"{path.name} is not a layout: it is nested too deeply.") from None
@@ -125,17 +128,24 @@ def _check_toml(path: Path) -> None:
     for section, content in _load_toml(path).items():
         if section not in ("block", "row", "col", "irow", "icol", "well", "plate") or not isinstance(content, dict):
             continue
-        for key in _keys(content):
-            numbers = [int(part) for part in re.findall(r"\d+", key)[:1000]]
+        for key, below in content.items():
+            _check_wells(path, [key] if section == "well" else below if section == "block" else [])
+            numbers = [int(part) if len(part) < 10 else COLUMNS + 1 for part in re.findall(r"\d+", key)[:1000]]
             if any(number > COLUMNS for number in numbers) and section != "plate":
-                raise PlateError(f"{path.name} has [{section}.{key}], which is larger than a 1,536-well plate.")
+                raise PlateError(f"{path.name} has [{section}.{key[:40]}], which is larger than a 1,536-well plate.")
             wells += (numbers[0] * numbers[1] if section == "block" and len(numbers) > 1 else 1) * key.count(",") + 1
     if wells > _MOST_WELLS:
         raise PlateError(f"{path.name} names {wells:,} wells; that is no layout.")
 
 
-def _keys(content: dict) -> list[str]:
-    return [str(key) for key in content]
+def _check_wells(path: Path, keys: Iterable[str]) -> None:
+    """PlateError for a name that is no well; wellmap reads A1O as A1."""
+    for key in keys if isinstance(keys, (list, dict)) else ():
+        for name in key.split(","):
+            if well_name(name) is None and name.strip() not in ("", "..."):
+                raise PlateError(
+                    f"{path.name} has a section {key[:40]!r}, and {name.strip()[:40]!r} is no well, A1 to AF48."
+                )
 
 
 def _dispensed(path: Path, separator: str | None, decimal: str | None) -> Contents | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fewerwells.laboratory.reading.cells import COLUMNS, PLATES, plain_number, row_index, row_name
 from fewerwells.laboratory.reading.columns import Column
-from fewerwells.laboratory.reading.files import Sheet
+from fewerwells.laboratory.reading.files import Sheet, is_note
 from fewerwells.laboratory.reading.headers import is_dose
 from fewerwells.laboratory.reading.problems import PlateError
 
@@ -48,7 +48,7 @@ def find_matrices(sheet: Sheet, plates: dict[int, str]) -> tuple[list[Column], s
         plates: the plate's name from a line on, where a file has several.
 
     Raises:
-        PlateError: row labels that are not A, B, C … in order.
+        PlateError: row labels that are not A, B, C … in order, or columns that are not 1, 2, 3 … to the last one.
     """
     columns: list[Column] = []
     used: set[int] = set()
@@ -56,8 +56,11 @@ def find_matrices(sheet: Sheet, plates: dict[int, str]) -> tuple[list[Column], s
     while line < len(sheet.rows):
         header = header_in(sheet.rows[line], line)
         if header is None or not _label(sheet, line + 1, header):
+            if header and _label(sheet, line + 2, header) == "B":
+                _refuse_row(sheet, line + 1, header, "A")
             line += 1
             continue
+        check_numbers(sheet, header)
         rows = list(_rows(sheet, header))
         if not rows:
             line += 1
@@ -86,11 +89,34 @@ def _label(sheet: Sheet, line: int, header: Header) -> str:
     return label.upper() if row_index(label) is not None else ""
 
 
+def _refuse_row(sheet: Sheet, line: int, header: Header, expected: str) -> None:
+    """PlateError for a line that is filled as a row of this block is, with something else in place of its letter."""
+    row = sheet.rows[line]
+    if 2 * sum(bool(cell.strip()) for cell in row[header.first : header.first + header.n]) > header.n:
+        raise PlateError(
+            f"line {line + 1} has {row[header.first - 1].strip()!r} where the letter of row {expected} should stand; write "
+            "every row with its letter, and an empty line below the last one."
+        )
+
+
+def check_numbers(sheet: Sheet, header: Header) -> None:
+    """PlateError where the columns' numbers go on after a cell that is not the next number."""
+    behind = sheet.rows[header.line][header.first + header.n :]
+    goes_on = any(plain_number(cell) == header.n + 1 + k for k, cell in enumerate(behind))
+    if goes_on or (behind and behind[0].strip() and header.n not in PLATES):
+        raise PlateError(
+            f"line {header.line + 1} numbers the columns of a plate from 1 to {header.n} and goes on with "
+            f"{behind[0].strip()!r}; number every column."
+        )
+
+
 def _rows(sheet: Sheet, header: Header) -> Iterator[tuple[int, str, list[str]]]:
     """Lines of a block: number, label (of this line or the one above that it continues) and cells from column 1 on."""
     label = ""
     for line in range(header.line + 1, len(sheet.rows)):
         row = sheet.rows[line]
+        if is_note(row):
+            continue
         own, cells = _label(sheet, line, header), row[header.first :]
         if header_in(row, line) and (not label or own != row_name(row_index(label) + 1)):
             return
@@ -111,15 +137,7 @@ def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
                 f"line {header.line + 1} begins a plate with row {label} after row {row_name(before)}; "
                 "write rows in order, each with its letter."
             )
-    after = rows[-1][0] + 1
-    while after < len(sheet.rows) and not any(cell.strip() for cell in sheet.rows[after]):
-        after += 1
-    follows = _label(sheet, after, header)
-    if follows and row_index(follows) > places[-1] and any(cell.strip() for cell in sheet.rows[after][header.first :]):
-        raise PlateError(
-            f"row {follows} on line {after + 1} follows an empty line; the row between {labels[-1]} and {follows} has lost "
-            "its letter. Write every row with its letter, empty ones too."
-        )
+    _refuse_rows_below(sheet, header, rows[-1][0], places[-1])
     size = PLATES.get(header.n)
     if size and (places[-1] + 1) * header.n > size:
         raise PlateError(
@@ -128,12 +146,40 @@ def _check_labels(sheet: Sheet, header: Header, rows: list) -> None:
         )
 
 
+def _refuse_rows_below(sheet: Sheet, header: Header, last: int, place: int) -> None:
+    """PlateError where rows of a block stand below its last one, `place`, on the line `last`: after a gap, or unlettered."""
+    next_row, whole = row_name(place + 1), (place + 1) * header.n == PLATES.get(header.n)
+    right_below = only_empty = True
+    for line in range(last + 1, len(sheet.rows)):
+        row, label = sheet.rows[line], _label(sheet, line, header)
+        if header_in(row, line):
+            return
+        if not any(cell.strip() for cell in row):
+            right_below = False
+            continue
+        if right_below and not whole:
+            _refuse_row(sheet, line, header, next_row)
+        goes_on = row_index(label) > place if label and only_empty else label == next_row and not whole
+        if goes_on and any(cell.strip() for cell in row[header.first :]):
+            raise PlateError(
+                f"row {label} on line {line + 1} is parted from row {row_name(place)} on line {last + 1}; what stands "
+                "between is empty or has lost its letter. Write every row with its letter, empty ones too."
+            )
+        right_below = only_empty = False
+
+
 def _columns(sheet: Sheet, header: Header, rows: list, plate: str) -> list[Column]:
     title, section, in_corner = _titles(sheet, header)
     found: dict[str, dict[str, str]] = {}
     count: dict[str, int] = {}
     labelled = all(any(cell.strip() for cell in cells[header.n :]) for _, _, cells in rows)
-    for _, label, cells in rows:
+    for line, label, cells in rows:
+        lost = next((cell.strip() for cell in cells[header.n :] if plain_number(cell, sheet.decimal) is not None), "")
+        if lost and not labelled:
+            raise PlateError(
+                f"line {line + 1} is row {label} of a plate with {header.n} columns and goes on with {lost!r}; one number "
+                "for each column is needed."
+            )
         behind = next((cell.strip() for cell in cells[header.n :] if cell.strip()), "") if labelled else ""
         count[label] = count.get(label, 0) + 1
         name = behind or (f"{title} (line {count[label]} of a row)".strip() if count[label] > 1 else title)

@@ -43,11 +43,15 @@ def choose(
     columns, said = _of_plate(columns, plate)
     names = list(dict.fromkeys(column.name for column in columns))
     chosen = [_named(names, read) for read in reads] or names
+    if len(set(chosen)) < len(chosen):
+        raise PlateError(f"--read names {max(chosen, key=chosen.count)} twice; name each output once.")
     if len(chosen) > 1 and not reads:
         raise PlateError(
             f"there are {len(chosen)} reads: {_listed(names)}. Choose with --read NAME; give it twice for two outputs. "
             "One of them is a dose? --input NAME=UNIT says so."
         )
+    if at is not None and all(column.at is None for column in columns if column.name in chosen):
+        raise PlateError(f"--at {at!r}: {_listed(chosen)} was read once in every well; leave --at out.")
     signals = []
     for name in chosen:
         for of in dict.fromkeys(column.plate for column in columns if column.name == name):
@@ -73,14 +77,15 @@ def _of_plate(columns: list[Column], plate: str | None) -> tuple[list[Column], l
         )
     named = [name for name in plates if name.lower() == plate.lower()]
     if not named:
-        raise PlateError(f"there is no plate {plate!r}; there is {_listed(plates)}.")
+        there = _listed([name for name in plates if name]) or "one, which has no name; leave --plate out"
+        raise PlateError(f"there is no plate {plate!r}; there is {there}.")
     return [column for column in columns if column.plate == named[0]], [f"plate {named[0]} of {len(plates)}"]
 
 
 def _named(names: list[str], read: str) -> str:
     """The read of that name; part of a name is enough where it fits only one."""
     for fits in (str.__eq__, str.__contains__):
-        found = [name for name in names if fits(name.lower(), read.lower())]
+        found = [name for name in names if read and fits(name.lower(), read.lower())]
         if len(found) == 1:
             return found[0]
         if found:
@@ -91,7 +96,7 @@ def _named(names: list[str], read: str) -> str:
 def _at(name: str, parts: list[Column], at: str | None) -> tuple[dict[str, Value], str]:
     """The values of one read at the moment that is asked for."""
     moments = [part.at for part in parts]
-    if len(parts) == 1:
+    if len(parts) == 1 and (at is None or moments[0] is None):
         return parts[0].values(), ""
     unit = parts[0].unit
     if any(moment is None for moment in moments):

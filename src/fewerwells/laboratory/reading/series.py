@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fewerwells.laboratory.reading.cells import are_wells, plain_number, seconds, well_name
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.files import Sheet
 from fewerwells.laboratory.reading.matrices import plate_at
+from fewerwells.laboratory.reading.problems import PlateError
 
+_ALMOST_A_WELL = re.compile(r"[A-Pa-p][\s_.:-]*[\dOIl]{1,3}")  # A-1, A1O, Al
 _FEWEST_WELLS = 4  # in a header: two or three names such as d1 and d2 are something else
 
 
@@ -22,16 +27,24 @@ def well_columns(row: list[str]) -> dict[int, str]:
 
 
 def find_series(sheet: Sheet, plates: dict[int, str], used: set[int]) -> tuple[list[Column], set[int]]:
-    """The columns that stand in a sheet under a line of wells, and the lines that they take up."""
+    """The columns that stand in a sheet under a line of wells, and the lines that they take up.
+
+    Raises:
+        PlateError: entries below a heading that is no well or comes twice, or moments below an empty line.
+    """
     columns: list[Column] = []
     taken: set[int] = set()
     line = 0
     while line < len(sheet.rows):
         wells = {} if line in used else well_columns(sheet.rows[line])
         if not wells or min(wells) == 0:
+            if line not in used:
+                _refuse_repeated_wells(sheet, line)
             line += 1
             continue
         body = _body(sheet, line, min(wells), used)
+        refuse_lost_columns(sheet, line, wells, body)
+        _refuse_moments_below(sheet, line, wells, body, used)
         columns += _columns(sheet, line, wells, body, plate_at(plates, line))
         taken |= {line, *body}
         line = (body[-1] if body else line) + 1
@@ -47,6 +60,57 @@ def _body(sheet: Sheet, header: int, first: int, used: set[int]) -> list[int]:
             break
         body.append(line)
     return body
+
+
+def refuse_lost_columns(sheet: Sheet, header: int, wells: dict[int, str], body: list[int]) -> None:
+    """PlateError for a column that has entries and no well above it, behind the first well or where that should stand."""
+    for line in body:
+        for place, cell in enumerate(sheet.rows[line]):
+            if place in wells or not cell.strip():
+                continue
+            name = sheet.cell(header, place)
+            if place > min(wells) or _ALMOST_A_WELL.fullmatch(name):
+                raise PlateError(
+                    f"line {header + 1} has {name!r} above column {place + 1}, where a well should stand, and line {line + 1} "
+                    f"has {cell.strip()!r} there; write a well, A1 to AF48, or empty the column."
+                )
+
+
+def _refuse_repeated_wells(sheet: Sheet, line: int) -> None:
+    """PlateError for a line of wells, above a line of numbers, in which a few come twice."""
+    names = {place: name for place, cell in enumerate(sheet.rows[line]) if (name := well_name(cell))}
+    twice = [name for name, times in Counter(names.values()).items() if times > 1]
+    filled = sum(bool(cell.strip()) for cell in sheet.rows[line])
+    if (
+        len(names) < _FEWEST_WELLS
+        or 2 * len(names) <= filled
+        or not 0 < 10 * len(twice) <= len(names)
+        or line + 1 == len(sheet.rows)
+    ):
+        return
+    if 2 * _numbers(sheet, line + 1, names) > len(names):
+        raise PlateError(f"line {line + 1} names well {twice[0]} twice; every column needs a well of its own.")
+
+
+def _refuse_moments_below(sheet: Sheet, header: int, wells: dict[int, str], body: list[int], used: set[int]) -> None:
+    """PlateError for a line below an empty one that is filled as those of the series are, with no wells above it."""
+    last = body[-1] if body else header
+    for line in range(last + 1, len(sheet.rows)):
+        row = sheet.rows[line]
+        if line in used or well_columns(row):
+            return
+        if any(cell.strip() for cell in row):
+            if body and 2 * _numbers(sheet, line, wells) > len(wells):
+                raise PlateError(
+                    f"line {line + 1} goes on with the wells of line {header + 1} below an empty line, or has lost its "
+                    "moment; close the gap, or put the line of wells above it, too."
+                )
+            return
+
+
+def _numbers(sheet: Sheet, line: int, places: Iterable[int]) -> int:
+    """How many of these places of a line hold numbers."""
+    return sum(plain_number(sheet.cell(line, place), sheet.decimal) is not None for place in places)
 
 
 def _key(sheet: Sheet, header: int, first: int) -> tuple[int, str]:

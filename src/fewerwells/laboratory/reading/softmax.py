@@ -5,8 +5,9 @@ from __future__ import annotations
 from fewerwells.laboratory.reading.cells import PLATES, plain_number, row_name, seconds, well_name
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.files import Sheet
+from fewerwells.laboratory.reading.matrices import check_numbers, header_in
 from fewerwells.laboratory.reading.problems import PlateError
-from fewerwells.laboratory.reading.series import well_columns
+from fewerwells.laboratory.reading.series import refuse_lost_columns, well_columns
 
 _KINDS = ("Kinetic", "Spectrum", "Well Scan")
 _DOSES = ("conc", "standard value")
@@ -21,14 +22,14 @@ def find_softmax(sheet: Sheet) -> list[Column]:
     """The columns of all plates and groups of an export.
 
     Raises:
-        PlateError: no plate in it, or a plate that begins below row A.
+        PlateError: no plate in it, or a plate with more rows than its columns allow or with a heading that is none.
     """
     columns: list[Column] = []
     line = 0
     while line < len(sheet.rows):
-        first = sheet.rows[line][0].strip() if sheet.rows[line] else ""
+        first = sheet.cell(line, 0)
         end = next(
-            (k for k in range(line + 1, len(sheet.rows)) if _first(sheet, k).startswith("~End")), len(sheet.rows)
+            (k for k in range(line + 1, len(sheet.rows)) if sheet.cell(k, 0).startswith("~End")), len(sheet.rows)
         )
         if first.startswith("Plate:"):
             columns += _plate(sheet, line, end)
@@ -42,28 +43,23 @@ def find_softmax(sheet: Sheet) -> list[Column]:
     return columns
 
 
-def _first(sheet: Sheet, line: int) -> str:
-    return sheet.rows[line][0].strip() if sheet.rows[line] else ""
-
-
 def _plate(sheet: Sheet, line: int, end: int) -> list[Column]:
     head = [cell.strip() for cell in sheet.rows[line]] + [""] * 20
-    name, by_time, kind = head[1], head[3] == "TimeFormat", head[4]
+    name, kind = head[1], head[4]
     names = _wavelengths(head)
     body = range(line + 1, end)
-    headers = [k for k in body if plain_number(_at(sheet, k, 2)) == 1 or len(well_columns(sheet.rows[k])) > 1]
+    headers = [k for k in body if header_in(sheet.rows[k], k) or well_columns(sheet.rows[k])]
+    if not headers and any(cell.strip() for k in body for cell in sheet.rows[k]):
+        raise PlateError(
+            f"line {line + 1} begins plate {name}, and no line below numbers its columns 1, 2, 3 … or names wells A1, A2, …"
+        )
     columns = []
     for index, header in enumerate(headers):
         stop = headers[index + 1] if index + 1 < len(headers) else end
         raw = index == 0
-        part = _by_wells if by_time else _by_rows
+        part = _by_wells if well_columns(sheet.rows[header]) else _by_rows
         columns += part(sheet, header, stop, name, names if raw else [f"{head[5]} reduced"], kind, raw)
     return columns
-
-
-def _at(sheet: Sheet, line: int, place: int) -> str:
-    row = sheet.rows[line]
-    return row[place].strip() if place < len(row) else ""
 
 
 def _wavelengths(head: list[str]) -> list[str]:
@@ -93,14 +89,13 @@ def _moment(text: str, kind: str) -> float | None:
 
 def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str], kind: str, raw: bool) -> list[Column]:
     """Rows A, B … without letters under columns 1, 2 …, side by side for each read, one block a moment."""
-    starts = [place for place, cell in enumerate(sheet.rows[header]) if plain_number(cell) == 1]
-    n = 1
-    while plain_number(_at(sheet, header, starts[0] + n)) == n + 1:
-        n += 1
+    heading = header_in(sheet.rows[header], header)
+    check_numbers(sheet, heading)
+    starts, n = [place for place, cell in enumerate(sheet.rows[header]) if plain_number(cell) == 1], heading.n
     most = PLATES.get(n, 1536) // n
     columns, row, at, wells = [], 0, None, [{} for _ in starts]
     for line in range(header + 1, stop + 1):
-        begins = line < stop and bool(_at(sheet, line, 0) or _at(sheet, line, 1)) and raw
+        begins = line < stop and bool(sheet.cell(line, 0) or sheet.cell(line, 1)) and raw
         if (begins or line == stop) and any(wells):
             columns += [
                 Column(
@@ -118,13 +113,13 @@ def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str],
         if line == stop:
             break
         if begins:
-            at, row = _moment(_at(sheet, line, 0), kind), 0
-        filled = any(_at(sheet, line, start + k) for start in starts for k in range(n))
+            at, row = _moment(sheet.cell(line, 0), kind), 0
+        filled = any(sheet.cell(line, start + k) for start in starts for k in range(n))
         if filled and row >= most:
             raise PlateError(f"line {line + 1} is row {row + 1} of a plate with {n} columns, which has {most}.")
         if filled:
             for cells, start in zip(wells, starts, strict=True):
-                cells |= {f"{row_name(row)}{k + 1}": _at(sheet, line, start + k) for k in range(n)}
+                cells |= {f"{row_name(row)}{k + 1}": sheet.cell(line, start + k) for k in range(n)}
         row += 1
     return columns
 
@@ -132,11 +127,12 @@ def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str],
 def _by_wells(sheet: Sheet, header: int, stop: int, plate: str, names: list[str], kind: str, raw: bool) -> list[Column]:
     """Wells A1, A2 … as columns, one line for each moment and read."""
     wells = well_columns(sheet.rows[header])
-    lines = [k for k in range(header + 1, stop) if any(_at(sheet, k, place) for place in wells)]
+    lines = [k for k in range(header + 1, stop) if any(sheet.cell(k, place) for place in wells)]
+    refuse_lost_columns(sheet, header, wells, lines)
     columns = []
     for index, line in enumerate(lines):
-        at = _moment(_at(sheet, line, 0), kind) if raw else None
-        cells = {well: _at(sheet, line, place) for place, well in wells.items()}
+        at = _moment(sheet.cell(line, 0), kind) if raw else None
+        cells = {well: sheet.cell(line, place) for place, well in wells.items()}
         name = names[min(index % max(len(names), 1), len(names) - 1)] if at is None else names[0]
         columns.append(Column(name, cells, plate, at, _unit(kind) if at is not None else "", sheet.decimal, "read"))
     return columns
@@ -158,12 +154,12 @@ def _group(sheet: Sheet, line: int, end: int) -> list[Column]:
     found: dict[tuple[str, str], dict[str, str]] = {}
     sample = dose = ""
     for k in range(line + 2, end):
-        well = well_name(_at(sheet, k, of_well))
+        well = well_name(sheet.cell(k, of_well))
         if well is None:
             continue
-        if _at(sheet, k, 0):
-            sample, dose = _at(sheet, k, 0), "" if of_dose is None else _at(sheet, k, of_dose)
-        plate = _at(sheet, k, of_plate) if of_plate is not None else ""
+        if sheet.cell(k, 0):
+            sample, dose = sheet.cell(k, 0), "" if of_dose is None else sheet.cell(k, of_dose)
+        plate = sheet.cell(k, of_plate) if of_plate is not None else ""
         masked = "masked" if any(cell.strip() == "Masked" for cell in sheet.rows[k]) else ""
         said = {"group": group, "sample": sample, "masked": masked}
         if of_dose is not None:
