@@ -111,7 +111,9 @@ class TestMarks:
 
 def test_what_is_made_of_the_course_is_made_on_windows_too():
     """Which has no `resource`; that grading needs it is said when something is graded."""
-    code = "import sys; sys.modules['resource'] = None; import fewerwells.course.build, fewerwells.course.grading"
+    code = (
+        "import psutil, sys; sys.modules['resource'] = None; import fewerwells.course.build, fewerwells.course.grading"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
