@@ -12,8 +12,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PYTHONUTF8 = 1
-# modules are compiled when first imported: most of what is installed never is
+# Modules are compiled when first imported: most of what is installed never is. What builds import is imported once by
+# the installation, in two processes, or the many processes of the first build would each compile it for themselves.
 unexport PYTHONDONTWRITEBYTECODE
+COMPUTING := torch sklearn.gaussian_process scipy.stats scipy.integrate fewerwells.running.sample ipykernel.kernelapp
+RENDERING := jupyter_book.cli.main myst_nb sphinx.builders.html sqlalchemy.orm ipywidgets papermill fewerwells.book.build
 # four processes keep two cores busy: tests wait for kernels, browsers and clusters
 SIDE_BY_SIDE := --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 # together they have more threads than there are cores: who waits for another thread sleeps instead of keeping a core
@@ -51,6 +54,9 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 15) else f"Python {v[0]}.{v[1]} was found; 3.11 to 3.14 is needed. Name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt
+	@for names in "$(COMPUTING)" "$(RENDERING)"; do \
+	  $(BIN)/python -c 'import importlib, sys; [*map(importlib.import_module, sys.argv[1:])]' $$names & \
+	done; wait
 	@touch $(READY)
 
 clean:
