@@ -315,7 +315,7 @@ def test_simulations_with_wrong_numbers_and_too_many_epochs_on_them(table):
         }
 
     eta, theta, share = map(at_a_plate, ("eta_mismatch", "theta_mismatch", "pretraining_share"))
-    told("intro", "with largest outputs ten times too large it does [several times worse than no simulation]")
+    told("intro", "whose largest outputs are ten times too large makes the error [several times that of none]")
     told("09_sweeps", "with η ten times too large the error is several times that of a network from scratch")
     assert eta[1.0].low > 3
     told("09_sweeps", "with θ ten times too small it is larger, too")
