@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nbclient.exceptions import DeadKernelError
 from typer.testing import CliRunner
 
 from fewerwells.cli import app
@@ -50,6 +51,16 @@ def test_what_was_understood_is_shown_with_every_conversion_and_every_lost_well(
     assert "excluded (--exclude): H12" in result.stdout
     assert "IPTG (mM): mM to nM, times 1e+06" in result.stdout
     assert {path.name for path in (kept_in / "answer").iterdir()} >= {"plate.svg", "wells.csv"}
+
+
+def test_a_kernel_that_the_system_has_ended_is_told_in_a_sentence(kept_in, monkeypatch):
+    def ended(*_):
+        raise DeadKernelError("14_your_plate: the kernel has ended.")
+
+    monkeypatch.setattr("fewerwells.running.chapters.run_chapter", ended)
+    result = run("tidy.csv", "--output", "answer")
+    assert result.exit_code == 1
+    assert result.stderr == "14_your_plate: the kernel has ended.\n"
 
 
 def test_the_table_of_wells_holds_every_well(kept_in):

@@ -9,7 +9,7 @@ import typer
 
 import fewerwells
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.running.commands import refuse as _refuse
+from fewerwells.running.commands import fail, refuse
 
 CHAPTER = "14_your_plate"
 
@@ -89,9 +89,9 @@ def plate(
         if not look:
             _answer(files, said, understood, question, folder)
     except PlateError as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
     except OSError as error:
-        raise _refuse(PlateError(f"{error.filename or 'a file'}: {error.strerror}.")) from None
+        raise refuse(f"{error.filename or 'a file'}: {error.strerror}.") from None
 
 
 def _answer(files: list[Path], said: dict, understood, question, folder: Path) -> None:
@@ -127,6 +127,7 @@ def _chapter() -> Path | None:
 
 
 def _run(chapter: Path, executed: Path, parameters: dict) -> None:
+    from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError
 
     from fewerwells.running.chapters import run_chapter
@@ -138,6 +139,8 @@ def _run(chapter: Path, executed: Path, parameters: dict) -> None:
         raise PlateError(str(error)) from None
     except PapermillExecutionError as error:
         raise PlateError(error.evalue if error.ename == "PlateError" else f"{error.ename}: {error.evalue}") from error
+    except DeadKernelError as error:  # the system has ended it, for want of memory as a rule: the plate is not at fault
+        raise fail(str(error)) from None
 
 
 def predict(
@@ -164,9 +167,9 @@ def predict(
             raise PlateError(f"{target} was read and would be lost; name another file with --output.")
         write_whole(target, as_csv(*predictions_table(learnt, x)))
     except PlateError as error:
-        raise _refuse(error) from None
+        raise refuse(error) from None
     except OSError as error:
-        raise _refuse(PlateError(f"{error.filename or 'a file'}: {error.strerror}.")) from None
+        raise refuse(f"{error.filename or 'a file'}: {error.strerror}.") from None
     beyond = int(learnt.beyond(x).sum())
     typer.echo(
         f"{len(x)} predictions are in {target}" + (f"; {beyond} lie beyond the measured doses." if beyond else ".")

@@ -10,6 +10,7 @@ import pandas as pd
 import typer
 
 from fewerwells.laboratory.reading.cells import LARGEST
+from fewerwells.running.commands import refuse
 
 LEAST_NOISE = 1e-6  # of what the outputs span
 
@@ -73,16 +74,11 @@ def next_wells(
         if output:
             write_whole(output, table.to_csv(index=False, lineterminator="\n").encode())
     except np.linalg.LinAlgError as error:
-        typer.echo(
-            f"Refused: no equation can be solved for these wells ({error}); measure more different ones.", err=True
-        )
-        raise typer.Exit(2) from None
+        raise refuse(f"no equation can be solved for these wells ({error}); measure more different ones.") from None
     except ValueError as error:
-        typer.echo(f"Refused: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise refuse(error) from None
     except OSError as error:
-        typer.echo(f"Refused: {error.filename or 'a file'} cannot be written: {error.strerror}.", err=True)
-        raise typer.Exit(2) from None
+        raise refuse(f"{error.filename or 'a file'} cannot be written: {error.strerror}.") from None
     typer.echo(table.to_string(index=False))
     if plan.lessons:
         typer.echo(
