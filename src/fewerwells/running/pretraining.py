@@ -159,9 +159,7 @@ def _pretrain(
     }
     path = output.with_suffix(".json")
     write_whole(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
-    write_whole(
-        output, weights
-    )  # last: after a kill before it the same command may go on, for nothing but a record is there
+    write_whole(output, weights)  # after its record: a kill in between leaves no weights without one
     checkpoint.unlink(missing_ok=True)
     return path
 
