@@ -144,7 +144,8 @@ class TestHonestWork:
         ]
         cells = [nbformat.v4.new_code_cell(code) for code in codes]
         assert run_bounded(nbformat.v4.new_notebook(cells=cells)) == ""
-        assert [output.text for cell in cells for output in cell.outputs] == ["1\n", "3\n", "x\n"]
+        printed = ["".join(output.text for output in cell.outputs) for cell in cells]  # a kernel may send it in parts
+        assert printed == ["1\n", "3\n", "x\n"]
 
     def test_goes_on_after_a_cell_was_interrupted(self):
         cells = [nbformat.v4.new_code_cell(code) for code in ("kept = 1", "while True: pass", "print(kept)")]
