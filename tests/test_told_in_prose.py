@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import least_squares
 
@@ -239,6 +240,17 @@ def test_who_predicts_outside_as_well_as_a_network_with_many_wells(table):
     assert mixed.low < 5 / 4 < mixed.high
     assert len(ratios) == 3
     assert max(ratio.high for ratio in ratios.values()) < 5 / 4
+
+
+def test_who_comes_nearest_to_a_switch_without_knowing_it(table):
+    told("07_who_else_exercises", "nearer to a switch than what either of them learns from one plate")
+    told("07_who_else_exercises", "even where no switch was among them")
+    rows = pd.concat([table("targets"), table("many_circuits")]).drop_duplicates(["arm", "target", "N", "seed"])
+    rows = rows[rows["target"] == "Goldbeter–Koshland"]
+    wrong = ("fit, library without truth", 96)
+    for network in ("scratch", "transfer"):
+        assert compared(rows, OUTSIDE, wrong, (network, 96)).high < 1
+    assert compared(rows, OUTSIDE, ("in-context network, truth left out", 96), wrong).high < 1
 
 
 def test_how_a_gpu_does_beside_the_processor():
