@@ -100,6 +100,7 @@ ETA = np.array([40.0, 30.0])
 SCRATCH, ORACLE = ARMS["scratch"].wells, ARMS["oracle"].wells
 GRID = np.stack(np.meshgrid(np.linspace(0.5, 9.5, 6), np.linspace(0.5, 9.5, 4)), axis=-1).reshape(-1, 2)
 PLATE = real_pairs(reference_circuit("n_part_complex"), 24, 0)
+RISING = np.linspace(0.4, 9.6, 24)
 
 
 def holding_out(least=1, spare=1, fixed=None, draw=lambda names, rng: rng.choice(names, len(names), replace=False)):
@@ -141,6 +142,11 @@ def most_likely_noises(y, conditions):
         return np.sum(np.log(total) + variances / total)
 
     return np.exp(minimize(surprise, np.log([np.sqrt(variances.min()), 0.1]), method="Nelder-Mead").x)
+
+
+def means_of_draws(low, high, of=np.mean):
+    """The bootstrap of exercise 3.3, with whatever share it leaves out and whatever it takes of each draw."""
+    return lambda v: np.quantile(of(np.random.default_rng(0).choice(v, (1000, len(v))), axis=1), [low, high])
 
 
 def drawn_apart(first, second):
@@ -344,6 +350,9 @@ WRONG = [
     ("3.3", lambda v: tuple(np.quantile(v, [0.025, 0.975])), "spread"),
     ("3.3", lambda v: (v.mean() - v.std() / len(v) ** 0.5, v.mean() + v.std() / len(v) ** 0.5), "too narrow"),
     ("3.3", lambda v: (v.mean() - 9 * v.std() / len(v) ** 0.5, v.mean() + 9 * v.std() / len(v) ** 0.5), "too wide"),
+    ("3.3", means_of_draws(0.005, 0.995), "too wide"),
+    ("3.3", means_of_draws(0.05, 0.95), "too narrow"),
+    ("3.3", means_of_draws(0.025, 0.975, np.median), "take for a mean"),
     ("3.3", lambda v: (v.max(), v.min()), "above"),
     ("3.4", 1.0, "reported"),
     ("3.4", 1.417, "seem to lose"),
@@ -394,6 +403,13 @@ WRONG = [
     ("5.6", "It is true.", "words"),
     ("5.6", "word " * 50, "number"),
     ("5.6", "The ratio is 3 and I believe in it. " * 8, "interval"),
+    ("5.6", "The difference is 3.1, interval 2.6 to 3.7, and verified; I do not doubt it. " * 3, "held equal"),
+    (
+        "5.6",
+        "The difference is 3.1, interval 2.6 to 3.7, over the same seeds; I do not doubt it. " * 3,
+        "change your mind",
+    ),
+    ("5.6", "The same seeds gave 3.1 with an interval of 2.6 to 3.7, unless a control says no. " * 12, "150 at most"),
     ("6.1", drawn_apart, "seed by seed"),
     ("6.1", lambda a, b: np.quantile(a / b, [0.025, 0.975]), "spread"),
     ("6.1", lambda a, b: np.exp(around(np.log(b / a))), "on its head"),
@@ -564,6 +580,9 @@ WRONG = [
     ("12.1", (GRID - 20, GRID), "no input is negative"),
     ("12.1", (PLATE.x, 10 * PLATE.y), "still what it was"),
     ("12.1", (10 * PLATE.x, PLATE.y + 5), "differ by up to"),
+    ("12.1", (10 * PLATE.x, PLATE.y * [2.0, 6.0]), "a unit of its own"),
+    ("12.1", (PLATE.x[::-1], PLATE.y[::-1]), "another order"),
+    ("12.1", (PLATE.x[:, ::-1], 2 * PLATE.y[:, ::-1]), "another order"),
     ("12.2", 3, "set of pairs"),
     ("12.2", {("simple_activation", "glow")}, "no circuit 'glow'"),
     ("12.2", {("simple_activation", "n_part_complex")}, "pairs are missing and 0 are too many"),
@@ -576,6 +595,7 @@ WRONG = [
     ("13.1", (15.0, 0.0), "outside"),
     ("13.1", 3.0, "shape"),
     ("13.2", GRID, "at least 5 times"),
+    ("13.2", np.stack([RISING, 10 - RISING], axis=1), "at least 5 times"),
     ("13.2", np.repeat(GRID[:12], 2, axis=0), "twice"),
     ("13.2", GRID / 4, "8 nM"),
     ("13.2", GRID * 2, "outside"),
@@ -621,6 +641,10 @@ ALSO_RIGHT = [
     ("15.1", 1.02),
     ("15.2", holding_out()),
     ("15.3", most_likely_noises),
+    ("1.6", (0.8, 0.95)),
+    ("3.3", lambda v: around(v, 2.05)),
+    ("12.1", (PLATE.x * [2.0, 5.0], 3 * PLATE.y)),
+    ("13.2", np.stack([RISING, 0.3 + 0.9 * RISING], axis=1)),
     ("6.1", lambda a, b: np.exp(around(np.log(a / b), 2.05))),
     ("6.1", lambda a, b: np.exp(np.quantile(iqm(np.log(a / b)[resampled_seeds(len(a), 500)]), [0.025, 0.975]))),
     ("6.4", seeds()),
@@ -685,6 +709,22 @@ def test_numbers_pass_within_the_tolerance_and_not_beyond():
         assert check("3.1", k * factor).right
     for factor in (0.96, 1.04):
         assert not check("3.1", solved_value * factor).right
+
+
+def test_a_number_that_is_right_to_a_per_cent_is_right_and_a_count_is_exact(solved):
+    page = (ROOT / "book" / "students.md").read_text("utf-8")
+    assert "a number that is right to about one per cent is right; a count has to be exact" in page
+    for exercise, entry in checking.sealed().items():
+        if not entry["numbers"]:
+            continue
+        answer = np.array(checking._listed(answer_of(solved, exercise)), float)
+        if entry["tolerance"] == 0:
+            assert (answer == answer.round()).all(), exercise
+            assert not check(exercise, list(answer + 1)).right
+        else:
+            assert check(exercise, list(answer * 1.009)).right, exercise
+            assert check(exercise, list(answer / 1.009)).right, exercise
+            assert not check(exercise, list(answer * 1.05)).right, exercise
 
 
 def test_an_unknown_exercise_is_refused_in_one_sentence():

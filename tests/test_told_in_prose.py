@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import least_squares
 
@@ -17,7 +18,10 @@ from fewerwells.running.parameters import Sweeps
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_table
 from fewerwells.science.circuits import hill_family, reference_circuit, simple_activation
-from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
+from fewerwells.science.datasets import BIG, SMALL, real_pairs, sobol_inputs
+from fewerwells.science.design.candidates import grid
+from fewerwells.science.design.criteria import lessons
+from fewerwells.science.design.designs import Library
 from fewerwells.science.equivalence import data_equivalence
 from fewerwells.science.statistics import paired_ratio
 from fewerwells.study.claim_list.measured_wells import MEASURED
@@ -188,6 +192,11 @@ def test_members_of_the_family_in_exercises():
     told("01_biology_exercises", "stays just below the noise inside and goes just above it outside")
     inside, outside = gap(1.2, 1)
     assert 0.8 < inside < 1 < outside < 1.2
+    told("01_biology_exercises", "two narrow bands of answers, around n = 1.2 and around n = 0.8, both with b near 1")
+    tried = [(n, b) for n in np.arange(0.5, 4.01, 0.1) for b in np.linspace(0, 1, 21)]
+    answers = [(n, b) for n, b in tried if gap(n, b)[0] < 1 < gap(n, b)[1]]
+    assert {round(n, 1) for n, _ in answers} == {0.8, 1.2}
+    assert min(b for _, b in answers) > 0.8
     told("01_biology_exercises", "about twice as wrong inside as outside")
     inside, outside = gap(1, 0.5)
     assert inside / outside == pytest.approx(2, abs=0.4)
@@ -196,6 +205,64 @@ def test_members_of_the_family_in_exercises():
     told("04_experiment_2_exercises", "a step in b changes more, the nearer to b = 0 it is taken")
     steps = -np.diff([gap(1, b)[0] for b in np.linspace(0, 1, 11)])
     assert (np.diff(steps) < 0).all()
+
+
+def test_the_widest_gap_is_the_best_well_of_the_exercise_and_seldom_of_other_plates():
+    told("13_which_wells_exercises", "mostly on a border of what can be measured")
+    told("13_which_wells_exercises", "On this plate that happens to be where the wells are thinnest, too.")
+    told("13_which_wells_exercises", "there a well in the widest gap would teach less than a tenth as much")
+    told("13_which_wells_exercises", "on most of them the largest gap teaches clearly less than the best well")
+    candidates, target = grid(0, 10, 0.5).x, reference_circuit("n_part_complex")
+    plates = [real_pairs(target, 8, seed) for seed in range(12)]
+    on_a_border, gaps = 0, []
+    for belief, wells in zip(Library().believe(plates), plates, strict=True):
+        teaches = lessons(belief, candidates, sobol_inputs(BIG, 256)).teaches
+        on_a_border += np.isin(candidates[teaches.argmax()], (0, 10)).any()
+        nearest = np.linalg.norm(candidates[:, None] - wells.x, axis=2).min(axis=1)
+        gaps.append(teaches[nearest.argmax()] / teaches.max())
+    assert on_a_border > 8
+    assert gaps[0] == 1
+    assert gaps[1] < 0.1
+    assert np.mean(np.array(gaps) < 0.8) > 0.5
+
+
+def test_who_predicts_outside_as_well_as_a_network_with_many_wells(table):
+    page = (ROOT / "book" / "related.md").read_text("utf-8")
+    assert "on three of five circuits, where the right equation, fitted to one plate, predicts outside" in page
+    assert "On the mixed complex the seeds cannot tell, and on input depletion even the right one does not." in page
+    rows = table("targets")
+    ratios = {
+        target: compared(rows[rows["target"] == target], OUTSIDE, ("fit, true form", 96), ("oracle", 20000))
+        for target in rows["target"].unique()
+    }
+    assert ratios.pop("input depletion").low > 5 / 4
+    mixed = ratios.pop("leak and mixed complex")
+    assert mixed.low < 5 / 4 < mixed.high
+    assert len(ratios) == 3
+    assert max(ratio.high for ratio in ratios.values()) < 5 / 4
+
+
+def test_who_comes_nearest_to_a_switch_without_knowing_it(table):
+    told("07_who_else_exercises", "nearer to a switch than what either of them learns from one plate")
+    told("07_who_else_exercises", "even where no switch was among them")
+    rows = pd.concat([table("targets"), table("many_circuits")]).drop_duplicates(["arm", "target", "N", "seed"])
+    rows = rows[rows["target"] == "Goldbeter–Koshland"]
+    wrong = ("fit, library without truth", 96)
+    for network in ("scratch", "transfer"):
+        assert compared(rows, OUTSIDE, wrong, (network, 96)).high < 1
+    assert compared(rows, OUTSIDE, ("in-context network, truth left out", 96), wrong).high < 1
+
+
+def test_how_a_gpu_does_beside_the_processor():
+    told("10_engine", "With tens of networks of this size the readable engine is far behind there")
+    told("10_engine", "only when ten thousand share each operation does it nearly catch up")
+    speeds = {}
+    for row in json.loads((ROOT / "results" / "gpu.json").read_text("utf-8"))["rows"]:
+        speeds.setdefault(row["networks"], {})[row["engine"]] = row["million_sample_steps_per_second"]
+    behind = {networks: speed["fused"] / speed["reference"] for networks, speed in speeds.items()}
+    assert min(behind[30], behind[50]) > 20
+    assert behind[1000] > 2
+    assert 1 < behind[10_000] < 1.2
 
 
 def test_a_cycle_ends_higher_than_the_simulation():

@@ -44,12 +44,19 @@ def same_plate_other_numbers(answer) -> None:
         raise NotYet("Concentrations are numbers, and no input is negative.")
     if np.isclose(x, wells.x).any() or np.isclose(y, wells.y).any():
         raise NotYet("Some number of the plate is still what it was; change every one of them.")
+    if any(np.allclose(np.sort(new, axis=None), np.sort(old, axis=None)) for new, old in ((x, wells.x), (y, wells.y))):
+        raise NotYet("These are the plate's own numbers in another order; change the numbers themselves.")
     factors = x.max(axis=0) / wells.x.max(axis=0), np.sqrt((y**2).mean(axis=0) / (wells.y**2).mean(axis=0))
     queries = sobol_inputs(BIG, 16)
     before = _network().predict([wells], queries)[0] * factors[1]
     after = _network().predict([Pairs(x, y)], queries * factors[0])[0]
     worst = float(np.max(np.abs(after - before) / np.abs(before).max(axis=0)))
     if worst > 1e-3:
+        if all(np.ptp(new / old, axis=0).max() < 1e-6 * np.max(new / old) for new, old in ((x, wells.x), (y, wells.y))):
+            raise NotYet(
+                f"The predictions differ by up to {worst:.1%}. You have given each output a unit of its own. What does the "
+                "network read from two outputs side by side that it cannot read from each alone?"
+            )
         raise NotYet(
             f"The predictions differ by up to {worst:.1%} even when they are brought to the same units. What can change in "
             "every number of a plate without a change in what was measured?"

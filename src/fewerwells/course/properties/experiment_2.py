@@ -74,7 +74,7 @@ def control_arms(answer) -> None:
 
 
 def _distance_inside(b: float) -> float:
-    """The simulation's error inside the small domain on a circuit with n = 1 and this b, y_tot for both η, nM."""
+    """The simulation's error inside the small domain on a circuit with n = 1, this b and its own η, nM."""
     x = sobol_inputs(BIG, 1024)
     x = x[SMALL.contains(x)]
     return float(l1_errors(SIMPLE_MODEL(x), hill_family(x, REFERENCE_THETA, REFERENCE_ETA, 1.0, b)).mean())

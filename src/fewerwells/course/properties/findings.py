@@ -49,9 +49,21 @@ def defence(answer) -> None:
     text = str(answer)
     if len(text.split()) < 40:
         raise NotYet(f"{len(text.split())} words so far; a sceptic will want at least 40.")
+    if len(text.split()) > 160:  # words can be counted in more ways than one
+        raise NotYet(f"{len(text.split())} words; 150 at most are asked for. What would the sceptic not miss?")
     if not re.search(r"\d", text):
         raise NotYet("There is no number in it. Which estimate do you rest your case on, and what is its interval?")
-    if not re.search(r"interval|\[[^\]]*\d[^\]]*\]|between \d", text):
+    if not re.search(r"interval|\[[^\]]*\d[^\]]*\]|between \d", text, re.IGNORECASE):
         raise NotYet("An estimate without its interval will not convince a sceptic.")
-    if not re.search(r"unless|if|would|could|control|limit|only", text, re.IGNORECASE):
+    if not re.search(
+        r"\b(same|equal\w*|shar\w+|pair\w*|identical\w*|alike|both|common|held|fixed|constant|matched)\b",
+        text,
+        re.IGNORECASE,
+    ):
+        raise NotYet("Say also what was held equal between the arms: what else could have made the difference?")
+    if not re.search(
+        r"\b(unless|if|would|could|might|controls?|limits?|only|overturn\w*|refut\w+|contradict\w*)\b",
+        text,
+        re.IGNORECASE,
+    ):
         raise NotYet("Say also what would change your mind: which result or which control would overturn the verdict?")

@@ -133,7 +133,7 @@ def wells_that_tell(answer) -> None:
     if not np.all(np.isfinite(wells)) or not BIG.contains(wells).all():
         raise NotYet("Some wells lie outside 0–20 nM.")
     if SMALL.contains(wells).all():
-        raise NotYet("All of these lie inside 0–10 nM, where 48 wells have noticed nothing.")
+        raise NotYet("All of these lie inside 0–10 nM, where 48 wells have noticed next to nothing.")
     noticed = _plates_on_which_it_is_noticed(wells)
     if noticed < NOTICED:
         raise NotYet(

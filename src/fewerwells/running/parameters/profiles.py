@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
-# paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, and half the oracle's pairs;
-# smoke only shows that everything runs.
+# paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, half the synthetic pairs and a
+# quarter of the oracle's; smoke only shows that everything runs.
 PROFILES: dict[str, dict] = {
     "smoke": {
         "n_seeds": 2,
