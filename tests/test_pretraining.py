@@ -12,6 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from fewerwells.cli import app
+from fewerwells.running import pretraining
 from fewerwells.running.pretraining import PretrainingError, pretrain
 from fewerwells.science.in_context.reader import InContextNetwork
 from fewerwells.science.in_context.training import Batches, Settings, Training
@@ -67,6 +68,24 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(second.network.parameters(), undisturbed, strict=True))
 
 
+def test_what_a_gpu_began_ends_without_one_with_the_same_weights_and_its_record_says_so(tmp_path):
+    """A GPU's optimisers hold the rate as a tensor and options that a processor refuses."""
+    undisturbed = weights(tmp_path / "a")
+    first = Training(TINY)
+    torch.set_flush_denormal(True)
+    advance(first, 3)
+    torch.set_flush_denormal(False)
+    first.devices = ["cuda"]
+    for optimiser in first._optimisers:
+        for group in optimiser.param_groups:
+            group |= {"lr": torch.tensor(1e9), "fused": True, "capturable": True}
+    (tmp_path / "b").mkdir()
+    pretraining._save(tmp_path / "b" / "weights.checkpoint", first, [], 1.0)
+    assert weights(tmp_path / "b") == undisturbed
+    assert json.loads((tmp_path / "b" / "weights.json").read_text())["device"] == "cuda, then cpu"
+    assert json.loads((tmp_path / "a" / "weights.json").read_text())["device"] == "cpu"
+
+
 def test_a_kill_loses_only_what_came_after_the_last_checkpoint(tmp_path):
     output = tmp_path / "weights.safetensors"
     checkpoint = tmp_path / "weights.checkpoint"
@@ -99,8 +118,6 @@ def test_a_finished_training_goes_on_from_its_checkpoint_and_removes_it(tmp_path
     advance(half, 4)
     torch.set_flush_denormal(False)
     (tmp_path / "b").mkdir()
-    from fewerwells.running import pretraining
-
     pretraining._save(tmp_path / "b" / "weights.checkpoint", half, [], 1.0)
     assert weights(tmp_path / "b") == undisturbed
     assert not (tmp_path / "b" / "weights.checkpoint").exists()
@@ -121,7 +138,7 @@ def test_the_record_says_what_made_the_weights(tmp_path):
 
 
 def test_training_lowers_the_validation_loss():
-    training = Training(replace(TINY, steps=60, width=16, rate=0.03))
+    training = Training(replace(TINY, steps=60, width=16, rate=0.1))
     before = validate(training.network, n_plates=32)
     advance(training, 60)
     after = validate(training.network, n_plates=32)
@@ -134,8 +151,6 @@ def test_validation_is_always_the_same():
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
-    from fewerwells.running import pretraining
-
     pretraining._save(tmp_path / "weights.checkpoint", Training(TINY), [], 0.0)
     with pytest.raises(PretrainingError, match="belongs to a training with seed = 0"):
         weights(tmp_path, replace(TINY, seed=1))

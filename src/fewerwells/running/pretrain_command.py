@@ -11,7 +11,7 @@ from fewerwells.running.commands import refuse
 
 app = typer.Typer(no_args_is_help=True, help="Train the networks that come with the package, from nothing.")
 
-STEPS = 26_000  # about an hour and a half of one core
+STEPS = 26_000  # about forty minutes of one core
 BATCH = 2_400
 MOST_DRAWING = 7  # processes; so many kept half of a fast GPU busy, and each holds PyTorch in memory
 
@@ -28,7 +28,7 @@ def in_context(
         typer.Option(help="A circuit to leave out, with every mechanism that contains it; as often as needed."),
     ] = None,
     steps: Annotated[
-        int, typer.Option(help="Batches of plates; 26,000 take about an hour and a half on one core.")
+        int, typer.Option(help="Batches of plates; 26,000 take about forty minutes on one core.")
     ] = STEPS,
     batch: Annotated[
         int, typer.Option(help="Wells in a batch, about, over all of its plates; a GPU takes more in the same time.")

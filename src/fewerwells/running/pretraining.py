@@ -42,7 +42,7 @@ def _save(path: Path, training: Training, curve: list[dict], seconds: float) -> 
 
 def _resume(path: Path, training: Training) -> tuple[list[dict], float]:
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=training.device)
         theirs = state["settings"]
     except Exception as error:
         raise PretrainingError(f"{path} is not a whole checkpoint ({error}); remove it to start anew.") from error
@@ -147,7 +147,7 @@ def _pretrain(
         "step": training.step,
         "parameters": sum(part.numel() for part in training.network.parameters()),
         "seconds": round(before + time.monotonic() - begun, 1),
-        "device": device,
+        "device": ", then ".join(training.devices),
         "versions": {
             "fewerwells": __version__,
             "numpy": np.__version__,

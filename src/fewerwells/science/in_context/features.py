@@ -1,7 +1,8 @@
 """Wells as numbers without a unit: every plate is measured by its own largest inputs and its own outputs.
 
 Inputs are divided by the largest of the plate and outputs by their root mean square, each input and each output by
-its own, so that another unit changes nothing. Predictions are made on the scale of `bend`, linear below the plate's
+its own, so that another unit for both inputs or for both outputs changes nothing. How unequal the outputs are is told
+beside them, so a unit for one of them alone makes another plate. Predictions are made on the scale of `bend`, linear below the plate's
 outputs and logarithmic far above them; quantiles pass through it unchanged.
 """
 

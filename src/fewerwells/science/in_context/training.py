@@ -13,16 +13,20 @@ from torch.utils.data import Dataset
 from fewerwells.science.in_context.batches import as_tensors
 from fewerwells.science.in_context.features import LEVELS
 from fewerwells.science.in_context.network import PlateNetwork, pinball
-from fewerwells.science.prior import draw_plates, structures_without
+from fewerwells.science.in_context.optimiser import Muon
+from fewerwells.science.prior import Plates, draw_plates, structures_without
 from fewerwells.science.prior.plates import FEWEST_WELLS, MOST_WELLS
 
 LOW, HIGH = LEVELS.index(0.1), LEVELS.index(0.9)
 TYPICAL_WELLS = 96  # a plate; a share of the batches has just that many
 SHARE_TYPICAL = 0.3
+# What the others have: a GPU records a step anew for each number, which takes as long as some thirty steps.
+SIZES = np.unique(np.geomspace(FEWEST_WELLS, MOST_WELLS, 25).round().astype(int))
 QUERIES = 40  # on each plate
 SHARE_TOLD = 0.3  # of the plates whose noise level is told
 WARM_UP = 500  # steps in which the learning rate rises
 DECAY = 0.01  # of weights, per unit of learning rate
+_OF_DEVICE = {"lr", "fused", "capturable"}  # what an optimiser is told of the device, not of the training
 UNRECORDED = 3  # first steps on a GPU, in which its libraries settle
 SHARPEST = 0.03  # spread, in units of a plate's outputs, below which plates count alike
 
@@ -83,11 +87,13 @@ class Batches(Dataset):
     def __getitem__(self, step: int) -> Batch:
         """The batch of a step; see `as_tensors`."""
         rng = np.random.default_rng([self.settings.seed, step])
-        n = int(np.exp(rng.uniform(np.log(FEWEST_WELLS), np.log(MOST_WELLS + 1))))
-        n = TYPICAL_WELLS if rng.random() < SHARE_TYPICAL else n
+        n = TYPICAL_WELLS if rng.random() < SHARE_TYPICAL else int(rng.choice(SIZES))
         p = max(4, round(self.settings.batch / (n + QUERIES / 2)))
-        plates = draw_plates(p, n, QUERIES, rng, self.settings.without)
-        return as_tensors(plates, rng.random(p) < SHARE_TOLD)
+        return as_tensors(self.draw(p, n, rng), rng.random(p) < SHARE_TOLD)
+
+    def draw(self, p: int, n: int, rng: np.random.Generator) -> Plates:
+        """P plates of n wells."""
+        return draw_plates(p, n, QUERIES, rng, self.settings.without)
 
 
 class _Recorded:
@@ -109,30 +115,36 @@ class _Recorded:
         return self.loss
 
 
+def _apart(network: PlateNetwork) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
+    """The matrices inside a network's blocks, whose steps are orthogonalised, and all its other parameters."""
+    inside = [part for blocks in (network.reading, network.answering) for part in blocks.parameters() if part.ndim == 2]
+    theirs = set(map(id, inside))
+    return inside, [part for part in network.parameters() if id(part) not in theirs]
+
+
 class Training:
-    """A network, its optimiser and how far they are.
+    """A network, its optimisers and how far they are.
 
     Attributes:
         settings: what decides the weights.
         network: as it is now.
         step: batches seen.
+        devices: on which it was trained, one after another.
     """
 
     def __init__(self, settings: Settings, device: str = "cpu"):
-        self.settings, self.device, self.step = settings, device, 0
+        self.settings, self.device, self.devices, self.step = settings, device, [device], 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = PlateNetwork(settings.width, settings.heads, settings.reading, settings.answering)
         self.network = network.to(device)
         on_gpu = device == "cuda"
-        self._optimiser = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=torch.tensor(settings.rate, device=device) if on_gpu else settings.rate,
-            betas=(0.9, 0.98),
-            weight_decay=DECAY,
-            fused=on_gpu,
-            capturable=on_gpu,
-        )
+        rate = torch.tensor(settings.rate, device=device) if on_gpu else settings.rate
+        inside, others = _apart(self.network)
+        self._optimisers = [
+            Muon(inside, lr=rate, weight_decay=DECAY),
+            torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=DECAY, fused=on_gpu, capturable=on_gpu),
+        ]
         self._seen = 0  # steps of this object, which may have taken over from another
         if on_gpu:
             self._stream, self._pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
@@ -146,8 +158,9 @@ class Training:
     def advance(self, batch: Batch) -> torch.Tensor:
         """Train on the `Batches` of this step; returns its loss, which a GPU may still be working on."""
         rate = self.rate()
-        for group in self._optimiser.param_groups:
-            group["lr"] = group["lr"].fill_(rate) if self.device == "cuda" else rate
+        for optimiser in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["lr"].fill_(rate) if self.device == "cuda" else rate
         loss = self._learn_on_gpu(batch) if self.device == "cuda" else self._learn(*batch)
         self.step += 1
         self._seen += 1
@@ -159,10 +172,11 @@ class Training:
         # plate as on a blurred one. The weight is known from the wells, so the best quantiles stay the best.
         spread = (quantiles[..., HIGH] - quantiles[..., LOW]).detach().mean(dim=1, keepdim=True)
         loss = (pinball(quantiles, truth, self.network.levels) / (SHARPEST + spread)).mean()
-        self._optimiser.zero_grad()
+        self.network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self._optimiser.step()
+        for optimiser in self._optimisers:
+            optimiser.step()
         return loss
 
     def _learn_on_gpu(self, batch: Batch) -> torch.Tensor:
@@ -178,11 +192,20 @@ class Training:
         return self._recorded[n](batch)
 
     def state(self) -> dict:
-        """All that is needed to go on from here: weights, the optimiser's memory, the step."""
-        return {"network": self.network.state_dict(), "optimiser": self._optimiser.state_dict(), "step": self.step}
+        """All that is needed to go on from here: weights, the optimisers' memory, the step."""
+        return {
+            "network": self.network.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "step": self.step,
+            "devices": self.devices,
+        }
 
     def resume(self, state: dict) -> None:
-        """Go on from a `state` of a training with the same settings."""
+        """Go on from a `state` of a training with the same settings, on whatever device that was."""
         self.network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
+        for optimiser, memory in zip(self._optimisers, state["optimisers"], strict=True):
+            ours = [{name: group[name] for name in _OF_DEVICE & group.keys()} for group in optimiser.param_groups]
+            optimiser.load_state_dict(memory)
+            for group, own in zip(optimiser.param_groups, ours, strict=True):
+                group |= own
+        self.step, self.devices = state["step"], list(dict.fromkeys([*state["devices"], self.device]))
