@@ -13,10 +13,13 @@ from fewerwells.running.identity import cell_key, code, digest, plain, pretraini
 from fewerwells.running.reading_order import chapters, project_root
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.learners import FittedEquation
+from fewerwells.study import protocol
+from fewerwells.study.many_circuits import MANY_CIRCUITS
 from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Cell, Protocol
 from fewerwells.study.trials import run_cell
 
 TARGET = reference_circuit("n_part_complex", 2.0)
+SWITCH = reference_circuit("goldbeter_koshland")  # there is a network that has never seen it
 SMALL_STUDY = Protocol(epochs=10, synthetic_volume=60, oracle_volume=40, sizes=(2, 4, 2), batch_size=16)
 OTHER = {
     "epochs": 20,
@@ -187,6 +190,16 @@ class TestCode:
         real = identity.version
         monkeypatch.setattr(identity, "version", lambda name: "99" if name == library else real(name))
         assert (cell_key(Cell(arm, TARGET, 10), SMALL_STUDY, [0], "fused") != key) == stale
+
+    @pytest.mark.parametrize("arm", MANY_CIRCUITS)
+    def test_new_weights_of_the_network_that_reads_plates_make_no_other_arm_stale(self, arm, monkeypatch):
+        """The wide library's rows used to hang on them: what counts its intervals imported all learners."""
+        monkeypatch.setattr(protocol, "ARMS", ARMS | MANY_CIRCUITS)
+        looked_at = set()
+        monkeypatch.setattr(identity, "_engine_code", lambda roots, engine: looked_at.update(code(roots)) or "")
+        identity.cell_code(Cell(arm, SWITCH, 10), SMALL_STUDY, "fused")
+        reads = any("in_context" in module for module in looked_at)
+        assert reads == arm.startswith("in-context network")
 
     def test_each_engine_has_its_own_code(self):
         learner = SMALL_STUDY.network(SMALL_STUDY.pretraining())

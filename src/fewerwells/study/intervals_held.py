@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.datasets import BIG, SMALL, sobol_inputs
-from fewerwells.science.learners import Learnt
+from fewerwells.science.learners.base import Learnt
 
 POINTS = 512  # at which the truth is looked for
 LEVELS = (0.5, 0.8, 0.95)  # of the intervals
