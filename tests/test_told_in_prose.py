@@ -23,6 +23,8 @@ from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.criteria import lessons
 from fewerwells.science.design.designs import Library
 from fewerwells.science.equivalence import data_equivalence
+from fewerwells.science.in_context.network import PlateNetwork
+from fewerwells.science.in_context.record import training_record
 from fewerwells.science.statistics import paired_ratio
 from fewerwells.study.claim_list.measured_wells import MEASURED
 from fewerwells.study.claims import judge_rows, verdict
@@ -304,8 +306,8 @@ def test_what_chosen_wells_are_said_to_do_without_a_claim(table):
         scratch, transfer = f"scratch, {moved} outside wells, 0–20 nM", "transfer, 0 outside wells, 0–20 nM"
         assert on("n = 2", scratch, transfer, 96, INSIDE).low > 1
 
-    told("13_which_wells", "on three of five circuits, from either range, with about twice the error on one of them")
-    told("13_which_wells", "on three of five circuits (each interval by itself)")
+    told("13_which_wells", "on two of five circuits, from either range, with about twice the error or more on one of")
+    told("13_which_wells", "on two of five circuits (each interval by itself)")
     least_sure = {
         target: [
             on(
@@ -316,8 +318,8 @@ def test_what_chosen_wells_are_said_to_do_without_a_claim(table):
         ]
         for target in systems
     }
-    assert sum(min(inside.low, whole.low) > 1 for inside, whole in least_sure.values()) == 3
-    assert all(ratio.value == pytest.approx(2, abs=0.3) for ratio in least_sure["Goldbeter–Koshland"])
+    assert sum(min(inside.low, whole.low) > 1 for inside, whole in least_sure.values()) == 2
+    assert all(ratio.value > 1.75 for ratio in least_sure["Goldbeter–Koshland"])
 
     told("13_which_wells", "From 0–20 nM they are worse on input depletion, too.")
     for design in ("D-optimal", "I-optimal"):
@@ -469,3 +471,45 @@ def test_what_the_average_of_thirteen_strains_does_for_the_fourteenth(measured):
     against_scratch = counts["strains-correction-beats-scratch"]
     assert max(sum(against_scratch[place]) for place in ("with 12 wells", "with all wells")) < most
     assert against_scratch["at high doses"][1] > most
+
+
+def test_what_keeps_the_network_that_reads_plates_from_doing_better():
+    rows = pd.read_csv(ROOT / "results" / "in_context.csv")
+    rest = rows[rows["arm"] != "like the shipped one, a seventh of its steps"]
+    assert list(rest["arm"].unique()) == ["seven times the steps", "twice as wide", "five mechanisms alone"]
+
+    def over(one, other):
+        part = rows[rows["arm"].isin([one, other])]
+        return {target: paired_ratio(of, ERROR, {"arm": one}, {"arm": other}) for target, of in part.groupby("target")}
+
+    longer, wider, fewer = (over(arm, "like the shipped one, a seventh of its steps") for arm in rest["arm"].unique())
+    told("12_a_thousand_circuits", "Longer training helped on all five systems.")
+    assert len(longer) == 5
+    assert all(ratio.high < 1 for ratio in longer.values())
+    mixed, depletion = (reference_circuit(name).label for name in ("mixed_complex", "input_depletion"))
+    told("12_a_thousand_circuits", "Twice the width helped on four and did harm on the leak and mixed complex.")
+    assert wider.pop(mixed).low > 1
+    assert all(ratio.high < 1 for ratio in wider.values())
+    told(
+        "12_a_thousand_circuits", "helped on all five: it halved the error on both cycles and took a third of it on the"
+    )
+    assert all(ratio.high < 1 for ratio in fewer.values())
+    cycles = [reference_circuit(name).label for name in ("phosphorylation_cycle", "goldbeter_koshland")]
+    assert all(0.4 < fewer[cycle].value < 0.6 for cycle in cycles)
+    assert 0.55 < fewer[mixed].value < 0.75
+    told("12_a_thousand_circuits", "more than the longer training did.")
+    told("12_a_thousand_circuits", "For n = 2 and on input depletion longer training gave more")
+    against_longer = over("five mechanisms alone", "seven times the steps")
+    assert all(against_longer.pop(target).high < 1 for target in (mixed, *cycles))
+    assert set(against_longer) == {"n = 2", depletion}
+    assert all(ratio.low > 1 for ratio in against_longer.values())
+
+
+def test_the_networks_of_that_table_differ_as_it_says():
+    """Seven times the steps, four times the weights."""
+    benchmark = (ROOT / "benchmarks" / "in_context.py").read_text("utf-8")
+    assert training_record("all")["settings"]["steps"] == 7 * 4000
+    assert "STEPS, BATCH = 4000, 19_200" in benchmark
+    small, wide = (sum(part.numel() for part in PlateNetwork(width).parameters()) for width in (64, 128))
+    told("12_a_thousand_circuits", "one twice as wide with four times as many weights")
+    assert round(wide / small) == 4

@@ -16,7 +16,9 @@ HOPED, HOPED_UNSEEN, HOPED_WIDE = 0.3, 0.6, 0.5
 READER = "in-context network"
 
 
-def _on_every_target(name: str, words: str, arm: str, other: str, limit: float = 1.0, **stated: str) -> Claim:
+def _on_every_target(
+    name: str, words: str, arm: str, other: str, limit: float = 1.0, *, differs: bool = True, **stated: str
+) -> Claim:
     """A sentence on two arms with one plate of wells, on every target that both have."""
     top, bottom = ({"arm": one} | ({} if one == "oracle" else {"N": plate}) for one in (arm, other))
     return Claim(
@@ -27,6 +29,7 @@ def _on_every_target(name: str, words: str, arm: str, other: str, limit: float =
         (-np.inf, limit),
         "12_a_thousand_circuits#fig-many-plate",
         of_study=False,
+        differs=differs,
     )
 
 
@@ -84,8 +87,9 @@ CLAIMS: tuple[Claim, ...] = (
         "Where neither has the right mechanism, the network predicts better than the list.",
         NEVER_SEEN,
         "fit, library without truth",
-        whole="undecided",
+        whole="supported",
         inside="undecided",
+        differs=False,
     ),
     _on_every_target(
         "reader-knows-what-can-be-known",
