@@ -27,9 +27,7 @@ def in_context(
         list[str] | None,
         typer.Option(help="A circuit to leave out, with every mechanism that contains it; as often as needed."),
     ] = None,
-    steps: Annotated[
-        int, typer.Option(help="Batches of plates; 26,000 take about forty minutes on one core.")
-    ] = STEPS,
+    steps: Annotated[int, typer.Option(help="Batches of plates; 26,000 take about forty minutes on one core.")] = STEPS,
     batch: Annotated[
         int, typer.Option(help="Wells in a batch, about, over all of its plates; a GPU takes more in the same time.")
     ] = BATCH,
