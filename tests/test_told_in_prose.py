@@ -16,7 +16,7 @@ from fewerwells.laboratory.measured_errors import long_rows
 from fewerwells.running.experiments import expected_rows
 from fewerwells.running.parameters import Sweeps
 from fewerwells.running.reading_order import project_root
-from fewerwells.running.storage import read_table
+from fewerwells.running.storage import read_rows, read_table
 from fewerwells.science.circuits import hill_family, reference_circuit, simple_activation
 from fewerwells.science.datasets import BIG, SMALL, real_pairs, sobol_inputs
 from fewerwells.science.design.candidates import grid
@@ -474,7 +474,7 @@ def test_what_the_average_of_thirteen_strains_does_for_the_fourteenth(measured):
 
 
 def test_what_keeps_the_network_that_reads_plates_from_doing_better():
-    rows = pd.read_csv(ROOT / "results" / "in_context.csv")
+    rows = read_rows((ROOT / "results" / "in_context.csv").read_bytes())
     rest = rows[rows["arm"] != "like the shipped one, a seventh of its steps"]
     assert list(rest["arm"].unique()) == ["seven times the steps", "twice as wide", "five mechanisms alone"]
 
