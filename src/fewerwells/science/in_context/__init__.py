@@ -2,5 +2,5 @@
 (Müller et al. 2022).
 
 `features` turns wells into numbers without a unit; `network` is the attention over wells; `training` makes its weights
-from nothing; `reader` loads shipped weights and predicts.
+from nothing, with the steps of `optimiser`; `reader` loads shipped weights and predicts.
 """
