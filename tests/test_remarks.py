@@ -76,6 +76,12 @@ def test_errors_are_those_on_the_very_wells_and_on_wells_that_no_volume_holds():
     assert len(found) == 2 * 2 * len(SEEDS)
 
 
+@pytest.mark.parametrize(("volumes", "seeds"), [([], SEEDS), ([5], ())])
+def test_own_and_new_wells_of_nothing_is_a_sentence(volumes, seeds):
+    with pytest.raises(ValueError, match="at least one of each is needed"):
+        own_and_new_wells(CELL, volumes, Protocol(epochs=1), seeds)
+
+
 def test_whoever_has_hardly_learnt_is_as_wrong_on_either_and_whoever_trains_long_knows_few_wells_by_heart():
     few, many = (own_and_new_wells(CELL, [8], Protocol(epochs=n), range(8)) for n in (1, 1500))
     gap = {n: t.groupby("wells")["error"].mean() for n, t in (("few", few), ("many", many))}

@@ -33,7 +33,14 @@ def own_and_new_wells(
     Returns:
         One row a volume and seed: `N`, `seed`, `wells` ("own" or "new"), `error` (nM, mean absolute difference over
         wells and outputs).
+
+    Raises:
+        ValueError: no number of wells, or no seed.
     """
+    if not volumes or not seeds:
+        raise ValueError(
+            f"numbers of wells are {list(volumes)} and seeds {list(seeds)}; at least one of each is needed."
+        )
     most = max(volumes)
     pools = replace(cell, wells=most + NEW_WELLS).measured(protocol, list(seeds))
     x, y = np.stack([pool.x for pool in pools]), np.stack([pool.y for pool in pools])
