@@ -43,6 +43,31 @@ def weights(folder, settings=TINY, **options):
     return (folder / "weights.safetensors").read_bytes()
 
 
+def begun(steps):
+    """A training that stopped after some steps, counted as `pretrain` counts."""
+    training = Training(TINY)
+    torch.set_flush_denormal(True)
+    advance(training, steps)
+    torch.set_flush_denormal(False)
+    return training
+
+
+OF_A_GPU = {"lr": torch.tensor(1e9), "fused": True, "capturable": True}
+
+
+def of_device(training):
+    """What a training's optimisers are told of the device."""
+    groups = [group for optimiser in training._optimisers for group in optimiser.param_groups]
+    return [{name: group[name] for name in OF_A_GPU if name in group} for group in groups]
+
+
+def gone_on(folder, training):
+    """The weights of a training that goes on from what another has left behind."""
+    folder.mkdir()
+    pretraining._save(folder / "weights.checkpoint", training, [], 1.0)
+    return weights(folder)
+
+
 def test_the_same_settings_give_the_same_weights_and_others_do_not(tmp_path):
     first = weights(tmp_path / "a")
     torch.manual_seed(12345)  # another state of torch's own random numbers
@@ -69,19 +94,18 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(tmp_path):
 
 
 def test_what_a_gpu_began_ends_without_one_with_the_same_weights_and_its_record_says_so(tmp_path):
-    """A GPU's optimisers hold the rate as a tensor and options that a processor refuses."""
+    """A GPU's optimisers hold the rate as a tensor and options of their own, which stay with it."""
     undisturbed = weights(tmp_path / "a")
-    first = Training(TINY)
-    torch.set_flush_denormal(True)
-    advance(first, 3)
-    torch.set_flush_denormal(False)
+    first = begun(3)
     first.devices = ["cuda"]
     for optimiser in first._optimisers:
         for group in optimiser.param_groups:
-            group |= {"lr": torch.tensor(1e9), "fused": True, "capturable": True}
-    (tmp_path / "b").mkdir()
-    pretraining._save(tmp_path / "b" / "weights.checkpoint", first, [], 1.0)
-    assert weights(tmp_path / "b") == undisturbed
+            group |= {name: value for name, value in OF_A_GPU.items() if name in group}
+    second = Training(TINY)
+    own = of_device(second)
+    second.resume(first.state())
+    assert of_device(second) == own != of_device(first)
+    assert gone_on(tmp_path / "b", first) == undisturbed
     assert json.loads((tmp_path / "b" / "weights.json").read_text())["device"] == "cuda, then cpu"
     assert json.loads((tmp_path / "a" / "weights.json").read_text())["device"] == "cpu"
 
@@ -113,13 +137,7 @@ def test_a_kill_loses_only_what_came_after_the_last_checkpoint(tmp_path):
 
 def test_a_finished_training_goes_on_from_its_checkpoint_and_removes_it(tmp_path):
     undisturbed = weights(tmp_path / "a")
-    half = Training(TINY)
-    torch.set_flush_denormal(True)
-    advance(half, 4)
-    torch.set_flush_denormal(False)
-    (tmp_path / "b").mkdir()
-    pretraining._save(tmp_path / "b" / "weights.checkpoint", half, [], 1.0)
-    assert weights(tmp_path / "b") == undisturbed
+    assert gone_on(tmp_path / "b", begun(4)) == undisturbed
     assert not (tmp_path / "b" / "weights.checkpoint").exists()
 
 
