@@ -103,11 +103,23 @@ def test_what_a_gpu_began_ends_without_one_with_the_same_weights_and_its_record_
             group |= {name: value for name, value in OF_A_GPU.items() if name in group}
     second = Training(TINY)
     own = of_device(second)
+    loaded = []
+    for optimiser in second._optimisers:
+        optimiser.register_load_state_dict_pre_hook(lambda _, state: loaded.extend(state["param_groups"]))
     second.resume(first.state())
     assert of_device(second) == own != of_device(first)
+    # By these PyTorch decides where its counts go: a GPU that was given them afterwards read the processor's memory.
+    assert [{name: group[name] for name in OF_A_GPU if name in group} for group in loaded] == own
     assert gone_on(tmp_path / "b", first) == undisturbed
     assert json.loads((tmp_path / "b" / "weights.json").read_text())["device"] == "cuda, then cpu"
     assert json.loads((tmp_path / "a" / "weights.json").read_text())["device"] == "cpu"
+
+
+def test_where_weights_are_only_written_is_not_where_they_were_trained(tmp_path):
+    training = begun(TINY.steps)
+    training.devices = ["cuda"]
+    gone_on(tmp_path / "a", training)
+    assert json.loads((tmp_path / "a" / "weights.json").read_text())["device"] == "cuda"
 
 
 def test_a_kill_loses_only_what_came_after_the_last_checkpoint(tmp_path):

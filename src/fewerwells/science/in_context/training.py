@@ -133,7 +133,7 @@ class Training:
     """
 
     def __init__(self, settings: Settings, device: str = "cpu"):
-        self.settings, self.device, self.devices, self.step = settings, device, [device], 0
+        self.settings, self.device, self.devices, self.step = settings, device, [], 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = PlateNetwork(settings.width, settings.heads, settings.reading, settings.answering)
@@ -164,6 +164,7 @@ class Training:
         loss = self._learn_on_gpu(batch) if self.device == "cuda" else self._learn(*batch)
         self.step += 1
         self._seen += 1
+        self.devices = list(dict.fromkeys([*self.devices, self.device]))
         return loss.detach()
 
     def _learn(self, wells: torch.Tensor, queries: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -204,8 +205,8 @@ class Training:
         """Go on from a `state` of a training with the same settings, on whatever device that was."""
         self.network.load_state_dict(state["network"])
         for optimiser, memory in zip(self._optimisers, state["optimisers"], strict=True):
-            ours = [{name: group[name] for name in _OF_DEVICE & group.keys()} for group in optimiser.param_groups]
-            optimiser.load_state_dict(memory)
-            for group, own in zip(optimiser.param_groups, ours, strict=True):
-                group |= own
-        self.step, self.devices = state["step"], list(dict.fromkeys([*state["devices"], self.device]))
+            groups = zip(memory["param_groups"], optimiser.param_groups, strict=True)
+            # Before they are loaded: by these PyTorch decides on which device its own counts have to be.
+            ours = [theirs | {name: own[name] for name in _OF_DEVICE & own.keys()} for theirs, own in groups]
+            optimiser.load_state_dict(memory | {"param_groups": ours})
+        self.step, self.devices = state["step"], state["devices"]
