@@ -2,7 +2,7 @@
 
     python benchmarks/in_context.py FOLDER
 
-Trains three networks for a seventh of the shipped network's steps: one that is like it, one twice as wide, and one whose
+Trains three networks for a twelfth of the shipped network's steps: one that is like it, one twice as wide, and one whose
 plates come from the five systems' own mechanisms alone, all equally probable, with any numbers. Their weights go to
 FOLDER, and those that are there already are taken from there: a minute or two each on a GPU, an hour or two without.
 Then all of them and the shipped one read the plates of *A thousand circuits*, which takes minutes, and
@@ -36,7 +36,7 @@ OUTPUT = Path(__file__).parents[1] / "results" / "in_context.csv"
 STEPS, BATCH = 4000, 19_200
 SYSTEMS = ("n_part_complex", "phosphorylation_cycle", "input_depletion", "goldbeter_koshland", "mixed_complex")
 WELLS, SEEDS = 96, range(50)
-SHIPPED, REFERENCE = "seven times the steps", "like the shipped one, a seventh of its steps"
+SHIPPED, REFERENCE = "twelve times the steps", "like the shipped one, a twelfth of its steps"
 
 
 def of_five(p: int, rng: np.random.Generator) -> Circuits:
