@@ -23,6 +23,9 @@ NAMES = (
     "mixed_complex",
 )
 
+MEASURED = 10  # times that a plate is measured, since with a single noise any plate can be unlucky
+MOST_HELD = 0.6  # of the truth, by intervals that promise 0.8
+
 
 @cache
 def _network():
@@ -101,12 +104,13 @@ def sure_of_what_is_wrong(answer) -> None:
     if len(np.unique(x, axis=0)) < 24:
         raise NotYet("Some wells are there twice; 24 different ones are asked for.")
     points = sobol_inputs(BIG, 256)
-    wells = Pairs(x, TARGET(x) + np.random.default_rng(0).normal(size=x.shape))
-    quantiles, truth = _network().quantiles([wells], points)[0], TARGET(points)
+    rng = np.random.default_rng(0)
+    plates = [Pairs(x, TARGET(x) + rng.normal(size=x.shape)) for _ in range(MEASURED)]
+    quantiles, truth = _network().quantiles(plates, points), TARGET(points)
     low, high = (quantiles[..., LEVELS.index(level)] for level in (0.1, 0.9))
     held = float(((low <= truth) & (truth <= high)).mean())
-    if held > 1 / 3:
+    if held > MOST_HELD:
         raise NotYet(
-            f"The 80 % intervals still hold {held:.0%} of the truth; at most a third is asked for. In a corner the network "
-            "knows how little it has seen. Which plate looks as if it had seen everything, and has not?"
+            f"The 80 % intervals still hold {held:.0%} of the truth; at most {MOST_HELD:.0%} is asked for. In a corner the "
+            "network knows how little it has seen. Which plate looks as if it had seen everything, and has not?"
         )
