@@ -62,6 +62,21 @@ def test_neither_the_order_of_wells_nor_copies_of_them_matter(pairs, random):
 
 
 @settings(max_examples=20, deadline=None)
+@given(plates(), st.integers(1, 5))
+def test_wells_that_were_not_read_do_not_matter(pairs, n):
+    unread = Pairs(np.full((n, 2), 3.0) + np.arange(n)[:, None], np.full((n, 2), np.nan))
+    more = Pairs(np.concatenate([unread.x, pairs.x]), np.concatenate([unread.y, pairs.y]))
+    same(TINY.quantiles([more], ASKED), TINY.quantiles([pairs], ASKED))
+
+
+def test_of_zero_there_is_one():
+    pairs = real_pairs(reference_circuit("n_part_complex"), 6, 0)
+    x = np.concatenate([pairs.x, [[0.0, 2.0], [-0.0, 2.0]]])
+    y = np.concatenate([pairs.y, [[1.0, 2.0], [1.0, 2.0]]])
+    same(TINY.quantiles([Pairs(x, y)], ASKED), TINY.quantiles([Pairs(x[:-1], y[:-1])], ASKED))
+
+
+@settings(max_examples=20, deadline=None)
 @given(plates())
 def test_swapping_inputs_together_with_outputs_swaps_the_answers(pairs):
     swapped = TINY.quantiles([Pairs(pairs.x[:, ::-1], pairs.y[:, ::-1])], ASKED[:, ::-1], [0.3, 0.6, 0])

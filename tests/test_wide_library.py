@@ -137,3 +137,19 @@ GOOD = real_pairs(COMPLEX, 5, seed=1000)
 def test_bad_input_is_refused_in_a_sentence(call, named):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e4])
+def test_the_unit_of_the_outputs_does_not_matter(unit):
+    """Readings in tens of thousands are usual; intervals beyond the wells used to come out 2.6 times too narrow."""
+    wells = real_pairs(COMPLEX, 24, 0)
+    plain, other = fit(wells), fit(Pairs(wells.x, unit * wells.y))
+    np.testing.assert_allclose(other.exact, plain.exact, rtol=1e-6)
+    np.testing.assert_allclose(other.interval(X), unit * np.array(plain.interval(X)), rtol=1e-4, atol=1e-6 * unit)
+
+
+def test_wells_without_any_input_are_answered():
+    blanks = Pairs(np.zeros((8, 2)), real_pairs(COMPLEX, 8, 0).y)
+    low, high = fit(blanks).interval(X)
+    assert np.isfinite([low, high]).all()
+    assert (low < high).all()

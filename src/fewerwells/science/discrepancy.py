@@ -247,11 +247,13 @@ def laplace(near: Linearised, spectra: Sequence[Spectrum], ratios: np.ndarray, n
     curvature = (slopes[:, None] * weights[:, :, None]) @ slopes[:, None].mT
     tight = np.zeros(p)
     tight[:k] = near.prior.spread**-2
+    tight[k:] = (1e6 * near.unit) ** -2  # lost in rounding, but where the wells say nothing about η
     pull = np.zeros(p)
     pull[:k] = (near.prior.mean - near.position) * tight[:k]
     low, high = np.multiply(NOISE_RANGE, near.unit)
     variance = (square / observations).clip(low**2, high**2) if noise is None else np.full(square.shape, noise**2)
-    jitter = 1e-10 * np.einsum("...pp->...p", curvature).mean(axis=-1)[..., None, None] * np.eye(p)
+    # each parameter's own, since curvature along η does not grow with the unit of the outputs and that of the others does
+    jitter = 1e-10 * np.einsum("...pp->...p", curvature)[..., None] * np.eye(p)
     for _ in range(NOISE_STEPS if noise is None else 1):
         hessian = (curvature + jitter) / variance[..., None, None] + np.diag(tight)
         step = np.linalg.solve(hessian, (gradient / variance[..., None] + pull)[..., None])[..., 0]

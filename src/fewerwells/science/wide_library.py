@@ -70,7 +70,10 @@ class Entry:
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """n draws of the coordinates (n, k), within the bounds of the search, and of η (n, 1, 2), nM, not negative."""
         form, k = self.structure.form, len(self.position)
-        drawn = rng.multivariate_normal(np.append(self.position, self.eta), self.covariance, n, method="eigh")
+        spread = np.sqrt(np.diagonal(self.covariance))  # apart, so that the same draws come out in any unit
+        correlation = self.covariance / np.outer(spread, spread)
+        drawn = rng.multivariate_normal(np.zeros(len(spread)), correlation, n, method="eigh")
+        drawn = np.append(self.position, self.eta) + spread * drawn
         low, high = ([c.search(getattr(c, end)) for c in form.coordinates] for end in ("low", "high"))
         eta = np.broadcast_to(drawn[:, None, k:], (n, 1, 2))
         return drawn[:, :k].clip(low, high), eta.clip(0.0)

@@ -53,7 +53,7 @@ def plan_wells(
 
     Raises:
         ValueError: an unknown design or goal, too few candidates, a design that needs wells where there are none,
-            noise that is not positive, or outputs that cannot be measurements or are all equal.
+            noise that is not positive, or outputs that cannot be measurements, are all equal or lie at 0 and below.
     """
     name = design if goal == "prediction" else f"{design}, {goal}"
     if design not in ALL_DESIGNS:
@@ -79,6 +79,11 @@ def plan_wells(
     _refuse_silent(wells)
     library = Library(noise=noise)
     (belief,) = library.believe([wells])
+    if not belief.features(wells.x).any():
+        raise ValueError(
+            f"both outputs are {wells.y.mean():.3g} on average over {len(wells)} wells, so every equation says that nothing "
+            "is made; wells without a signal say nothing about where to measure next."
+        )
     if isinstance(chosen, Optimal) and chosen.learner == Library():  # fitted once, for the choice and the lessons
         x = chosen.choose(belief, candidates, n)
     else:

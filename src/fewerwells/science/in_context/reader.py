@@ -29,9 +29,13 @@ def as_safetensors(network: PlateNetwork, without: Sequence[str] = ()) -> bytes:
 
 
 def _distinct(pairs: Pairs) -> Pairs:
-    """The wells without exact copies: a row that is there twice to the last digit was entered twice."""
-    rows = np.concatenate([pairs.x, pairs.y], axis=1)
-    first = sorted({row.tobytes(): index for index, row in reversed([*enumerate(rows)])}.values())
+    """The wells that were read, without exact copies: a row that is there twice to the last digit was entered twice.
+
+    A well that was not read says nothing. On no plate that the network was trained on was there one among others.
+    """
+    rows = np.concatenate([pairs.x, pairs.y], axis=1) + 0.0  # of 0 there are two, alike but for their bytes
+    read = np.flatnonzero(~np.isnan(pairs.y).all(axis=1))
+    first = sorted({rows[index].tobytes(): index for index in reversed(read)}.values())
     return pairs if len(first) == len(rows) else Pairs(pairs.x[first], pairs.y[first])
 
 
@@ -72,7 +76,8 @@ class InContextNetwork:
         with inputs and outputs exchanged, and the two answers are averaged: names of inputs have no influence either.
 
         Args:
-            plates: E plates; y may hold NaN where nothing was read.
+            plates: E plates; y may hold NaN where nothing was read. A well without any reading has no influence; an output
+                that was read in some wells only is answered for, but no network was trained on such plates.
             x: inputs to answer for, shape (M, 2) for all plates or (E, M, 2), nM.
             noise: additive standard deviation of y₁ and y₂, nM, and proportional part of both; None where unknown.
 
