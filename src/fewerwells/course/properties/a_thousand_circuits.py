@@ -112,5 +112,6 @@ def sure_of_what_is_wrong(answer) -> None:
     if held > MOST_HELD:
         raise NotYet(
             f"The 80 % intervals still hold {held:.0%} of the truth; at most {MOST_HELD:.0%} is asked for. In a corner the "
-            "network knows how little it has seen. Which plate looks as if it had seen everything, and has not?"
+            "network knows how little it has seen. On which plates can what one input does not be told from what the other "
+            "does? And what if their lowest doses are missing, too?"
         )

@@ -11,7 +11,7 @@ from fewerwells.study.many_circuits import NEVER_SEEN
 from fewerwells.study.quantities import SharedSeedsRatio
 from fewerwells.study.volumes import plate
 
-# What was hoped for before anything was trained: shares of transfer's error, and of the plain library's at its worst.
+# What was hoped for before the first full-length network was trained: shares of transfer's error, and of the plain library's at its worst.
 HOPED, HOPED_UNSEEN, HOPED_WIDE = 0.3, 0.6, 0.5
 READER = "in-context network"
 
