@@ -70,7 +70,7 @@ def test_ratios_to_the_oracle_are_written_into_their_fields(ax):
 
 def test_systems_are_ordered_by_their_ratio_above_their_mean_and_the_next_one(ax):
     systems = pd.DataFrame({"system": ["a", "b"], "ratio": [1.5, 0.5], "low": [1.2, 0.4], "high": [1.9, 0.6]})
-    mean = Bootstrap(np.log(0.9), np.log([0.7, 0.9, 1.1]), 2)
+    mean = Bootstrap(np.log(0.9), np.log([0.7, 0.9, 1.1]), ("a", "b"))
     plot_systems(AcrossSystems(systems, mean, Estimate(0.9, 1e-5, 1e5), 0.5, 1.0, 0.1), ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one more system, 95 %", "mean of all", "b", "a"]
     (diamond,) = [line for line in ax.lines if line.get_marker() == "D"]

@@ -189,8 +189,8 @@ def by_seed(table: pd.DataFrame, column: str, choice: dict) -> pd.Series:
     return pd.Series(table[column].to_numpy(float)[rows], table["seed"].to_numpy()[rows], name=column).sort_index()
 
 
-def paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of a column in two groups, one value a seed in the same order; seeds without an error are left out.
+def paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> tuple[pd.Series, pd.Series]:
+    """Logarithms of a column in two groups by seed, the same seeds in order; seeds without an error are left out.
 
     Raises:
         ValueError: a group does not hold exactly one row for each seed.
@@ -203,9 +203,9 @@ def paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> 
         logs.append(np.log(part))
     if not logs[0].index.equals(logs[1].index):
         raise ValueError(f"{first} and {second} do not hold the same seeds.")
-    pair = np.stack([values.to_numpy(float) for values in logs])
-    one, two = pair[:, np.isfinite(pair).all(axis=0)]
-    return one, two
+    one, two = logs
+    whole = np.isfinite(one) & np.isfinite(two)
+    return one[whole], two[whole]
 
 
 def paired_ratio(

@@ -25,9 +25,9 @@ class AcrossSystems:
     Attributes:
         systems: one row a system: `system` (a short name), the columns `SYSTEM`, `ratio`, `low`, `high` (95 % over
             the system's seeds).
-        bootstrap: logarithm of the ratio, its mean over systems, its units the systems; it resamples systems, and
-            seeds together in all systems that share them: a seed has the same weights, batches and random draws of
-            wells in each.
+        bootstrap: logarithm of the ratio, its mean over systems, its units the systems, each with the seeds of all; it
+            resamples systems, and seeds together in all systems that share them: a seed has the same weights, batches
+            and random draws of wells in each.
         next_system: the mean with the 95 % prediction interval of the ratio in one more system, drawn and measured
             as these were (Student's t over the systems' log ratios); (0, ∞) where there is one system only.
         share_below_one: in which share of the systems the ratio is below 1.
@@ -83,12 +83,18 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
         bounds = {"ratio": estimate.value, "low": estimate.low, "high": estimate.high}
         rows.append({"system": name} | system | bounds)
         differences[number] = np.log(by_seed(part, column, numerator) / by_seed(part, column, denominator))
-    logs = pd.DataFrame(differences).to_numpy(float)  # seeds by systems
+    by_system = pd.DataFrame(differences)  # seeds by systems
+    logs = by_system.to_numpy(float)
     logs = np.where(np.isfinite(logs), logs, np.nan)  # NaN where a system lacks a seed or its error
     centres = _iqm_of_numbers(logs, axis=0)
+    mean = NOTHING
+    if not np.isnan(centres).any():
+        seeds = tuple(by_system.index)
+        units = tuple((row["system"], seeds) for row in rows)
+        mean = Bootstrap(float(centres.mean()), _resampled_means(logs), units)
     return AcrossSystems(
         pd.DataFrame(rows),
-        NOTHING if np.isnan(centres).any() else Bootstrap(float(centres.mean()), _resampled_means(logs), len(centres)),
+        mean,
         predicted(centres),
         float(np.mean(centres < 0)),
         float(pd.Series(centres).std()),
