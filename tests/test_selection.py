@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fewerwells.book.report import with_interval
-from fewerwells.study.selection import harmful, winners, within_reach, worst_case
+from fewerwells.study.selection import harmful, harmful_anywhere, winners, within_reach, worst_case
 
 
 def table(errors: dict, n_seeds: int = 20) -> pd.DataFrame:
@@ -109,6 +109,18 @@ def test_the_worst_case_is_that_of_the_target_on_which_an_arm_loses_most():
         np.testing.assert_allclose(worst.loc[arm], ratio)
     assert found.loc[found["arm"] == "c", "error"].isna().all()
     assert winners(found[found["arm"] != "scratch"], "error", ["N"], "a").iloc[0]["winner"] == "b"
+
+
+def test_a_group_without_a_value_is_a_group():
+    """A kind of circuit without a Hill coefficient has none in its column: it is not to vanish from any of these."""
+    rows = table({"transfer": lambda s: 4.0, "scratch": lambda s: 2.0})
+    both = pd.concat([rows.assign(n=2.0), rows.assign(n=np.nan)]).assign(sobol_all_mean=1.0, sobol_inside_mean=1.0)
+    worst = worst_case(both, "error", ["n"])
+    assert len(worst) == len(both)
+    harm = harmful(both, ["n"])
+    for found in (winners(both, "error", ["n"], "scratch"), harm, harmful_anywhere([harm, harm], ["n"])):
+        assert len(found) == 2
+        assert found["n"].isna().to_list() == [False, True]
 
 
 def test_a_winner_can_be_told_on_a_page():

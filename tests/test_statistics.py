@@ -126,6 +126,13 @@ def test_failed_networks_are_counted_and_their_seed_left_out():
     assert summary.set_index(["arm", "N"])["n_failed"].loc[[("scratch", 50), ("scratch", 20)]].tolist() == [1, 0]
 
 
+def test_a_group_without_a_value_is_summarised():
+    table = power_law_table(2.0, n_seeds=4).query("N == 50 and arm == 'scratch'")
+    summary = geometric_summary(pd.concat([table.assign(n=2.0), table.assign(n=np.nan)]), "error", ["n"])
+    assert summary["n"].isna().to_list() == [False, True]
+    assert summary["value"].nunique() == 1
+
+
 def test_pairing_removes_what_arms_share():
     """Seeds differ by a factor of e^0.3 each way; the paired ratio must not feel it."""
     ratio = paired_ratio(power_law_table(4.0), "error", {"arm": "scratch", "N": 100}, {"arm": "transfer", "N": 100})

@@ -148,7 +148,7 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
     Args:
         table: rows of one network each; every group must hold the same seeds.
         column: an error column, nM, positive.
-        by: the columns that make a group.
+        by: the columns that make a group; rows without a value there are a group, too.
 
     Returns:
         One row a group: the `by` columns, `value` (nM), `low`, `high` (95 % interval of the centre over seeds),
@@ -157,7 +157,7 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
         error, left out together with their seed's weight in this group and counted here).
     """
     rows = []
-    for group, part in table.groupby(by, sort=False, observed=True):
+    for group, part in table.groupby(by, sort=False, observed=True, dropna=False):
         logs = np.log(part.sort_values("seed")[column].to_numpy(float))
         logs_ok = logs[np.isfinite(logs)]
         keys = dict(zip(by, group if isinstance(group, tuple) else (group,), strict=True))

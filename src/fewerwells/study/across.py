@@ -11,7 +11,7 @@ import scipy
 from fewerwells.science.statistics import LEVEL, Estimate, by_seed, paired_ratio, resampled_seeds
 from fewerwells.study.bootstrap import NOTHING, Bootstrap
 
-SYSTEM = ["theta_1", "theta_2", "eta_1", "eta_2", "n"]  # the columns that tell systems apart
+SYSTEM = ["theta_1", "theta_2", "eta_1", "eta_2", "n"]  # the columns that tell systems apart; some kinds have no n
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,12 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
         ValueError: a group does not hold exactly one row for each seed of a system.
     """
     rows, differences = [], {}
-    for number, (values, part) in enumerate(table.groupby(SYSTEM, sort=False), start=1):
+    for number, (values, part) in enumerate(table.groupby(SYSTEM, sort=False, dropna=False), start=1):
         system = dict(zip(SYSTEM, values, strict=True))
         estimate = paired_ratio(part, column, numerator, denominator)
         halves = "/".join(f"{1 / system[name]:.3g}" for name in ("theta_1", "theta_2"))
-        name = f"{number}: K {halves}, n {system['n']:.2g}, η {system['eta_1']:g}/{system['eta_2']:g}"
+        steepness = "" if np.isnan(system["n"]) else f"n {system['n']:.2g}, "
+        name = f"{number}: K {halves}, {steepness}η {system['eta_1']:g}/{system['eta_2']:g}"
         bounds = {"ratio": estimate.value, "low": estimate.low, "high": estimate.high}
         rows.append({"system": name} | system | bounds)
         differences[number] = np.log(by_seed(part, column, numerator) / by_seed(part, column, denominator))

@@ -42,7 +42,7 @@ def winners(
         ValueError: fewer than two seeds on a side or two arms in a group, or seeds that are not paired.
     """
     rows = []
-    for group, part in table.groupby(by, sort=False):
+    for group, part in table.groupby(by, sort=False, dropna=False):
         candidates = part if among is None else part[part["arm"].isin(among)]
         errors, seeds, arms = seed_matrix(candidates, column, "arm")
         even = np.array(seeds) % 2 == 0
@@ -87,7 +87,7 @@ def worst_case(table: pd.DataFrame, column: str, by: list[str]) -> pd.DataFrame:
     keys = [*by, "arm", "seed"]
     scratch = table[table["arm"] == "scratch"].set_index([*by, "target", "seed"])[column]
     relative = table.set_index([*by, "target", "seed", "arm"])[column].div(scratch)
-    return relative.groupby(keys, sort=False).agg(lambda errors: errors.max(skipna=False)).reset_index()
+    return relative.groupby(keys, sort=False, dropna=False).agg(lambda errors: errors.max(skipna=False)).reset_index()
 
 
 def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         One row a group: the `by` columns, and `whole` (over 0–20 nM) and `inside` (0–10 nM), true or false.
     """
     rows = []
-    for group, part in table.groupby(by, sort=False):
+    for group, part in table.groupby(by, sort=False, dropna=False):
         lows = {
             name: paired_ratio(part, error_column(region), {"arm": "transfer"}, {"arm": "scratch"}).low
             for name, region in (("whole", Region.ALL), ("inside", Region.INSIDE))
@@ -114,4 +114,4 @@ def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def harmful_anywhere(found: Iterable[pd.DataFrame], by: list[str]) -> pd.DataFrame:
     """Where pre-training does harm on at least one of several targets: what `harmful` found on each of them, joined."""
-    return pd.concat(found).groupby(by, as_index=False, sort=False)[["whole", "inside"]].any()
+    return pd.concat(found).groupby(by, as_index=False, sort=False, dropna=False)[["whole", "inside"]].any()
