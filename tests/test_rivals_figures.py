@@ -61,6 +61,14 @@ def test_the_map_names_winners_pales_what_may_be_chance_and_hatches_harm(ax):
     assert hatched == {(0.5, -0.5): "...", (-0.5, 0.5): "////"}
 
 
+def test_where_nobody_wins_the_map_is_empty(ax):
+    found = pd.DataFrame({"noise": 1.0, "N": [10, 96], "winner": ["transfer", np.nan]})
+    found = found.assign(probability=np.nan, probability_low=np.nan)
+    plot_winner_map(found, found[["noise", "N"]].assign(whole=False, inside=False), ax)
+    assert texts(ax) == ["transfer", "unknown"]
+    assert [patch.get_facecolor()[3] > 0 for patch in ax.patches] == [True, False]
+
+
 def test_ratios_to_the_oracle_are_written_into_their_fields(ax):
     ratios = pd.DataFrame({"n = 2": [1.0, 12.3], "input depletion": [0.5, 3.0]}, index=["a", "b"])
     image = plot_against_oracle(ratios, ax)

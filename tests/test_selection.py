@@ -50,6 +50,16 @@ def test_an_arm_without_an_error_cannot_win():
     assert winners(broken, "error", ["target"], "c").iloc[0]["winner"] == "b"
 
 
+def test_where_every_arm_lacks_an_error_nobody_wins_and_where_all_but_one_do_nobody_comes_second():
+    lacking = {f"arm {k}": lambda s: np.nan if s == 4 else 1.0 for k in range(3)}
+    nobody = winners(table(lacking), "error", ["target"], "arm 1").iloc[0]
+    assert nobody[["winner", "runner_up", "probability", "value", "low", "high"]].isna().all()
+    alone = winners(table(lacking | {"whole": lambda s: 2.0}), "error", ["target"], "arm 1").iloc[0]
+    assert alone["winner"] == "whole"
+    assert alone[["runner_up", "probability"]].isna().all()
+    assert alone["value"] == pytest.approx(2.0)
+
+
 def test_one_seed_with_a_lucky_error_does_not_win():
     """The middle half of ten even seeds decides: one that is a thousand times better does not, nor does the median."""
     arms = {"lucky": lambda s: 1e-3 if s == 0 else 1.1, "steady": lambda s: 1.0}

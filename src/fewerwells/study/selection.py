@@ -26,7 +26,7 @@ def winners(
 
     Args:
         table: rows of one prediction each; in a group every arm holds the same seeds once. An arm without an error
-            on one of the even seeds cannot win.
+            on one of the even seeds can neither win nor come second.
         column: an error column, nM.
         by: the columns that make a group, for example target, noise and N.
         reference: the arm that the winner is compared with.
@@ -36,7 +36,7 @@ def winners(
         One row a group: the `by` columns, `winner`, `runner_up`, `probability`, `probability_low`,
         `probability_high` (how often the winner beats the runner-up on the same odd seed), `value`, `low`, `high`
         (the winner's error over the reference arm's, 95 % interval; NaN in a group without the reference),
-        `n_seeds` (odd ones).
+        `n_seeds` (odd ones). Winner and runner-up are NaN where there is none, and so is what would be said of them.
 
     Raises:
         ValueError: fewer than two seeds on a side or two arms in a group, or seeds that are not paired.
@@ -48,12 +48,14 @@ def winners(
         even = np.array(seeds) % 2 == 0
         if min(even.sum(), (~even).sum()) < 2 or len(arms) < 2:
             raise ValueError(f"{len(arms)} arms on seeds {seeds} are too few to choose on half and judge on the rest.")
-        centres = iqm(np.log(errors[even]), axis=0)  # NaN where an error is missing: argsort puts it last
-        winner, runner_up = arms[np.argsort(centres, kind="stable")[:2]]
+        centres = iqm(np.log(errors[even]), axis=0)  # NaN where an error is missing
+        ranked = [arms[at] for at in np.argsort(centres, kind="stable") if not np.isnan(centres[at])]
+        winner, runner_up = [*ranked, np.nan, np.nan][:2]
         judged = part[part["seed"] % 2 == 1]
-        beats = probability_of_improvement(judged, column, {"arm": winner}, {"arm": runner_up})
-        ratio = Estimate(np.nan, np.nan, np.nan)
-        if (judged["arm"] == reference).any():
+        beats = ratio = Estimate(np.nan, np.nan, np.nan)
+        if len(ranked) > 1:
+            beats = probability_of_improvement(judged, column, {"arm": winner}, {"arm": runner_up})
+        if ranked and (judged["arm"] == reference).any():
             ratio = paired_ratio(judged, column, {"arm": winner}, {"arm": reference})
         rows.append(
             dict(zip(by, group, strict=True))
