@@ -93,10 +93,10 @@ def tail_share(n_seeds: int, level: float = LEVEL) -> float:
     Percentile intervals are too narrow for few seeds: a resample spreads around its own centre, which makes the
     bootstrap's variance smaller by the factor (n − 1)/n, and they use the normal's quantiles where the spread itself
     is estimated. Both are made good by the *expanded* percentile interval (Hesterberg 2015), which goes further
-    out: Φ(−√(n/(n − 1)) · t_{n−1}) instead of Φ(−z).
+    out: Φ(−√(n/(n − 1)) · t_{n−1}) instead of Φ(−z). Of fewer than two seeds no spread is known, and the share is NaN.
     """
     if n_seeds < 2:
-        return (1 - level) / 2
+        return np.nan
     return float(
         scipy.stats.norm.cdf(-np.sqrt(n_seeds / (n_seeds - 1)) * scipy.stats.t.ppf((1 + level) / 2, n_seeds - 1))
     )
@@ -104,6 +104,8 @@ def tail_share(n_seeds: int, level: float = LEVEL) -> float:
 
 def interval(bootstrap: np.ndarray, n_seeds: int, level: float = LEVEL) -> tuple[float, float]:
     """Expanded percentile interval (Hesterberg 2015) of bootstrap values; infinite values count as what they are.
+
+    One seed resampled is always itself, as if nothing were uncertain; its interval is open at both ends instead.
 
     Args:
         bootstrap: (B,) values; those that are not numbers are left out.
@@ -114,10 +116,15 @@ def interval(bootstrap: np.ndarray, n_seeds: int, level: float = LEVEL) -> tuple
 
 
 def percentiles(bootstrap: np.ndarray, tail: float) -> tuple[float, float]:
-    """The values that leave the share `tail` of the bootstrap at each end; NaN is left out, infinity counts."""
+    """The values that leave the share `tail` of the bootstrap at each end; NaN is left out, infinity counts.
+
+    Where the share is unknown (NaN, see `tail_share`), so are the ends: −∞ and ∞.
+    """
     ordered = np.sort(bootstrap[~np.isnan(bootstrap)])
     if len(ordered) == 0:
         return np.nan, np.nan
+    if np.isnan(tail):
+        return -np.inf, np.inf
     last = len(ordered) - 1
     # whole ranks, not interpolated ones: half-way to an infinite value there is nothing
     return float(ordered[int(np.floor(tail * last))]), float(ordered[int(np.ceil((1 - tail) * last))])
