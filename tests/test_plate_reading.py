@@ -394,6 +394,26 @@ class TestNoWellIsLost:
         assert len(read(tmp_path, ",well,IPTG_uM,GFP\n" + rows).used) == 12
 
 
+class TestSamplesCalledAsWellsAre:
+    """C1, C2 … before the wells: the column that the header calls Well says where a sample stood."""
+
+    @pytest.mark.parametrize("header", ["Well", "Well ID", "well_position", "Position"])
+    def test_the_column_under_a_header_of_wells_counts(self, tmp_path, header):
+        rows = "".join(f"C{k},A{k},{k + 0.5}\n" for k in range(1, 9))
+        plate = read(tmp_path, f"Sample,{header},GFP\n{rows}", reads=("GFP",))
+        assert signals(plate) == {f"A{k}": k + 0.5 for k in range(1, 9)}
+
+    @pytest.mark.parametrize("k", [1, 2, 5])
+    def test_a_mistyped_well_is_not_replaced_by_the_sample(self, tmp_path, k):
+        rows = "".join(f"C{k},A{k},{k + 0.5}\n" for k in range(1, 9)).replace(f",A{k},", f",A-{k},")
+        with pytest.raises(PlateError, match=f"line {k + 1} names 'A-{k}', which is no well"):
+            read(tmp_path, f"Sample,Well,GFP\n{rows}", reads=("GFP",))
+
+    def test_wells_under_another_header_are_wells_where_positions_are_numbers(self, tmp_path):
+        rows = "".join(f"A{k},{k},{k + 0.5}\n" for k in range(1, 9))
+        assert signals(read(tmp_path, f"Content,Position,GFP\n{rows}", reads=("GFP",)))["A3"] == 3.5
+
+
 class TestNothingIsExecuted:
     @pytest.mark.parametrize("cell", ["=1+1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x")', "@SUM(A1)"])
     def test_a_formula_in_a_cell_is_refused(self, tmp_path, cell):
