@@ -507,6 +507,89 @@ def test_numbers_with_points_and_commas(text, decimal, number):
     assert plain_number(text, decimal) == number
 
 
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [
+        ("1.234", ",", 1234),
+        ("1.234", ".", 1.234),
+        ("0.123", ",", 0.123),
+        ("12.34", ",", 12.34),
+        ("1.234.567", ",", 1234567),
+    ]
+    + [
+        (f"1{sign}080,5", decimal, 1080.5)
+        for sign in (".", " ", "\xa0", "\u202f", "\u2009", "'", "’")
+        for decimal in ".,"
+    ]
+    + [
+        ("1,080.5", ",", 1080.5),
+        ("1 080", ",", 1080),
+        ("1 080", ".", None),
+        ("1'080", ".", 1080),
+        ("1.080.5", ",", None),
+    ]
+    + [("485 52", ",", None), ("1 080 5", ",", None)],
+)
+def test_what_parts_thousands_is_no_decimal_sign(text, decimal, number):
+    assert plain_number(text, decimal) == number
+
+
+class TestPointsBetweenThousands:
+    """German readers write 1.200 for twelve hundred: read so, or asked about, never 1.2 in silence."""
+
+    GFP = ("867", "912", "1.012", "1.200", "2.034", "3.012", "655", "1.999")
+
+    def table(self, gfp=GFP, doses="12345678"):
+        return "Well;IPTG_uM;GFP\n" + "".join(
+            f"A{k};{d};{y}\n" for k, (d, y) in enumerate(zip(doses, gfp, strict=True), 1)
+        )
+
+    @pytest.mark.parametrize("doses", ["12345678", [f"{k},5" for k in range(8)]])
+    def test_they_are_asked_about(self, tmp_path, doses):
+        with pytest.raises(
+            PlateError, match=r"'1.012' in plate.txt can be 1.012 or 1012; say --decimal , or --decimal ."
+        ):
+            read(tmp_path, self.table(doses=doses))
+
+    def test_on_a_plate(self, tmp_path):
+        content = samples.block(lambda well: "1.210" if well.endswith("12") else "867")
+        with pytest.raises(PlateError, match=r"'1.210' .* can be 1.21 or 1210"):
+            read(tmp_path, content)
+        assert signals(read(tmp_path, content, decimal=","))["C12"] == 1210
+
+    def test_with_the_option_they_part_thousands_and_it_is_said(self, tmp_path):
+        plate = read(tmp_path, self.table(), decimal=",")
+        assert list(signals(plate).values()) == [867, 912, 1012, 1200, 2034, 3012, 655, 1999]
+        assert "plate.txt: points between thousands, such as 1.012" in plate.remarks
+        assert signals(read(tmp_path, self.table(), decimal="."))["A4"] == 1.2
+
+    @pytest.mark.parametrize("sign", [".", " ", "\u202f", "\u2009", "'"])
+    def test_beside_a_decimal_comma_they_are_clear(self, tmp_path, sign):
+        gfp = [f"{k}{sign}{k}80,5" if k > 3 else f"{k}80,5" for k in range(1, 9)]
+        plate = read(tmp_path, self.table([*gfp[:-1], f"8{sign}880"]))
+        assert list(signals(plate).values()) == [180.5, 280.5, 380.5, 4480.5, 5580.5, 6680.5, 7780.5, 8880]
+
+    @pytest.mark.parametrize("doses", ["12345678", [f"{k}00" for k in range(8)], [f"{k},5" for k in range(8)]])
+    @pytest.mark.parametrize("low", ["0.123", "12.34"])
+    def test_decimal_points_stay_decimal(self, tmp_path, doses, low):
+        gfp = [f"{k}.{k}34" for k in range(1, 9)]
+        assert signals(read(tmp_path, self.table([*gfp[:-1], low], doses)))["A2"] == 2.234
+        if "," not in "".join(doses):
+            assert signals(read(tmp_path, self.table(gfp, doses)))["A2"] == 2.234
+
+    def test_a_spreadsheets_numbers_are_clear(self, tmp_path):
+        rows = [["Well", "IPTG_uM", "GFP"]] + [
+            [f"A{k}", k, y] for k, y in enumerate([867, 1.234, 912, 1.5, 1, 2, 3, 4], 1)
+        ]
+        for decimal in (None, ",", "."):
+            assert signals(read(tmp_path, samples.spreadsheet(("s", rows)), "x.xlsx", decimal=decimal))["A2"] == 1.234
+
+    def test_moments_follow_the_file(self, tmp_path):
+        rows = [f"A{k};{t};{k},5\n" for t in ("0", "1.200") for k in range(1, 9)]
+        plate = read(tmp_path, "Well;Time;GFP\n" + "".join(rows), decimal=",", at="1200s")
+        assert len(plate.wells) == 8
+
+
 @pytest.mark.parametrize(("text", "mark"), [("1e999", "above"), ("-1e999", "below"), ("1e31", "above"), ("1e30", "")])
 def test_a_number_beyond_all_bounds_is_a_mark(text, mark):
     assert value(text).mark == mark

@@ -192,7 +192,7 @@ def _series(sheet: Sheet, lines: list[int], position: int, plate: str, heads: li
     name = _title(sheet, heads[0][0]) or sheet.name or "signal"
     columns = []
     for place in range(position + 1, len(header)):
-        at = seconds(header[place], "s") if unit == "s" else plain_number(header[place], sheet.decimal)
+        at = seconds(header[place], "s", sheet.decimal) if unit == "s" else plain_number(header[place], sheet.decimal)
         cells = {_well_at(sheet, line, position): sheet.cell(line, place) for line in lines}
         if at is None and any(plain_number(cell, sheet.decimal) is not None for cell in cells.values()):
             raise PlateError(

@@ -72,7 +72,7 @@ def _row_key(sheet, line, position, of_plate, of_time, lower, plate) -> tuple[st
     at = None
     if of_time is not None:
         unit = next((u for u in ("min", "h", "s") if u in lower[of_time].replace("time", "")), "s")
-        at = seconds(row[of_time], unit)
+        at = seconds(row[of_time], unit, sheet.decimal)
     well = well_name(row[position]) if position is not None else f"row {line + 1}"
     return well, row[of_plate] if of_plate is not None else plate, at
 
