@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -412,6 +413,46 @@ class TestSamplesCalledAsWellsAre:
     def test_wells_under_another_header_are_wells_where_positions_are_numbers(self, tmp_path):
         rows = "".join(f"A{k},{k},{k + 0.5}\n" for k in range(1, 9))
         assert signals(read(tmp_path, f"Content,Position,GFP\n{rows}", reads=("GFP",)))["A3"] == 3.5
+
+
+class TestEachWellAtItsOwnMoment:
+    """Wells that were not read at the very moment, or not at the first one, are read at their own or listed."""
+
+    WHEN: ClassVar = {
+        f"{row}{k}": [late + 600 * t for t in range(3)] for row, late in (("A", 0), ("B", 5)) for k in range(1, 7)
+    }
+
+    def read_at(self, tmp_path, at, when=WHEN):
+        reads = sorted(((t, well) for well, moments in when.items() for t in moments), key=lambda one: one[0])
+        rows = [f"{well},{t},{100 * int(well[1:]) + t}\n" for t, well in reads]
+        return read(tmp_path, "Well,Time,GFP\n" + "".join(rows), at=at)
+
+    @pytest.mark.parametrize(
+        ("at", "moment"), [("600", 600), ("604", 600), ("590..620", 600), ("0..1205", 600), ("1200", 1200), ("0", 0)]
+    )
+    def test_no_row_vanishes(self, tmp_path, at, moment):
+        found = signals(self.read_at(tmp_path, at))
+        assert found == {w: 100 * int(w[1:]) + moment + (5 if w[0] == "B" else 0) for w in self.WHEN}
+
+    def test_what_was_taken_is_said(self, tmp_path):
+        assert "GFP at 0:10:00 to 0:10:05 (the nearest)" in self.read_at(tmp_path, "600").remarks
+        assert "GFP: mean of 1 reads from 0:10:00 to 0:10:05" in self.read_at(tmp_path, "590..620").remarks
+
+    def test_a_well_without_the_first_moment_stays(self, tmp_path):
+        plate = self.read_at(tmp_path, "0..1205", self.WHEN | {"B3": [600, 1200], "B4": [600, 1200]})
+        assert signals(plate)["B3"] == 300 + 900
+        assert "GFP: mean of 3 reads from 0:00:00 to 0:20:05, of fewer in B3, B4" in plate.remarks
+
+    @pytest.mark.parametrize("at", ["0", "0..100"])
+    def test_a_well_with_nothing_there_is_listed_without_a_value(self, tmp_path, at):
+        plate = self.read_at(tmp_path, at, self.WHEN | {"B3": [600, 1200], "B4": [1200]})
+        assert {well.name for well in plate.wells if well.state == "missing"} == {"B3", "B4"}
+        assert len(plate.wells) == 12
+
+    def test_a_long_pause_leaves_every_well_its_nearest_moment(self, tmp_path):
+        when = {f"A{k}": [0, 60, 120, 3600] for k in range(1, 8)} | {"A8": [0, 60, 3600]}
+        plate = self.read_at(tmp_path, "1800", when)
+        assert {well.name for well in plate.wells if well.state == "missing"} == {"A8"}
 
 
 class TestNothingIsExecuted:
