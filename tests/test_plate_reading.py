@@ -119,6 +119,22 @@ def test_a_logarithmic_column_is_raised_and_a_zero_dose_is_explicit(tmp_path):
     np.testing.assert_allclose(plate.x[:, 0], [1e3, 1e2, 1e1, 1.0, 0.0, 1e4])
 
 
+@pytest.mark.parametrize("header", ["IPTG log10 [M]", "IPTG_log10_M", "IPTG (log10 M)"])
+def test_a_logarithm_is_known_behind_the_name(tmp_path, header):
+    table = f"{header},GFP\n" + "".join(f"{-k},{k}\n" for k in range(4, 10))
+    np.testing.assert_allclose(read(tmp_path, table, "t.csv").x[:, 0], [10.0 ** (9 - k) for k in range(4, 10)])
+
+
+@pytest.mark.parametrize("header", ["log2 IPTG (uM)", "ln IPTG (uM)", "-log10 IPTG (M)", "-log IPTG [M]", "pIPTG (M)"])
+def test_another_logarithm_is_no_concentration(tmp_path, header):
+    table = f"{header},GFP\n" + "".join(f"{k},{k}\n" for k in range(4, 12))
+    with pytest.raises(
+        PlateError, match="says a negative logarithm or one to another base than 10; write concentrations"
+    ):
+        read(tmp_path, table, "t.csv")
+    assert read(tmp_path, table, "t.csv", inputs=(f"{header}=nM",)).x[0, 0] == 4
+
+
 @pytest.mark.parametrize(
     ("layout", "name", "options"),
     [
@@ -184,6 +200,7 @@ ASKED = [
     ("well;a\nA1;1,234\nA2;2,345\nA3;1,000\n", {}, r"'1,234' .* can be 1.234 or 1234; say --decimal"),
     ("0s\t" + "\t".join(["5"] * 24) + "\n43s\t" + "\t".join(["6"] * 24), {}, "no line says to which wells"),
     ("well,dose_uM,y\nA1,1,5\nA1,2,6\nA2,1,3\nA3,1,2\n", {}, "well A1 stands twice"),
+    ("lg IPTG [M],y\n" + "-6,1\n-7,2\n-5,3\n" * 2, {}, "may be a logarithm to base 10 or e"),
     ("log IPTG [M],y\n" + "-6,1\n-7,2\n-5,3\n" * 2, {}, "may be a logarithm to base 10 or e"),
     (b"\xff\xfeA\0B", {}, "ends within a character of UTF-16"),
     (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(40), {}, "neither text nor a spreadsheet|nothing in"),

@@ -102,6 +102,10 @@ def _dose(by_name: dict, name: str, unit: str | None, options: Options, remarks:
     log = "10" if unit and unit.startswith("log10 ") else header.log
     if log == "?" and unit is None:
         raise PlateError(f"{name!r} may be a logarithm to base 10 or e; say --input '{name}=log10 uM' or convert it.")
+    if log == "other" and unit is None:
+        raise PlateError(
+            f"{name!r} says a negative logarithm or one to another base than 10; write concentrations, or log10 of them."
+        )
     written = unit.removeprefix("log10 ") if unit else header.unit or _unit_beside(by_name, name)
     numbers: dict[tuple[str, str], float] = {}
     reasons: dict[tuple[str, str], str] = {}
