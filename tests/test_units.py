@@ -12,13 +12,15 @@ from fewerwells.science.units import NANOMOLAR, to_nanomolar, unit_of
 @pytest.mark.parametrize(
     ("spelling", "unit"),
     [("µM", "uM"), ("μM", "uM"), ("uM", "uM"), ("nM", "nM"), ("M", "M"), ("pM", "pM"), ("mM", "mM")]
-    + [("g/L", "g/l"), ("mg/mL", "mg/ml"), ("ug_mL", "ug/ml"), ("µg/ml", "ug/ml"), ("%", "%"), ("percent", "%")],
+    + [("g/L", "g/l"), ("mg/mL", "mg/ml"), ("ug_mL", "ug/ml"), ("µg/ml", "ug/ml"), ("%", "%"), ("percent", "%")]
+    + [("µmol/L", "uM"), ("μmol/l", "uM"), ("umol_L", "uM"), ("nmol/L", "nM"), ("mmol / l", "mM"), ("mol/L", "M")]
+    + [("pmol/l", "pM"), ("fmol/L", "fM")],
 )
 def test_units_are_known_by_every_spelling(spelling, unit):
     assert unit_of(spelling) == unit
 
 
-@pytest.mark.parametrize("word", ["mm", "MM", "nm", "molecules", "", "s", "OD"])
+@pytest.mark.parametrize("word", ["mm", "MM", "mol", "kmol/l", "mol/ml", "nm", "molecules", "", "s", "OD"])
 def test_what_is_no_unit_is_none(word):
     assert unit_of(word) is None
 
@@ -50,6 +52,8 @@ def test_an_unknown_unit_is_refused_by_name():
     ("header", "name", "unit", "log"),
     [
         ("IPTG_uM", "IPTG", "uM", ""),
+        ("IPTG (µmol/L)", "IPTG", "uM", ""),
+        ("IPTG_nmol_L", "IPTG", "nM", ""),
         ("x1 [nM]", "x1", "nM", ""),
         ("ligand (µM)", "ligand", "uM", ""),
         ("concentration_M", "concentration", "M", ""),
