@@ -104,6 +104,17 @@ def test_marks_are_named_and_never_become_numbers(tmp_path):
     assert all(marks[name] in reason for name, (_, _, reason) in states.items())
 
 
+@pytest.mark.parametrize(
+    ("mark", "state"),
+    [("#SAT", "above"), ("#LOW", "below"), ("#N/A", "missing"), ("#DIV/0!", "missing"), ("#NAME?", "missing")]
+    + [("#WERT!", "missing"), ("#VALUE!", "missing"), ("#NUM!", "missing")],
+)
+def test_a_row_that_begins_with_an_error_is_no_note(tmp_path, mark, state):
+    rows = [f"{mark if k in (3, 4) else 10 * k},{k}\n" for k in range(1, 9)]
+    plate = read(tmp_path, "GFP,IPTG_uM\n# measured on Monday\n" + "".join(rows))
+    assert [well.state for well in plate.wells] == ["used"] * 2 + [state] * 2 + ["used"] * 4
+
+
 @pytest.mark.parametrize("unit", ["M", "mM", "µM", "uM", "nM", "pM"])
 def test_doses_become_nanomolar(tmp_path, unit):
     plate = read(tmp_path, samples.tidy(unit=unit), "t.csv")

@@ -37,6 +37,7 @@ MISSING = {
     "path?",
     "range?",
 }
+_ERROR = re.compile(r"#([A-ZÄÖÜ0-9/]+[!?]|N/?A|NV)")  # of a spreadsheet: #DIV/0!, #WERT!, #NAME?
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def value(text: str, decimal: str = ".") -> Value:
         return Value(None, "above", plain)
     if word in BELOW or word[0] == "<":
         return Value(None, "below", plain)
-    if word in MISSING or not word.strip("?*"):
+    if word in MISSING or not word.strip("?*") or _ERROR.fullmatch(plain.upper()):
         return Value(None, "missing", plain)
     return Value(None, "word", plain)
 

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewerwells.laboratory.reading.cells import has_decimal_comma, plain_number, row_index, unclear_sign, well_name
+from fewerwells.laboratory.reading.cells import (
+    has_decimal_comma,
+    plain_number,
+    row_index,
+    unclear_sign,
+    value,
+    well_name,
+)
 from fewerwells.laboratory.reading.problems import PlateError
 
 LARGEST_FILE = 20_000_000  # bytes; the largest export of a kinetic run seen had 1 MB
@@ -52,8 +59,8 @@ class Sheet:
 
 
 def is_note(row: list[str]) -> bool:
-    """Whether a line of a table is somebody's remark: it begins with #."""
-    return bool(row) and row[0].startswith("#")
+    """Whether a line of a table is somebody's remark: it begins with #, and not with a reading such as #SAT or #DIV/0!."""
+    return bool(row) and row[0].startswith("#") and value(row[0]).mark == "word"
 
 
 def open_sheets(path: Path, separator: str | None = None, decimal: str | None = None) -> list[Sheet]:
