@@ -462,6 +462,14 @@ class TestEachWellAtItsOwnMoment:
         found = signals(self.read_at(tmp_path, at))
         assert found == {w: 100 * int(w[1:]) + moment + (5 if w[0] == "B" else 0) for w in self.WHEN}
 
+    @pytest.mark.parametrize(
+        ("header", "at"), [("Time (min)", "10h"), ("time_min", "10h"), ("Time [h]", "600h"), ("Time (s)", "600s")]
+    )
+    def test_headers_of_time_say_their_unit(self, tmp_path, header, at):
+        rows = [f"{well},{t},{t + int(well[1:])}\n" for t in (0, 600, 1200) for well in self.WHEN]
+        plate = read(tmp_path, f"Well,{header},GFP\n" + "".join(rows), at=at, reads=("GFP",))
+        assert signals(plate)["B2"] == 602
+
     def test_what_was_taken_is_said(self, tmp_path):
         assert "GFP at 0:10:00 to 0:10:05 (the nearest)" in self.read_at(tmp_path, "600").remarks
         assert "GFP: mean of 1 reads from 0:10:00 to 0:10:05" in self.read_at(tmp_path, "590..620").remarks

@@ -8,7 +8,10 @@ from fewerwells.laboratory.reading.files import Sheet, is_note
 from fewerwells.laboratory.reading.problems import PlateError
 
 PLATE_NAMES = ("plate", "plateid", "plate id", "platenumber", "plate_number", "plate number")
-TIME_NAMES = ("time", "time_s", "time_min", "time_h", "time [s]", "time [min]", "time [h]", "time (s)", "time (h)")
+TIME_NAMES = (
+    "time",
+    *(f"time{written}" for unit in ("s", "min", "h") for written in (f"_{unit}", f" [{unit}]", f" ({unit})")),
+)
 _OF_THE_READER = ("time [ms]",)  # of each well's own flash
 
 
