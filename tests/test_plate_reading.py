@@ -351,6 +351,18 @@ class TestNoWellIsLost:
         with pytest.raises(PlateError, match=sentence):
             read(tmp_path, samples.softmax_kinetic().replace(heading, wrong, 1), at="30s")
 
+    def test_a_mean_behind_every_row_names_no_read(self, tmp_path):
+        content = "".join(
+            f"{line}\t{'Mean' if k == 0 else 370 + k}\n" for k, line in enumerate(samples.block().splitlines())
+        )
+        with pytest.raises(PlateError, match="line 2 is row A of a plate with 12 columns and goes on with '371'"):
+            read(tmp_path, content)
+
+    def test_a_wavelength_behind_every_row_names_the_read(self, tmp_path):
+        plate = read(tmp_path, samples.block(label="450"))
+        assert signals(plate) == EXPECTED
+        assert plate.outputs == ("450",)
+
     def test_notes_between_the_rows_of_a_plate_are_no_rows(self, tmp_path):
         assert signals(read(tmp_path, samples.block().replace("\nC\t", "\n# C was slow\nC\t"))) == EXPECTED
 
