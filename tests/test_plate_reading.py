@@ -177,6 +177,40 @@ def test_spreadsheets_hold_text_numbers_and_several_reads(tmp_path):
     assert signals(read(tmp_path, content, "x.xlsx", reads=("590",))) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    ("number_format", "factor"),
+    [
+        ("0.0%", 100),
+        ("0%", 100),
+        ("0.00%;[Red]-0.00%", 100),
+        ("0.0%_)", 100),
+        ("General", 1),
+        ('0.0"%"', 1),
+        (r"0.0\%", 1),
+    ],
+)
+def test_percentages_are_what_the_spreadsheet_shows(tmp_path, number_format, factor):
+    from openpyxl import load_workbook
+
+    rows = [["Well", "glucose (%)"], *[[f"A{k}", 0.07 * k] for k in range(1, 9)]]
+    book = load_workbook(io.BytesIO(samples.spreadsheet(("s", rows))))
+    for k in range(2, 10):
+        book["s"].cell(k, 2).number_format = number_format
+    stream = io.BytesIO()
+    book.save(stream)
+    plate = read(tmp_path, samples.bmg(), layout=stream.getvalue(), layout_name="l.xlsx")
+    np.testing.assert_allclose(plate.x[:, 0], [0.07 * k * factor for k in range(1, 9)], rtol=1e-12)
+    assert ("l.xlsx: percentages as the sheet shows them, such as 7%" in plate.remarks) is (factor == 100)
+
+
+def test_cells_with_a_percent_sign_are_numbers_below_a_header_in_percent(tmp_path):
+    rows = "".join(f"A{k},{k / 4}{'%' if k % 2 else ' %'}\n" for k in range(1, 9))
+    plate = read(tmp_path, samples.bmg(), layout="Well,glucose (%)\n" + rows)
+    np.testing.assert_allclose(plate.x[:, 0], [k / 4 for k in range(1, 9)])
+    other = read(tmp_path, samples.bmg(), layout="Well,IPTG_uM\n" + rows, inputs=("IPTG_uM",))
+    assert not other.used
+
+
 def test_two_inputs_and_two_outputs_without_wells(tmp_path):
     plate = read(tmp_path, samples.two_inputs(), "t.csv", reads=("y1", "y2"))
     assert plate.x.shape == plate.y.shape == (15, 2)

@@ -33,6 +33,7 @@ _UNSOUND = (zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, Loo
 _UNSOUND += (TypeError, ValueError, EOFError, RuntimeError)
 _NO_TEXT = re.compile(r"[\0-\x08\x0e-\x19]")
 _HUNDREDS = re.compile(r"[1-9]\d\d")
+_WRITTEN_BEHIND = re.compile(r'"[^"]*"|[\\_*].')  # parts of a number's format that are plain text
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -273,8 +274,10 @@ def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]
     except _UNSOUND as error:
         raise PlateError(f"{path.name} is not a sound spreadsheet ({type(error).__name__}); save it again.") from None
     named = []
-    for name, rows in sheets:
+    for name, rows, percentage in sheets:
         sheet_decimal, said = _decimal(rows, decimal, path.name)
+        if percentage:
+            said.append(f"{path.name}: percentages as the sheet shows them, such as {percentage}")
         if any(cell.strip() for row in rows for cell in row):
             named.append(Sheet(name, rows, sheet_decimal, (f"{path.name}: sheet {name}", *said)))
     if not named:
@@ -282,20 +285,32 @@ def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]
     return named
 
 
-def _sheet(sheet, name: str) -> tuple[str, list[list[str]]]:
-    rows, cells = [], 0
-    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        plain = [content if isinstance(content, str) else _plain(content) for content in row]
+def _sheet(sheet, name: str) -> tuple[str, list[list[str]], str]:
+    """A sheet's name and cells, and its first percentage, "" where it has none."""
+    rows, cells, percentage = [], 0, ""
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        plain = [_plain(cell.value) for cell in row]
+        for place, cell in enumerate(row):
+            if isinstance(cell.value, (int, float)) and _is_percentage(cell.number_format):
+                plain[place] = _plain(float(f"{100 * cell.value:.12g}"))  # 7 and no 7.000000000000001
+                percentage = percentage or f"{plain[place]}%"
         cells += len(plain)
         _check(plain, number, cells, f"sheet {sheet.title} of {name}")
         rows.append(plain)
-    return sheet.title, rows
+    return sheet.title, rows, percentage
+
+
+def _is_percentage(number_format: str) -> bool:
+    """Whether a spreadsheet shows 0.005 as 0.5%; a % that is quoted or behind a backslash is only written behind."""
+    return "%" in number_format and "%" in _WRITTEN_BEHIND.sub("", number_format)
 
 
 def _plain(content) -> str:
     """A cell's value as text: whole numbers without a point, times as clocks, 1.234 so that no point parts thousands."""
     if content is None:
         return ""
+    if isinstance(content, str):
+        return content
     if isinstance(content, float) and content.is_integer() and abs(content) < 1e15:
         return str(int(content))
     if isinstance(content, datetime.timedelta):
