@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -103,6 +104,17 @@ def test_marks_are_named_and_never_become_numbers(tmp_path):
     assert all(marks[name] in reason for name, (_, _, reason) in states.items())
 
 
+@pytest.mark.parametrize(
+    ("mark", "state"),
+    [("#SAT", "above"), ("#LOW", "below"), ("#N/A", "missing"), ("#DIV/0!", "missing"), ("#NAME?", "missing")]
+    + [("#WERT!", "missing"), ("#VALUE!", "missing"), ("#NUM!", "missing")],
+)
+def test_a_row_that_begins_with_an_error_is_no_note(tmp_path, mark, state):
+    rows = [f"{mark if k in (3, 4) else 10 * k},{k}\n" for k in range(1, 9)]
+    plate = read(tmp_path, "GFP,IPTG_uM\n# measured on Monday\n" + "".join(rows))
+    assert [well.state for well in plate.wells] == ["used"] * 2 + [state] * 2 + ["used"] * 4
+
+
 @pytest.mark.parametrize("unit", ["M", "mM", "µM", "uM", "nM", "pM"])
 def test_doses_become_nanomolar(tmp_path, unit):
     plate = read(tmp_path, samples.tidy(unit=unit), "t.csv")
@@ -116,6 +128,22 @@ def test_a_logarithmic_column_is_raised_and_a_zero_dose_is_explicit(tmp_path):
     table = "log10 IPTG [M],GFP\n" + "".join(f"{power},{k}\n" for k, power in enumerate([-6, -7, -8, -9, "-inf", -5]))
     plate = read(tmp_path, table, "t.csv")
     np.testing.assert_allclose(plate.x[:, 0], [1e3, 1e2, 1e1, 1.0, 0.0, 1e4])
+
+
+@pytest.mark.parametrize("header", ["IPTG log10 [M]", "IPTG_log10_M", "IPTG (log10 M)"])
+def test_a_logarithm_is_known_behind_the_name(tmp_path, header):
+    table = f"{header},GFP\n" + "".join(f"{-k},{k}\n" for k in range(4, 10))
+    np.testing.assert_allclose(read(tmp_path, table, "t.csv").x[:, 0], [10.0 ** (9 - k) for k in range(4, 10)])
+
+
+@pytest.mark.parametrize("header", ["log2 IPTG (uM)", "ln IPTG (uM)", "-log10 IPTG (M)", "-log IPTG [M]", "pIPTG (M)"])
+def test_another_logarithm_is_no_concentration(tmp_path, header):
+    table = f"{header},GFP\n" + "".join(f"{k},{k}\n" for k in range(4, 12))
+    with pytest.raises(
+        PlateError, match="says a negative logarithm or one to another base than 10; write concentrations"
+    ):
+        read(tmp_path, table, "t.csv")
+    assert read(tmp_path, table, "t.csv", inputs=(f"{header}=nM",)).x[0, 0] == 4
 
 
 @pytest.mark.parametrize(
@@ -147,6 +175,40 @@ def test_spreadsheets_hold_text_numbers_and_several_reads(tmp_path):
     rows = [["", *samples.COLUMNS]] + [[r, *(f" {signal(f'{r}{c}')}" for c in samples.COLUMNS)] for r in samples.ROWS]
     content = samples.spreadsheet(("590", rows), ("450", [[*row[:1], *row[:0:-1]] for row in rows[1:]]))
     assert signals(read(tmp_path, content, "x.xlsx", reads=("590",))) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("number_format", "factor"),
+    [
+        ("0.0%", 100),
+        ("0%", 100),
+        ("0.00%;[Red]-0.00%", 100),
+        ("0.0%_)", 100),
+        ("General", 1),
+        ('0.0"%"', 1),
+        (r"0.0\%", 1),
+    ],
+)
+def test_percentages_are_what_the_spreadsheet_shows(tmp_path, number_format, factor):
+    from openpyxl import load_workbook
+
+    rows = [["Well", "glucose (%)"], *[[f"A{k}", 0.07 * k] for k in range(1, 9)]]
+    book = load_workbook(io.BytesIO(samples.spreadsheet(("s", rows))))
+    for k in range(2, 10):
+        book["s"].cell(k, 2).number_format = number_format
+    stream = io.BytesIO()
+    book.save(stream)
+    plate = read(tmp_path, samples.bmg(), layout=stream.getvalue(), layout_name="l.xlsx")
+    np.testing.assert_allclose(plate.x[:, 0], [0.07 * k * factor for k in range(1, 9)], rtol=1e-12)
+    assert ("l.xlsx: percentages as the sheet shows them, such as 7%" in plate.remarks) is (factor == 100)
+
+
+def test_cells_with_a_percent_sign_are_numbers_below_a_header_in_percent(tmp_path):
+    rows = "".join(f"A{k},{k / 4}{'%' if k % 2 else ' %'}\n" for k in range(1, 9))
+    plate = read(tmp_path, samples.bmg(), layout="Well,glucose (%)\n" + rows)
+    np.testing.assert_allclose(plate.x[:, 0], [k / 4 for k in range(1, 9)])
+    other = read(tmp_path, samples.bmg(), layout="Well,IPTG_uM\n" + rows, inputs=("IPTG_uM",))
+    assert not other.used
 
 
 def test_two_inputs_and_two_outputs_without_wells(tmp_path):
@@ -183,6 +245,7 @@ ASKED = [
     ("well;a\nA1;1,234\nA2;2,345\nA3;1,000\n", {}, r"'1,234' .* can be 1.234 or 1234; say --decimal"),
     ("0s\t" + "\t".join(["5"] * 24) + "\n43s\t" + "\t".join(["6"] * 24), {}, "no line says to which wells"),
     ("well,dose_uM,y\nA1,1,5\nA1,2,6\nA2,1,3\nA3,1,2\n", {}, "well A1 stands twice"),
+    ("lg IPTG [M],y\n" + "-6,1\n-7,2\n-5,3\n" * 2, {}, "may be a logarithm to base 10 or e"),
     ("log IPTG [M],y\n" + "-6,1\n-7,2\n-5,3\n" * 2, {}, "may be a logarithm to base 10 or e"),
     (b"\xff\xfeA\0B", {}, "ends within a character of UTF-16"),
     (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(40), {}, "neither text nor a spreadsheet|nothing in"),
@@ -322,6 +385,18 @@ class TestNoWellIsLost:
         with pytest.raises(PlateError, match=sentence):
             read(tmp_path, samples.softmax_kinetic().replace(heading, wrong, 1), at="30s")
 
+    def test_a_mean_behind_every_row_names_no_read(self, tmp_path):
+        content = "".join(
+            f"{line}\t{'Mean' if k == 0 else 370 + k}\n" for k, line in enumerate(samples.block().splitlines())
+        )
+        with pytest.raises(PlateError, match="line 2 is row A of a plate with 12 columns and goes on with '371'"):
+            read(tmp_path, content)
+
+    def test_a_wavelength_behind_every_row_names_the_read(self, tmp_path):
+        plate = read(tmp_path, samples.block(label="450"))
+        assert signals(plate) == EXPECTED
+        assert plate.outputs == ("450",)
+
     def test_notes_between_the_rows_of_a_plate_are_no_rows(self, tmp_path):
         assert signals(read(tmp_path, samples.block().replace("\nC\t", "\n# C was slow\nC\t"))) == EXPECTED
 
@@ -392,6 +467,74 @@ class TestNoWellIsLost:
     def test_row_numbers_need_no_name(self, tmp_path):
         rows = "".join(f"{k},{row}\n" for k, row in enumerate(ROW_A))
         assert len(read(tmp_path, ",well,IPTG_uM,GFP\n" + rows).used) == 12
+
+
+class TestSamplesCalledAsWellsAre:
+    """C1, C2 … before the wells: the column that the header calls Well says where a sample stood."""
+
+    @pytest.mark.parametrize("header", ["Well", "Well ID", "well_position", "Position"])
+    def test_the_column_under_a_header_of_wells_counts(self, tmp_path, header):
+        rows = "".join(f"C{k},A{k},{k + 0.5}\n" for k in range(1, 9))
+        plate = read(tmp_path, f"Sample,{header},GFP\n{rows}", reads=("GFP",))
+        assert signals(plate) == {f"A{k}": k + 0.5 for k in range(1, 9)}
+
+    @pytest.mark.parametrize("k", [1, 2, 5])
+    def test_a_mistyped_well_is_not_replaced_by_the_sample(self, tmp_path, k):
+        rows = "".join(f"C{k},A{k},{k + 0.5}\n" for k in range(1, 9)).replace(f",A{k},", f",A-{k},")
+        with pytest.raises(PlateError, match=f"line {k + 1} names 'A-{k}', which is no well"):
+            read(tmp_path, f"Sample,Well,GFP\n{rows}", reads=("GFP",))
+
+    def test_wells_under_another_header_are_wells_where_positions_are_numbers(self, tmp_path):
+        rows = "".join(f"A{k},{k},{k + 0.5}\n" for k in range(1, 9))
+        assert signals(read(tmp_path, f"Content,Position,GFP\n{rows}", reads=("GFP",)))["A3"] == 3.5
+
+
+class TestEachWellAtItsOwnMoment:
+    """Wells that were not read at the very moment, or not at the first one, are read at their own or listed."""
+
+    WHEN: ClassVar = {
+        f"{row}{k}": [late + 600 * t for t in range(3)] for row, late in (("A", 0), ("B", 5)) for k in range(1, 7)
+    }
+
+    def read_at(self, tmp_path, at, when=WHEN):
+        reads = sorted(((t, well) for well, moments in when.items() for t in moments), key=lambda one: one[0])
+        rows = [f"{well},{t},{100 * int(well[1:]) + t}\n" for t, well in reads]
+        return read(tmp_path, "Well,Time,GFP\n" + "".join(rows), at=at)
+
+    @pytest.mark.parametrize(
+        ("at", "moment"), [("600", 600), ("604", 600), ("590..620", 600), ("0..1205", 600), ("1200", 1200), ("0", 0)]
+    )
+    def test_no_row_vanishes(self, tmp_path, at, moment):
+        found = signals(self.read_at(tmp_path, at))
+        assert found == {w: 100 * int(w[1:]) + moment + (5 if w[0] == "B" else 0) for w in self.WHEN}
+
+    @pytest.mark.parametrize(
+        ("header", "at"), [("Time (min)", "10h"), ("time_min", "10h"), ("Time [h]", "600h"), ("Time (s)", "600s")]
+    )
+    def test_headers_of_time_say_their_unit(self, tmp_path, header, at):
+        rows = [f"{well},{t},{t + int(well[1:])}\n" for t in (0, 600, 1200) for well in self.WHEN]
+        plate = read(tmp_path, f"Well,{header},GFP\n" + "".join(rows), at=at, reads=("GFP",))
+        assert signals(plate)["B2"] == 602
+
+    def test_what_was_taken_is_said(self, tmp_path):
+        assert "GFP at 0:10:00 to 0:10:05 (the nearest)" in self.read_at(tmp_path, "600").remarks
+        assert "GFP: mean of 1 reads from 0:10:00 to 0:10:05" in self.read_at(tmp_path, "590..620").remarks
+
+    def test_a_well_without_the_first_moment_stays(self, tmp_path):
+        plate = self.read_at(tmp_path, "0..1205", self.WHEN | {"B3": [600, 1200], "B4": [600, 1200]})
+        assert signals(plate)["B3"] == 300 + 900
+        assert "GFP: mean of 3 reads from 0:00:00 to 0:20:05, of fewer in B3, B4" in plate.remarks
+
+    @pytest.mark.parametrize("at", ["0", "0..100"])
+    def test_a_well_with_nothing_there_is_listed_without_a_value(self, tmp_path, at):
+        plate = self.read_at(tmp_path, at, self.WHEN | {"B3": [600, 1200], "B4": [1200]})
+        assert {well.name for well in plate.wells if well.state == "missing"} == {"B3", "B4"}
+        assert len(plate.wells) == 12
+
+    def test_a_long_pause_leaves_every_well_its_nearest_moment(self, tmp_path):
+        when = {f"A{k}": [0, 60, 120, 3600] for k in range(1, 8)} | {"A8": [0, 60, 3600]}
+        plate = self.read_at(tmp_path, "1800", when)
+        assert {well.name for well in plate.wells if well.state == "missing"} == {"A8"}
 
 
 class TestNothingIsExecuted:
@@ -485,6 +628,89 @@ def test_names_of_wells(text, plain):
 )
 def test_numbers_with_points_and_commas(text, decimal, number):
     assert plain_number(text, decimal) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [
+        ("1.234", ",", 1234),
+        ("1.234", ".", 1.234),
+        ("0.123", ",", 0.123),
+        ("12.34", ",", 12.34),
+        ("1.234.567", ",", 1234567),
+    ]
+    + [
+        (f"1{sign}080,5", decimal, 1080.5)
+        for sign in (".", " ", "\xa0", "\u202f", "\u2009", "'", "’")
+        for decimal in ".,"
+    ]
+    + [
+        ("1,080.5", ",", 1080.5),
+        ("1 080", ",", 1080),
+        ("1 080", ".", None),
+        ("1'080", ".", 1080),
+        ("1.080.5", ",", None),
+    ]
+    + [("485 52", ",", None), ("1 080 5", ",", None)],
+)
+def test_what_parts_thousands_is_no_decimal_sign(text, decimal, number):
+    assert plain_number(text, decimal) == number
+
+
+class TestPointsBetweenThousands:
+    """German readers write 1.200 for twelve hundred: read so, or asked about, never 1.2 in silence."""
+
+    GFP = ("867", "912", "1.012", "1.200", "2.034", "3.012", "655", "1.999")
+
+    def table(self, gfp=GFP, doses="12345678"):
+        return "Well;IPTG_uM;GFP\n" + "".join(
+            f"A{k};{d};{y}\n" for k, (d, y) in enumerate(zip(doses, gfp, strict=True), 1)
+        )
+
+    @pytest.mark.parametrize("doses", ["12345678", [f"{k},5" for k in range(8)]])
+    def test_they_are_asked_about(self, tmp_path, doses):
+        with pytest.raises(
+            PlateError, match=r"'1.012' in plate.txt can be 1.012 or 1012; say --decimal , or --decimal ."
+        ):
+            read(tmp_path, self.table(doses=doses))
+
+    def test_on_a_plate(self, tmp_path):
+        content = samples.block(lambda well: "1.210" if well.endswith("12") else "867")
+        with pytest.raises(PlateError, match=r"'1.210' .* can be 1.21 or 1210"):
+            read(tmp_path, content)
+        assert signals(read(tmp_path, content, decimal=","))["C12"] == 1210
+
+    def test_with_the_option_they_part_thousands_and_it_is_said(self, tmp_path):
+        plate = read(tmp_path, self.table(), decimal=",")
+        assert list(signals(plate).values()) == [867, 912, 1012, 1200, 2034, 3012, 655, 1999]
+        assert "plate.txt: points between thousands, such as 1.012" in plate.remarks
+        assert signals(read(tmp_path, self.table(), decimal="."))["A4"] == 1.2
+
+    @pytest.mark.parametrize("sign", [".", " ", "\u202f", "\u2009", "'"])
+    def test_beside_a_decimal_comma_they_are_clear(self, tmp_path, sign):
+        gfp = [f"{k}{sign}{k}80,5" if k > 3 else f"{k}80,5" for k in range(1, 9)]
+        plate = read(tmp_path, self.table([*gfp[:-1], f"8{sign}880"]))
+        assert list(signals(plate).values()) == [180.5, 280.5, 380.5, 4480.5, 5580.5, 6680.5, 7780.5, 8880]
+
+    @pytest.mark.parametrize("doses", ["12345678", [f"{k}00" for k in range(8)], [f"{k},5" for k in range(8)]])
+    @pytest.mark.parametrize("low", ["0.123", "12.34"])
+    def test_decimal_points_stay_decimal(self, tmp_path, doses, low):
+        gfp = [f"{k}.{k}34" for k in range(1, 9)]
+        assert signals(read(tmp_path, self.table([*gfp[:-1], low], doses)))["A2"] == 2.234
+        if "," not in "".join(doses):
+            assert signals(read(tmp_path, self.table(gfp, doses)))["A2"] == 2.234
+
+    def test_a_spreadsheets_numbers_are_clear(self, tmp_path):
+        rows = [["Well", "IPTG_uM", "GFP"]] + [
+            [f"A{k}", k, y] for k, y in enumerate([867, 1.234, 912, 1.5, 1, 2, 3, 4], 1)
+        ]
+        for decimal in (None, ",", "."):
+            assert signals(read(tmp_path, samples.spreadsheet(("s", rows)), "x.xlsx", decimal=decimal))["A2"] == 1.234
+
+    def test_moments_follow_the_file(self, tmp_path):
+        rows = [f"A{k};{t};{k},5\n" for t in ("0", "1.200") for k in range(1, 9)]
+        plate = read(tmp_path, "Well;Time;GFP\n" + "".join(rows), decimal=",", at="1200s")
+        assert len(plate.wells) == 8
 
 
 @pytest.mark.parametrize(("text", "mark"), [("1e999", "above"), ("-1e999", "below"), ("1e31", "above"), ("1e30", "")])
