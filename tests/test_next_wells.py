@@ -191,6 +191,21 @@ def test_the_table_that_was_read_is_not_replaced(file, tmp_path):
     assert len(pd.read_csv(tmp_path / "wells.csv")) == 16
 
 
+@pytest.mark.parametrize("content", ["my notes\n", "", "well,IPTG (nM)\nA1,2\n"])
+def test_a_file_that_somebody_else_wrote_is_not_replaced(file, tmp_path, content):
+    (tmp_path / "next.csv").write_text(content, "utf-8")
+    told = command(file(), "--grid", 2, "--output", tmp_path / "next.csv")
+    assert told.exit_code == 2
+    assert "next.csv would be lost, and it is no earlier table of this command" in told.stderr
+    assert (tmp_path / "next.csv").read_text("utf-8") == content
+
+
+def test_an_earlier_table_of_next_wells_is_replaced(file, tmp_path):
+    for n in (3, 2):
+        assert command(file(), "--grid", 2, "--n", n, "--output", tmp_path / "next.csv").exit_code == 0
+        assert len(pd.read_csv(tmp_path / "next.csv")) == n
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     told = command(tmp_path / "none.csv")
     assert told.exit_code == 2

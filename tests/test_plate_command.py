@@ -233,6 +233,13 @@ def test_from_file_to_answer_to_predictions_of_its_model(kept_in):
     assert "3 predictions are in there.csv; 1 lie beyond" in done.stdout
     rows = list(csv.DictReader((kept_in / "there.csv").read_text(encoding="utf-8").splitlines()))
     assert [float(row["IPTG_nM"]) for row in rows] == [500, 3000, 500_000]
+    again = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", "there.csv"])
+    assert again.exit_code == 0, again.output
+    before = (kept_in / "layout.csv").read_bytes()
+    foreign = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", "layout.csv"])
+    assert foreign.exit_code == 2
+    assert "layout.csv would be lost, and it is no earlier table of this command" in foreign.stderr
+    assert (kept_in / "layout.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize(

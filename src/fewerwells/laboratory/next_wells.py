@@ -12,6 +12,7 @@ import typer
 from fewerwells.laboratory.reading.cells import LARGEST
 from fewerwells.running.commands import refuse
 
+LESSONS = ("teaches", "cost without")  # the last columns of the table
 LEAST_NOISE = 1e-6  # of what the outputs span
 
 
@@ -43,15 +44,14 @@ def next_wells(
 
     Example: fewerwells next-wells wells.csv --n 8 --within 0:10 --grid 0.5
     """
+    from fewerwells.laboratory.output import refuse_to_lose
     from fewerwells.running.storage import write_whole
     from fewerwells.running.tidy_wells import read_wells, rows_used
     from fewerwells.science.design.planning import plan_wells
 
     try:
-        if output and output.is_dir():
-            raise ValueError(f"{output} is a folder; name a file with --output.")
-        if output and output.resolve() in (wells.resolve(), candidates and candidates.resolve()):
-            raise ValueError(f"{output} was read and would be lost; name another file with --output.")
+        if output:
+            refuse_to_lose(output, (wells, candidates or wells), ",".join(LESSONS))
         place = _domain("--within", within)
         names, measures = _pair("--inputs", inputs), _pair("--outputs", outputs)
         if both := set(names) & set(measures):
@@ -103,7 +103,7 @@ def as_table(plan, inputs: tuple[str, str]) -> pd.DataFrame:
     told = plan.lessons
     blank = np.full(len(plan.x), np.nan)
     columns = (*plan.x.T, *((told.teaches, told.cost_without) if told else (blank, blank)))
-    names = (*(f"{name} (nM)" for name in inputs), "teaches", "cost without")
+    names = (*(f"{name} (nM)" for name in inputs), *LESSONS)
     return pd.DataFrame(dict(zip(names, map(_rounded, columns), strict=True)))
 
 
