@@ -207,6 +207,45 @@ def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
         read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
 
 
+class TestTablesWithMoments:
+    """What stands beside the signal again at each moment says of the wells what it would say in a table without time."""
+
+    def table(self, said, name, moments=(0, 600), wells=WELLS[:24]):
+        lines = [f"{well},{at},{said(well, at)},{signal(well) + at}" for at in moments for well in wells]
+        return f"Well,Time,{name},GFP\n" + "\n".join(lines) + "\n"
+
+    def test_doses(self, tmp_path):
+        for moments in ((0, 600), (600,)):
+            plate = read(tmp_path, self.table(lambda well, at: int(well[1:]), "IPTG_uM", moments), at="600")
+            assert {well.name: well.x[0] for well in plate.used} == {w: 1000 * int(w[1:]) for w in WELLS[:24]}
+            require_doses(plate)
+
+    def test_a_dose_that_is_written_once_and_one_that_is_named(self, tmp_path):
+        table = self.table(lambda well, at: "" if at else int(well[1:]), "inducer")
+        with pytest.raises(PlateError, match="2 reads: inducer, GFP"):
+            read(tmp_path, table, at="600")
+        plate = read(tmp_path, table, at="600", inputs=("inducer=uM",))
+        assert {well.name: well.x[0] for well in plate.used} == {w: 1000 * int(w[1:]) for w in WELLS[:24]}
+
+    def test_conditions(self, tmp_path):
+        table = self.table(lambda well, at: "WT" if well[0] == "A" else "KO", "strain")
+        layout = "well,IPTG_uM\n" + "".join(f"{well},{well[1:]}\n" for well in WELLS[:24])
+        with pytest.raises(PlateError, match="wells of the same doses differ in strain: KO, WT"):
+            read(tmp_path, table, layout=layout, at="600")
+        assert len(read(tmp_path, table, layout=layout, at="600", only=("strain=WT",)).used) == 12
+
+    def test_blanks(self, tmp_path):
+        plate = read(tmp_path, self.table(lambda well, at: "BLANK" if well == "A1" else "s", "sample"), at="600")
+        assert [well.name for well in plate.wells if well.state == "blank"] == ["A1"]
+
+    def test_what_changes_over_time_is_no_layout_and_is_told_where_it_could_be_one(self, tmp_path):
+        plate = read(tmp_path, self.table(lambda well, at: int(well[1:]) + at, "IPTG_uM"), at="600")
+        assert plate.inputs == ()
+        assert "IPTG_uM changes over time and is left out" in plate.remarks
+        plate = read(tmp_path, self.table(lambda well, at: int(well[1:]) + at, "OD"), at="600", reads=("GFP",))
+        assert not any("changes over time" in remark for remark in plate.remarks)
+
+
 def test_wells_of_which_nothing_can_be_learnt_are_refused(tmp_path):
     def asked(dose="{k}", signal="{k}", **options):
         rows = "".join(f"{dose},{signal}\n".format(k=k) for k in range(1, 9))

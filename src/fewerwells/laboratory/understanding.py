@@ -51,8 +51,8 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
     columns = doses_in_labels(columns)
     signals = _signals(columns, options, remarks, contents[0].name)
     asked = {column.name for column in columns if column.name in {signal.name for signal in signals}}
-    about = [column for column in columns if column.name not in asked and column.role != "read" and column.at is None]
-    about = _for_plates(about, {signal.plate for signal in signals})
+    about = [column for column in columns if column.name not in asked and column.role != "read"]
+    about = _for_plates(_of_all_moments(about, remarks), {signal.plate for signal in signals})
     doses = find_doses(about, options, remarks)
     wells = _wells(signals, doses, about, options)
     plate = Plate(
@@ -129,6 +129,34 @@ def _signals(columns: list[Column], options: Options, remarks: list[str], name: 
     signals, said = choose(possible, options.reads, options.at, plate)
     remarks += said
     return signals
+
+
+def _of_all_moments(columns: list[Column], remarks: list[str]) -> list[Column]:
+    """What a table with moments says of a well again and again holds for the well; what changes is no layout.
+
+    Args:
+        columns: those that are no signal.
+        remarks: what is left out and is no other read is added here.
+    """
+    series: dict[tuple, list[Column]] = {}
+    for column in columns:
+        series.setdefault((column.name, column.plate, column.role, column.at is None), []).append(column)
+    kept = []
+    for (name, *_, once), parts in series.items():
+        if once:
+            kept += parts
+            continue
+        cells: dict[str, set[str]] = {}
+        for part in parts:
+            for well, said in part.values().items():
+                cells.setdefault(well, set()).update([said.text] if said.text else [])
+        if all(len(texts) < 2 for texts in cells.values()):
+            kept.append(
+                replace(parts[0], cells={well: "".join(texts) for well, texts in cells.items()}, at=None, unit="")
+            )
+        elif looks_like_dose(parts[0]) or not parts[0].is_numeric:
+            remarks.append(f"{name} changes over time and is left out")
+    return kept
 
 
 def _for_plates(columns: list[Column], plates: set[str]) -> list[Column]:
