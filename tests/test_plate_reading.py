@@ -207,6 +207,43 @@ def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
         read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
 
 
+def layout_with(name, said):
+    return f"well,IPTG_uM,{name}\n" + "".join(f"{well},{dose(well)},{said(well)}\n" for well in WELLS)
+
+
+class TestNumbersBesideDoses:
+    """A layout measures nothing, so numbers in it without a unit may be another dose; none are taken for replicates."""
+
+    @pytest.mark.parametrize("said", [lambda well: WELLS.index(well) * 5, lambda well: int(well[1:]) * 3])
+    def test_they_are_asked_about(self, tmp_path, said):
+        layout = layout_with("aTc", said)
+        with pytest.raises(
+            PlateError, match=r"values of aTc beside IPTG_uM\. Is it a dose.*--input 'aTc=UNIT'.*--pool 'aTc'"
+        ):
+            read(tmp_path, samples.bmg(), layout=layout)
+        plate = read(tmp_path, samples.bmg(), layout=layout, inputs=("IPTG_uM", "aTc=nM"))
+        assert {well.name: well.x[1] for well in plate.used} == {well: said(well) for well in WELLS}
+        assert len(read(tmp_path, samples.bmg(), layout=layout, pool=("aTc",)).inputs) == 1
+
+    def test_many_values_are_many_conditions_where_the_doses_are_named(self, tmp_path):
+        layout = layout_with("aTc", lambda well: int(well[1:]) * 3 + ("A" <= well[0] <= "D"))
+        with pytest.raises(PlateError, match="wells of the same doses differ in aTc"):
+            read(tmp_path, samples.bmg(), layout=layout, inputs=("IPTG_uM",))
+
+    @pytest.mark.parametrize("said", [lambda well: 7, lambda well: "WT"])
+    def test_one_value_or_a_word_is_no_dose(self, tmp_path, said):
+        assert len(read(tmp_path, samples.bmg(), layout=layout_with("aTc", said)).used) == 96
+
+
+def test_most_wells_with_a_strain_of_their_own_are_still_no_replicates(tmp_path):
+    strains = zip("AAAAAABBBBBB", [*range(1, 7)] * 2, "abcdefabcdeg", strict=True)
+    table = "well,IPTG_uM,strain,GFP\n" + "".join(f"{r}{c},{r == 'B':d},{s},{c}\n" for r, c, s in strains)
+    with pytest.raises(PlateError, match="wells of the same doses differ in strain: a, b, c, d, e, f, g"):
+        read(tmp_path, table)
+    own = "well,IPTG_uM,sample,GFP\n" + "".join(f"A{k},{k % 2},S{k},{k}\n" for k in range(1, 13))
+    assert len(read(tmp_path, own).used) == 12
+
+
 class TestTablesWithMoments:
     """What stands beside the signal again at each moment says of the wells what it would say in a table without time."""
 

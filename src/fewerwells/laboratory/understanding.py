@@ -43,9 +43,11 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
     contents = [read_contents(path, options.separator, options.decimal) for path in files]
     remarks = [remark for one in contents for remark in one.remarks]
     columns = _in_one(contents)
+    beside: set[str] = set()  # what only the layout says
     if options.layout is not None:
         layout = read_layout(options.layout, options.separator, options.decimal)
         remarks += layout.remarks
+        beside = {column.name for column in layout.columns} - {column.name for column in columns}
         columns += list(layout.columns)
     columns += [serial_dilution(text) for text in options.dilutions]
     columns = doses_in_labels(columns)
@@ -54,6 +56,8 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
     about = [column for column in columns if column.name not in asked and column.role != "read"]
     about = _for_plates(_of_all_moments(about, remarks), {signal.plate for signal in signals})
     doses = find_doses(about, options, remarks)
+    if doses and not options.inputs:
+        _refuse_open_numbers([column for column in about if column.name in beside], doses, options)
     wells = _wells(signals, doses, about, options)
     plate = Plate(
         name=contents[0].name if len(contents) == 1 else f"{contents[0].name} and {len(contents) - 1} more",
@@ -176,6 +180,27 @@ def _for_plates(columns: list[Column], plates: set[str]) -> list[Column]:
     ]
 
 
+def _refuse_open_numbers(layout: list[Column], doses: list[Dose], options: Options) -> None:
+    """PlateError for numbers of a layout that may be another dose: it measures nothing, and nobody said what they are.
+
+    Args:
+        layout: its columns.
+        doses: those that are known.
+        options: a column that --only or --pool names is none.
+    """
+    settled = {text.partition("=")[0].strip().lower() for text in (*options.only, *options.pool)}
+    settled |= {name.lower() for name in _EXCLUDING}
+    for name in candidates([column for column in layout if not looks_like_dose(column)]):
+        numbers = {said.number for column in layout if column.name == name for said in column.values().values()}
+        if len(numbers) > 1 and name.lower() not in settled:
+            known = " ".join(f"--input {dose.column!r}" for dose in doses)
+            raise PlateError(
+                f"the layout gives {len(numbers)} values of {name} beside {' and '.join(dose.column for dose in doses)}. "
+                f"Is it a dose? {known} --input '{name}=UNIT' says so; if not, --pool {name!r} counts its values as "
+                "replicates."
+            )
+
+
 def _order(key: Key) -> tuple:
     plate, well = key
     place = well_place(well) if well_name(well) else (0, int(well.split()[-1]) if well.split()[-1].isdigit() else 0)
@@ -280,8 +305,10 @@ def _check_conditions(used: list[Well], doses: list[Dose], about: list[Column], 
         found = [cells.get((well.plate, well.name), "") for well in used]
         different = sorted(set(found) - {""})
         numbers = any(part.name == name and part.is_numeric for part in about)
-        if 2 * len(different) > len(used) or (numbers and len(different) > _MOST_CONDITIONS):
-            continue  # a name for each well, or something measured
+        measured = all(part.role != "layout" for part in about if part.name == name) and numbers
+        many = 2 * len(different) > len(used) or len(different) > _MOST_CONDITIONS
+        if len(different) == len(used) or (measured and many):
+            continue  # a name for each well, or another read
         inside: dict[int, set[str]] = {}
         for group, text in zip(groups, found, strict=True):
             inside.setdefault(group, set()).add(text)
