@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,10 @@ def read(folder, content, name="plate.txt", layout=None, layout_name="layout.csv
     if layout is not None:
         options["layout"] = written(folder, layout_name, layout)
     return understand([written(folder, name, content)], Options(**options))
+
+
+def layout_with(name, said):
+    return f"well,IPTG_uM,{name}\n" + "".join(f"{well},{dose(well)},{said(well)}\n" for well in WELLS)
 
 
 def signals(plate, output=0):
@@ -167,6 +172,59 @@ def test_blanks_controls_and_excluded_wells_are_left_out_and_named(tmp_path):
     assert {well.name for well in kept.used} == {"A2", "A4"}
 
 
+@pytest.mark.parametrize(
+    ("name", "state"), [("exclude", "excluded"), ("Masked", "excluded"), ("blank", "blank"), ("control", "control")]
+)
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("x", ""), ("TRUE", "FALSE"), ("WAHR", "FALSCH"), ("VRAI", "FAUX"), ("y", "n"), ("T", "F"), ("ja", "nein")]
+    + [("yes", "no"), ("1", "0")],
+)
+def test_a_column_that_says_yes_of_some_wells_is_honoured_and_its_no_as_well(tmp_path, name, state, yes, no):
+    said = layout_with(name, lambda well: yes if well in ("A1", "C5") else no)
+    table = "".join(f"{line},{k}\n" for k, line in enumerate(said.splitlines()[1:]))
+    for plate in (
+        read(tmp_path, samples.bmg(), layout=said),
+        read(tmp_path, f"well,IPTG_uM,{name},GFP\n{table}"),
+    ):
+        assert {well.name: well.state for well in plate.wells if well.state != "used"} == {"A1": state, "C5": state}
+
+
+@pytest.mark.parametrize("name", ["exclude", "blank", "control"])
+def test_a_column_of_yes_and_no_that_says_something_else_is_refused(tmp_path, name):
+    layout = layout_with(name, lambda well: "outlier" if well == "B3" else "")
+    with pytest.raises(PlateError, match=f"{name} of well B3 is 'outlier'; write yes or no, or leave the cell empty"):
+        read(tmp_path, samples.bmg(), layout=layout)
+
+
+def test_a_measured_blank_or_control_says_neither_yes_nor_no(tmp_path):
+    table = "".join(f"{well},{dose(well)},{k / 7},{k}\n" for k, well in enumerate(WELLS))
+    with pytest.raises(PlateError, match="2 reads: control, GFP"):
+        read(tmp_path, f"well,IPTG_uM,control,GFP\n{table}")
+    assert len(read(tmp_path, f"well,IPTG_uM,control,GFP\n{table}", reads=("GFP",)).used) == 96
+
+
+def test_a_position_in_every_well_is_no_control(tmp_path):
+    plate = read(tmp_path, samples.bmg(), layout=layout_with("incubator", lambda well: f"Pos {ord(well[0]) % 2 + 1}"))
+    assert len(plate.used) == 96
+    assert "incubator is a position in every well and so no control" in plate.remarks
+    plate = read(tmp_path, samples.bmg(), layout=layout_with("kind", lambda well: "Pos 1" if well < "A2" else "s"))
+    assert Counter(well.state for well in plate.wells) == {"used": 92, "control": 4}
+
+
+@pytest.mark.parametrize(("name", "word", "wells"), [("treatment", "inhibitor", 48), ("QC", "FAIL", 1)])
+def test_a_column_that_is_filled_in_some_wells_only_tells_two_conditions_apart(tmp_path, name, word, wells):
+    filled = WELLS[:1] if wells == 1 else WELLS[::2]
+    layout = layout_with(name, lambda well: word if well in filled else "")
+    with pytest.raises(PlateError, match=f"differ in {name}: {word} or nothing.*--only '{name}=': nothing"):
+        read(tmp_path, samples.bmg(), layout=layout)
+    for wanted, kept in ((word, {*filled}), ("", {*WELLS} - {*filled})):
+        plate = read(tmp_path, samples.bmg(), layout=layout, only=(f"{name}={wanted}",))
+        assert {well.name for well in plate.used} == kept
+    with pytest.raises(PlateError, match=f"--only '{name}': {name} is one of {word}"):
+        read(tmp_path, samples.bmg(), layout=layout, only=(name,))
+
+
 ASKED = [
     (samples.gen5(), {}, "2 reads: GFP:485,528, OD:600.*--read"),
     (samples.gen5(), {"reads": ("mCherry",)}, "no read 'mCherry'; there is GFP:485,528, OD:600"),
@@ -205,10 +263,6 @@ def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
     assert len(read(tmp_path, samples.bmg(), layout=layout, pool=("strain",)).used) == 96
     with pytest.raises(PlateError, match=r"strain is one of WT, mut|strain is one of mut, WT"):
         read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
-
-
-def layout_with(name, said):
-    return f"well,IPTG_uM,{name}\n" + "".join(f"{well},{dose(well)},{said(well)}\n" for well in WELLS)
 
 
 class TestNumbersBesideDoses:
