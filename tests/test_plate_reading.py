@@ -289,6 +289,17 @@ class TestNumbersBesideDoses:
         assert len(read(tmp_path, samples.bmg(), layout=layout_with("aTc", said)).used) == 96
 
 
+def test_plates_of_one_table_are_asked_about_and_a_table_for_each_plate_is_not(tmp_path):
+    rows = [f"{well},{dose(well)},{signal(well)}\n" for well in WELLS]
+    table = "Plate,Well,IPTG_uM,GFP\n" + "".join(f"{plate},{row}" for plate in ("WT", "KO") for row in rows)
+    with pytest.raises(PlateError, match=r"2 plates: WT, KO.*--plate all where they share a layout"):
+        read(tmp_path, table)
+    assert len(read(tmp_path, table, plate="KO").used) == 96
+    assert len(read(tmp_path, table, plate="all").used) == 192
+    both = [written(tmp_path, name, "Well,IPTG_uM,GFP\n" + "".join(rows)) for name in ("WT.csv", "KO.csv")]
+    assert len(understand(both).used) == 192
+
+
 def test_most_wells_with_a_strain_of_their_own_are_still_no_replicates(tmp_path):
     strains = zip("AAAAAABBBBBB", [*range(1, 7)] * 2, "abcdefabcdeg", strict=True)
     table = "well,IPTG_uM,strain,GFP\n" + "".join(f"{r}{c},{r == 'B':d},{s},{c}\n" for r, c, s in strains)

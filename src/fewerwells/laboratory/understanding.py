@@ -58,7 +58,7 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
         columns += list(layout.columns)
     columns += [serial_dilution(text) for text in options.dilutions]
     columns = doses_in_labels(columns)
-    signals = _signals(columns, options, remarks, contents[0].name)
+    signals = _signals(columns, options, remarks, contents[0].name, len(contents))
     asked = {column.name for column in columns if column.name in {signal.name for signal in signals}}
     about = [column for column in columns if column.name not in asked and column.role != "read"]
     about = _for_plates(_of_all_moments(about, remarks), {signal.plate for signal in signals})
@@ -115,7 +115,7 @@ def _in_one(contents: list[Contents]) -> list[Column]:
     ]
 
 
-def _signals(columns: list[Column], options: Options, remarks: list[str], name: str) -> list[Signal]:
+def _signals(columns: list[Column], options: Options, remarks: list[str], name: str, files: int) -> list[Signal]:
     inputs = {text.rpartition("=")[0] or text for text in options.inputs} | set(options.inputs)
     possible = [
         column
@@ -137,7 +137,8 @@ def _signals(columns: list[Column], options: Options, remarks: list[str], name: 
             f"{name} holds nothing that was measured: its columns are {', '.join(dict.fromkeys(c.name for c in columns))}. "
             "If it is a layout, give it with --layout and name the reader's file."
         )
-    plate = options.plate or ("all" if len({column.plate for column in columns if column.role == ""}) > 1 else None)
+    tables = {column.plate for column in columns if column.role == ""}
+    plate = options.plate or ("all" if 1 < len(tables) == files else None)  # one plate a file was given together
     signals, said = choose(possible, options.reads, options.at, plate)
     remarks += said
     return signals
