@@ -148,6 +148,19 @@ def test_a_dispensers_log_gives_two_doses_and_zero_where_nothing_was_dispensed(t
         assert b == (int(well.name[1:]) if int(well.name[1:]) > 6 else 0)
 
 
+@pytest.mark.parametrize(("name", "said"), [("IPTG_uM", "IPTG_uM"), ("IPTG_uM", "iptg"), ("IPTG", "IPTG=uM")])
+def test_a_block_beside_the_signal_holds_doses_where_input_says_so(tmp_path, name, said):
+    def rows(cell):
+        return [["", *samples.COLUMNS]] + [[r, *(cell(f"{r}{c}") for c in samples.COLUMNS)] for r in samples.ROWS]
+
+    content = samples.spreadsheet(("GFP", rows(signal)), (name, rows(dose)))
+    with pytest.raises(PlateError, match=f"2 reads: GFP, {name}.*One of them is a dose"):
+        read(tmp_path, content, "x.xlsx")
+    plate = read(tmp_path, content, "x.xlsx", inputs=(said,))
+    assert signals(plate) == EXPECTED
+    assert {well.name: well.x[0] for well in plate.used} == {well: 1000 * dose(well) for well in WELLS}
+
+
 def test_spreadsheets_hold_text_numbers_and_several_reads(tmp_path):
     rows = [["", *samples.COLUMNS]] + [[r, *(f" {signal(f'{r}{c}')}" for c in samples.COLUMNS)] for r in samples.ROWS]
     content = samples.spreadsheet(("590", rows), ("450", [[*row[:1], *row[:0:-1]] for row in rows[1:]]))

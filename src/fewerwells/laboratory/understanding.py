@@ -57,7 +57,7 @@ def understand(files: list[Path], options: Options | None = None) -> Plate:
         beside = {column.name for column in layout.columns} - {column.name for column in columns}
         columns += list(layout.columns)
     columns += [serial_dilution(text) for text in options.dilutions]
-    columns = doses_in_labels(columns)
+    columns = _blocks_of_doses(doses_in_labels(columns), options)
     signals = _signals(columns, options, remarks, contents[0].name, len(contents))
     asked = {column.name for column in columns if column.name in {signal.name for signal in signals}}
     about = [column for column in columns if column.name not in asked and column.role != "read"]
@@ -115,8 +115,24 @@ def _in_one(contents: list[Contents]) -> list[Column]:
     ]
 
 
-def _signals(columns: list[Column], options: Options, remarks: list[str], name: str, files: int) -> list[Signal]:
+def _is_input(column: Column, options: Options) -> bool:
+    """Whether --input names a column, with its unit or without."""
     inputs = {text.rpartition("=")[0] or text for text in options.inputs} | set(options.inputs)
+    named = {name.lower() for name in inputs}
+    return column.name.lower() in named or take_apart(column.name).name.lower() in named
+
+
+def _blocks_of_doses(columns: list[Column], options: Options) -> list[Column]:
+    """A block that was written as a read's is a layout where --input says that it holds doses."""
+    return [
+        replace(column, role="layout")
+        if column.role == "read" and column.at is None and _is_input(column, options)
+        else column
+        for column in columns
+    ]
+
+
+def _signals(columns: list[Column], options: Options, remarks: list[str], name: str, files: int) -> list[Signal]:
     possible = [
         column
         for column in columns
@@ -127,8 +143,7 @@ def _signals(columns: list[Column], options: Options, remarks: list[str], name: 
             and not is_bookkeeping(column.name)
             and not looks_like_dose(column)
             and not _kind(column)
-            and column.name not in inputs
-            and take_apart(column.name).name not in inputs
+            and not _is_input(column, options)
         )
     ]
     possible = [column for column in possible if column.is_numeric]
