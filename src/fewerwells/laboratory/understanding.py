@@ -302,7 +302,8 @@ def _wells(
         state, reason = _state(
             key, said, doses, labels.get(key, []), marked.get(key, {}), places, conditions, excluded, options
         )
-        wells.append(Well(*key, x, y, state, reason))
+        above = tuple(place for place, one in enumerate(said) if one is not None and one.mark == "above")
+        wells.append(Well(*key, x, y, state, reason, above))
     _check_conditions([well for well in wells if well.state == USED], doses, about, pooled)
     return wells
 
