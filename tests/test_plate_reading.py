@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,6 +29,10 @@ def read(folder, content, name="plate.txt", layout=None, layout_name="layout.csv
     if layout is not None:
         options["layout"] = written(folder, layout_name, layout)
     return understand([written(folder, name, content)], Options(**options))
+
+
+def layout_with(name, said):
+    return f"well,IPTG_uM,{name}\n" + "".join(f"{well},{dose(well)},{said(well)}\n" for well in WELLS)
 
 
 def signals(plate, output=0):
@@ -171,6 +176,19 @@ def test_a_dispensers_log_gives_two_doses_and_zero_where_nothing_was_dispensed(t
         assert b == (int(well.name[1:]) if int(well.name[1:]) > 6 else 0)
 
 
+@pytest.mark.parametrize(("name", "said"), [("IPTG_uM", "IPTG_uM"), ("IPTG_uM", "iptg"), ("IPTG", "IPTG=uM")])
+def test_a_block_beside_the_signal_holds_doses_where_input_says_so(tmp_path, name, said):
+    def rows(cell):
+        return [["", *samples.COLUMNS]] + [[r, *(cell(f"{r}{c}") for c in samples.COLUMNS)] for r in samples.ROWS]
+
+    content = samples.spreadsheet(("GFP", rows(signal)), (name, rows(dose)))
+    with pytest.raises(PlateError, match=f"2 reads: GFP, {name}.*One of them is a dose"):
+        read(tmp_path, content, "x.xlsx")
+    plate = read(tmp_path, content, "x.xlsx", inputs=(said,))
+    assert signals(plate) == EXPECTED
+    assert {well.name: well.x[0] for well in plate.used} == {well: 1000 * dose(well) for well in WELLS}
+
+
 def test_spreadsheets_hold_text_numbers_and_several_reads(tmp_path):
     rows = [["", *samples.COLUMNS]] + [[r, *(f" {signal(f'{r}{c}')}" for c in samples.COLUMNS)] for r in samples.ROWS]
     content = samples.spreadsheet(("590", rows), ("450", [[*row[:1], *row[:0:-1]] for row in rows[1:]]))
@@ -229,6 +247,59 @@ def test_blanks_controls_and_excluded_wells_are_left_out_and_named(tmp_path):
     assert {well.name for well in kept.used} == {"A2", "A4"}
 
 
+@pytest.mark.parametrize(
+    ("name", "state"), [("exclude", "excluded"), ("Masked", "excluded"), ("blank", "blank"), ("control", "control")]
+)
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("x", ""), ("TRUE", "FALSE"), ("WAHR", "FALSCH"), ("VRAI", "FAUX"), ("y", "n"), ("T", "F"), ("ja", "nein")]
+    + [("yes", "no"), ("1", "0")],
+)
+def test_a_column_that_says_yes_of_some_wells_is_honoured_and_its_no_as_well(tmp_path, name, state, yes, no):
+    said = layout_with(name, lambda well: yes if well in ("A1", "C5") else no)
+    table = "".join(f"{line},{k}\n" for k, line in enumerate(said.splitlines()[1:]))
+    for plate in (
+        read(tmp_path, samples.bmg(), layout=said),
+        read(tmp_path, f"well,IPTG_uM,{name},GFP\n{table}"),
+    ):
+        assert {well.name: well.state for well in plate.wells if well.state != "used"} == {"A1": state, "C5": state}
+
+
+@pytest.mark.parametrize("name", ["exclude", "blank", "control"])
+def test_a_column_of_yes_and_no_that_says_something_else_is_refused(tmp_path, name):
+    layout = layout_with(name, lambda well: "outlier" if well == "B3" else "")
+    with pytest.raises(PlateError, match=f"{name} of well B3 is 'outlier'; write yes or no, or leave the cell empty"):
+        read(tmp_path, samples.bmg(), layout=layout)
+
+
+def test_a_measured_blank_or_control_says_neither_yes_nor_no(tmp_path):
+    table = "".join(f"{well},{dose(well)},{k / 7},{k}\n" for k, well in enumerate(WELLS))
+    with pytest.raises(PlateError, match="2 reads: control, GFP"):
+        read(tmp_path, f"well,IPTG_uM,control,GFP\n{table}")
+    assert len(read(tmp_path, f"well,IPTG_uM,control,GFP\n{table}", reads=("GFP",)).used) == 96
+
+
+def test_a_position_in_every_well_is_no_control(tmp_path):
+    plate = read(tmp_path, samples.bmg(), layout=layout_with("incubator", lambda well: f"Pos {ord(well[0]) % 2 + 1}"))
+    assert len(plate.used) == 96
+    assert "incubator is a position in every well and so no control" in plate.remarks
+    plate = read(tmp_path, samples.bmg(), layout=layout_with("kind", lambda well: "Pos 1" if well < "A2" else "s"))
+    assert Counter(well.state for well in plate.wells) == {"used": 92, "control": 4}
+
+
+@pytest.mark.parametrize(("name", "word", "wells"), [("treatment", "inhibitor", 48), ("QC", "FAIL", 1)])
+def test_a_column_that_is_filled_in_some_wells_only_tells_two_conditions_apart(tmp_path, name, word, wells):
+    filled = WELLS[:1] if wells == 1 else WELLS[::2]
+    layout = layout_with(name, lambda well: word if well in filled else "")
+    with pytest.raises(PlateError, match=f"differ in {name}: {word} or nothing.*--only '{name}=': nothing"):
+        read(tmp_path, samples.bmg(), layout=layout)
+    for wanted, kept in ((word, {*filled}), ("", {*WELLS} - {*filled})):
+        plate = read(tmp_path, samples.bmg(), layout=layout, only=(f"{name}={wanted}",))
+        assert {well.name for well in plate.used} == kept
+    with pytest.raises(PlateError, match=f"--only '{name}': {name} is one of {word}"):
+        read(tmp_path, samples.bmg(), layout=layout, only=(name,))
+
+
 ASKED = [
     (samples.gen5(), {}, "2 reads: GFP:485,528, OD:600.*--read"),
     (samples.gen5(), {"reads": ("mCherry",)}, "no read 'mCherry'; there is GFP:485,528, OD:600"),
@@ -268,6 +339,89 @@ def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
     assert len(read(tmp_path, samples.bmg(), layout=layout, pool=("strain",)).used) == 96
     with pytest.raises(PlateError, match=r"strain is one of WT, mut|strain is one of mut, WT"):
         read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
+
+
+class TestNumbersBesideDoses:
+    """A layout measures nothing, so numbers in it without a unit may be another dose; none are taken for replicates."""
+
+    @pytest.mark.parametrize("said", [lambda well: WELLS.index(well) * 5, lambda well: int(well[1:]) * 3])
+    def test_they_are_asked_about(self, tmp_path, said):
+        layout = layout_with("aTc", said)
+        with pytest.raises(
+            PlateError, match=r"values of aTc beside IPTG_uM\. Is it a dose.*--input 'aTc=UNIT'.*--pool 'aTc'"
+        ):
+            read(tmp_path, samples.bmg(), layout=layout)
+        plate = read(tmp_path, samples.bmg(), layout=layout, inputs=("IPTG_uM", "aTc=nM"))
+        assert {well.name: well.x[1] for well in plate.used} == {well: said(well) for well in WELLS}
+        assert len(read(tmp_path, samples.bmg(), layout=layout, pool=("aTc",)).inputs) == 1
+
+    def test_many_values_are_many_conditions_where_the_doses_are_named(self, tmp_path):
+        layout = layout_with("aTc", lambda well: int(well[1:]) * 3 + ("A" <= well[0] <= "D"))
+        with pytest.raises(PlateError, match="wells of the same doses differ in aTc"):
+            read(tmp_path, samples.bmg(), layout=layout, inputs=("IPTG_uM",))
+
+    @pytest.mark.parametrize("said", [lambda well: 7, lambda well: "WT"])
+    def test_one_value_or_a_word_is_no_dose(self, tmp_path, said):
+        assert len(read(tmp_path, samples.bmg(), layout=layout_with("aTc", said)).used) == 96
+
+
+def test_plates_of_one_table_are_asked_about_and_a_table_for_each_plate_is_not(tmp_path):
+    rows = [f"{well},{dose(well)},{signal(well)}\n" for well in WELLS]
+    table = "Plate,Well,IPTG_uM,GFP\n" + "".join(f"{plate},{row}" for plate in ("WT", "KO") for row in rows)
+    with pytest.raises(PlateError, match=r"2 plates: WT, KO.*--plate all where they share a layout"):
+        read(tmp_path, table)
+    assert len(read(tmp_path, table, plate="KO").used) == 96
+    assert len(read(tmp_path, table, plate="all").used) == 192
+    both = [written(tmp_path, name, "Well,IPTG_uM,GFP\n" + "".join(rows)) for name in ("WT.csv", "KO.csv")]
+    assert len(understand(both).used) == 192
+
+
+def test_most_wells_with_a_strain_of_their_own_are_still_no_replicates(tmp_path):
+    strains = zip("AAAAAABBBBBB", [*range(1, 7)] * 2, "abcdefabcdeg", strict=True)
+    table = "well,IPTG_uM,strain,GFP\n" + "".join(f"{r}{c},{r == 'B':d},{s},{c}\n" for r, c, s in strains)
+    with pytest.raises(PlateError, match="wells of the same doses differ in strain: a, b, c, d, e, f, g"):
+        read(tmp_path, table)
+    own = "well,IPTG_uM,sample,GFP\n" + "".join(f"A{k},{k % 2},S{k},{k}\n" for k in range(1, 13))
+    assert len(read(tmp_path, own).used) == 12
+
+
+class TestTablesWithMoments:
+    """What stands beside the signal again at each moment says of the wells what it would say in a table without time."""
+
+    def table(self, said, name, moments=(0, 600), wells=WELLS[:24]):
+        lines = [f"{well},{at},{said(well, at)},{signal(well) + at}" for at in moments for well in wells]
+        return f"Well,Time,{name},GFP\n" + "\n".join(lines) + "\n"
+
+    def test_doses(self, tmp_path):
+        for moments in ((0, 600), (600,)):
+            plate = read(tmp_path, self.table(lambda well, at: int(well[1:]), "IPTG_uM", moments), at="600")
+            assert {well.name: well.x[0] for well in plate.used} == {w: 1000 * int(w[1:]) for w in WELLS[:24]}
+            require_doses(plate)
+
+    def test_a_dose_that_is_written_once_and_one_that_is_named(self, tmp_path):
+        table = self.table(lambda well, at: "" if at else int(well[1:]), "inducer")
+        with pytest.raises(PlateError, match="2 reads: inducer, GFP"):
+            read(tmp_path, table, at="600")
+        plate = read(tmp_path, table, at="600", inputs=("inducer=uM",))
+        assert {well.name: well.x[0] for well in plate.used} == {w: 1000 * int(w[1:]) for w in WELLS[:24]}
+
+    def test_conditions(self, tmp_path):
+        table = self.table(lambda well, at: "WT" if well[0] == "A" else "KO", "strain")
+        layout = "well,IPTG_uM\n" + "".join(f"{well},{well[1:]}\n" for well in WELLS[:24])
+        with pytest.raises(PlateError, match="wells of the same doses differ in strain: KO, WT"):
+            read(tmp_path, table, layout=layout, at="600")
+        assert len(read(tmp_path, table, layout=layout, at="600", only=("strain=WT",)).used) == 12
+
+    def test_blanks(self, tmp_path):
+        plate = read(tmp_path, self.table(lambda well, at: "BLANK" if well == "A1" else "s", "sample"), at="600")
+        assert [well.name for well in plate.wells if well.state == "blank"] == ["A1"]
+
+    def test_what_changes_over_time_is_no_layout_and_is_told_where_it_could_be_one(self, tmp_path):
+        plate = read(tmp_path, self.table(lambda well, at: int(well[1:]) + at, "IPTG_uM"), at="600")
+        assert plate.inputs == ()
+        assert "IPTG_uM changes over time and is left out" in plate.remarks
+        plate = read(tmp_path, self.table(lambda well, at: int(well[1:]) + at, "OD"), at="600", reads=("GFP",))
+        assert not any("changes over time" in remark for remark in plate.remarks)
 
 
 def test_wells_of_which_nothing_can_be_learnt_are_refused(tmp_path):
