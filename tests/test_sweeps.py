@@ -60,6 +60,7 @@ table = csv.DictWriter(text, columns, lineterminator="\\n")
 table.writeheader()
 for seed in range(3):
     row = dict.fromkeys(columns, 0.25 * hill_coefficient + noise)
+    row |= {"noise": noise, "epochs": epochs or 20, "engine": "fused"}
     table.writerow(row | {"arm": "scratch", "seed": seed, "seconds": time.time()})
 data = text.getvalue().encode()
 pathlib.Path(table_file).write_bytes(data)
@@ -191,6 +192,13 @@ def run_here(root: Path, grid: dict = GRID, fixed: dict = SMOKE) -> pd.DataFrame
     for point in here:
         run_point(point)
     return sweeps.collect(plan, here)
+
+
+def test_rows_are_believed_where_they_tell_of_themselves_what_a_grid_asks_for(quick_book):
+    table = run_here(quick_book, {"engine": ["auto"], "epochs": [None, 30], "input_error": [0.0, 0.05]})
+    assert set(table["engine"]) == {"fused"}
+    assert list(table["epochs"]) == [20] * 6 + [30] * 6
+    assert list(table["input_error"]) == ([0.0] * 3 + [0.05] * 3) * 2, "of which these rows tell nothing"
 
 
 class TestStoredPoints:
