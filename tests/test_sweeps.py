@@ -233,6 +233,23 @@ class TestStoredPoints:
         assert "2 removed" in invoke("clean").output
         assert survey(path) == []
 
+    def test_of_a_link_only_the_link_goes(self, quick_book, tmp_path):
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "thesis.txt").write_text("three years")
+        path = quick_book / "notebooks" / f"{CHAPTER}.ipynb"
+        (point,) = make_points(path, [SMOKE])
+        damaged = point.folder.with_name("0123456789ab")
+        damaged.mkdir(parents=True)
+        unfinished = [folder.with_name(f"{folder.name}.part") for folder in (damaged, point.folder)]
+        for link in (point.folder, *unfinished, point.folder.with_name("0123456789ac")):
+            link.symlink_to(tmp_path / "elsewhere")
+        run_point(point)
+        assert states([point]) == ["done"]
+        assert not point.folder.is_symlink()
+        assert "3 removed" in invoke("clean").output
+        assert [state for _, _, state in survey(path)] == ["done"]
+        assert [file.name for file in (tmp_path / "elsewhere").iterdir()] == ["thesis.txt"]
+
     @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes through /proc")
     def test_two_sweeps_over_the_same_points_run_each_once(self, quick_book, own_results):
         words = command("sweep", str(write_sweep(quick_book)), "--workers", "1")
