@@ -308,6 +308,14 @@ class TestOutput:
             assert invoke("run", CHAPTER, str(wanted), "-p", f"noise={noise}").exit_code == 0
             assert f"noise = {noise}" in wanted.read_text()
 
+    @pytest.mark.parametrize("name", ["mine.csv", "mine.json", "deep/../mine.csv"])
+    def test_a_notebook_and_a_table_that_would_overwrite_each_other_are_refused(self, name, quick_book, own_results):
+        result = invoke("run", CHAPTER, name, "-p", "table_file=mine.csv")
+        assert result.exit_code == 2
+        assert f"the output is {name}, and so is the table or its record with table_file = mine.csv" in result.output
+        assert not (own_results / "tried").exists(), "it was refused after the run"
+        assert invoke("run", CHAPTER, "mine.ipynb", "-p", "table_file=mine.csv").exit_code == 0
+
     @pytest.mark.parametrize("name", ["thesis.txt", "own.ipynb", "notebooks/03_experiment_1.ipynb", "notebooks"])
     def test_what_no_run_has_written_is_not_overwritten(self, name, quick_book, own_results):
         (quick_book / "thesis.txt").write_text("three years")

@@ -237,14 +237,22 @@ def _without_table_file(path: Path) -> None:
     write_whole(path, nbformat.writes(notebook).encode())
 
 
-def check_output(path: Path) -> None:
-    """Refuse a place for a copy of an executed notebook: nothing can be written, or something else lies there.
+def check_output(path: Path, table_file: str = "") -> None:
+    """Refuse a place for a copy of an executed notebook: nothing can be written, or something else lies there or will.
+
+    Args:
+        path: where the copy is wanted.
+        table_file: where the same run puts its rows, and their record beside them; "" for nowhere.
 
     Raises:
         ParameterError: it is no such place.
     """
     if reason := why_no_file(path):
         raise ParameterError(f"the output is {path}; {reason}.")
+    if table_file and path.resolve() in (Path(table_file).resolve(), Path(table_file).with_suffix(".json").resolve()):
+        raise ParameterError(
+            f"the output is {path}, and so is the table or its record with table_file = {table_file}; choose another name."
+        )
     if not path.exists():
         return
     try:
