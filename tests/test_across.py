@@ -35,6 +35,13 @@ def test_variation_between_and_within_systems_is_told_apart():
     assert len(found.systems) == 60
 
 
+def test_systems_of_a_kind_without_a_hill_coefficient_are_systems_too():
+    table = simulated(np.random.default_rng(8), n_systems=3)
+    found = judged(table.assign(n=table["n"].mask(table["theta_1"] > 1.0)))
+    assert found.systems["ratio"].to_list() == judged(table).systems["ratio"].to_list()
+    assert [name.count("n ") for name in found.systems["system"]] == [1, 0, 0]
+
+
 def test_without_differences_between_systems_they_agree():
     table = simulated(np.random.default_rng(1), between=0.0, within=0.0)
     found = judged(table)

@@ -429,7 +429,9 @@ class TestDependsOnWhereOneLooks:
 
             def bootstraps(self, table):
                 drawn.append(self.ratio)
-                return {group: Bootstrap(np.log(self.ratio), np.full(9, np.log(self.ratio)), 9) for group in "abcde"}
+                return {
+                    group: Bootstrap(np.log(self.ratio), np.full(9, np.log(self.ratio)), range(9)) for group in "abcde"
+                }
 
         readings = {"low": Reading(Quantity(0.5), "supported"), "high": Reading(Quantity(2.0), "contradicted")}
         sentence = Claim("name", "Words.", "a < b", readings, (-np.inf, 1.0), "fig-x")

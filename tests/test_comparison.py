@@ -228,6 +228,17 @@ class TestCommand:
         assert result.exit_code == 2
         assert "of its rows hold errors that are not those they were written with" in result.output
 
+    @pytest.mark.parametrize("last", ["checksum", "parameter_hash", "status", "target"])
+    def test_a_table_whose_last_line_is_cut_off_is_refused(self, book, last):
+        rows = rerun_of(range(10))
+        text = rows.assign(checksum=row_checksums(rows)).to_csv(index=False, float_format="%.7g")
+        *whole, cut = text.splitlines(keepends=True)
+        kept = cut.split(",")[: [*COLUMNS, "checksum"].index(last)]
+        (book / "rerun.csv").write_text("".join(whole) + ",".join(kept))
+        result = self.compare("rerun.csv")
+        assert result.exit_code == 2, result.output
+        assert "rerun.csv was changed: 1 of its rows" in result.output
+
     @pytest.mark.parametrize(
         ("content", "words"),
         [

@@ -608,6 +608,14 @@ WRONG = [
     ("15.1", 2.0, "single well"),
     ("15.1", 0.5, "each one's mean"),
     ("15.1", "small", "single number"),
+    ("15.1", np.nan, "this is nan"),
+    ("15.1", np.inf, "this is inf"),
+    ("15.1", 10**400, "this is int"),
+    ("15.1", True, "this is bool"),
+    ("15.1", np.array(True), "single number"),
+    ("15.1", b"1", "this is bytes"),
+    ("15.1", bytearray(b"1"), "this is bytearray"),
+    ("15.1", np.ma.masked, "this is MaskedConstant"),
     ("15.2", 3, "function"),
     ("15.2", lambda conditions, share, rng: rng.random(len(conditions)) < share, "belong together"),
     ("15.2", lambda conditions, share, rng: [0], "for each well"),
@@ -619,6 +627,8 @@ WRONG = [
     ("15.3", both_noises(taken=lambda a2, p2: (a2, p2)), "decides"),
     ("15.3", both_noises(power=1), "decides"),
     ("15.3", lambda y, conditions: (-1.0, 0.1), "negative"),
+    ("15.3", lambda y, conditions: (np.nan, 0.1), "this is nan"),
+    ("11.2", ahead(never=-np.inf), "this is -inf"),
     ("15.3", lambda y, conditions: (np.std(y), 0.0), "decides"),
     ("15.3", lambda y, conditions: 0.1, "additive and the proportional"),
 ]
@@ -641,6 +651,8 @@ def test_a_wrong_answer_fails_with_a_hint(exercise, answer, hint):
 # exercise, another right answer than the solution's
 ALSO_RIGHT = [
     ("15.1", 1.02),
+    ("15.1", 1),
+    ("15.1", np.array(1.0)),
     ("15.2", holding_out()),
     ("15.3", most_likely_noises),
     ("1.6", (0.8, 0.95)),

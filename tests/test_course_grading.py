@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install -e '.[course]'")
 
 from fewerwells.cli import app
+from fewerwells.course import grading
 from fewerwells.running.reading_order import exercise_notebooks, project_root
 from tests.course_samples import fingerprint, grade_folder, hand_in, solutions
 
@@ -128,6 +129,39 @@ class TestCommand:
         with (tmp_path / "in" / "marks.csv").open(encoding="utf-8") as file:
             (row,) = csv.DictReader(file)
         assert (row["student"], row["points"], row["of"]) == ("ada", "10", "10")
+
+    def test_a_file_that_is_no_notebook_inside_is_named_and_the_status_is_1(self, tmp_path, monkeypatch):
+        """What can be read is graded, however bad it is."""
+        monkeypatch.chdir(ROOT)
+        hand_in(tmp_path / "in", "ada", ROOT, CHAPTER, {"5.1": "answers = {"})
+        name = exercise_notebooks(ROOT)[CHAPTER].name
+        for student, content in {"cut": "{", "empty": "", "nul": "\0" * 100, "list": "[]"}.items():
+            (tmp_path / "in" / student).mkdir()
+            (tmp_path / "in" / student / name).write_text(content)
+        words = ["course", "grade", str(tmp_path / "in"), "--course", str(tmp_path / "course")]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 1, result.output
+        for student in ("cut", "empty", "nul", "list"):
+            assert f"\nnot graded: {student}/{name}: this is no notebook" in result.output
+        assert "4 files were not graded" in result.output
+        with (tmp_path / "in" / "marks.csv").open(encoding="utf-8") as file:
+            rows = {row["student"]: row["points"] for row in csv.DictReader(file)}
+        assert rows == {"ada": "0", "cut": "", "empty": "", "nul": "", "list": ""}
+
+    def test_what_a_full_disk_has_cut_short_is_named_and_the_status_is_1(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(ROOT)
+        path, write = hand_in(tmp_path / "in", "ada", ROOT, CHAPTER, RIGHT), grading.OwnedFolder.write
+
+        def full(folder, name, data):
+            if name.startswith("submitted/"):
+                raise OSError(28, "No space left on device")
+            write(folder, name, data)
+
+        monkeypatch.setattr(grading.OwnedFolder, "write", full)
+        words = ["course", "grade", str(tmp_path / "in"), "--course", str(tmp_path / "course")]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 1, result.output
+        assert f"\nnot graded: ada/{path.name}: not graded to the end: [Errno 28] No space left" in result.output
 
     def test_mistakes_end_with_status_2_and_one_sentence(self, tmp_path, monkeypatch):
         monkeypatch.chdir(ROOT)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import curve_fit, least_squares, nnls
 
+from fewerwells.book.report import share
 from fewerwells.science import cores, fitting
 from fewerwells.science import least_squares as least_squares_module
 from fewerwells.science.circuits import (
@@ -21,6 +22,7 @@ from fewerwells.science.circuits import (
 from fewerwells.science.datasets import BIG, SMALL, Pairs, real_pairs, sobol_inputs, uniform_inputs
 from fewerwells.science.fitting import FORM_NAMES, fit_many, lack_of_fit
 from fewerwells.science.forms import FORMS, REFERENCE_CONCENTRATION, circuit_form
+from fewerwells.study.lack_of_fit import share_noticed
 
 SIMPLE = reference_circuit("simple_activation")
 COMPLEX = reference_circuit("n_part_complex", 2.0)
@@ -302,6 +304,17 @@ class TestLackOfFit:
         fit = fit_one("hill", pairs)
         expected = stats.chi2(20 - 5).sf(sum_of_squares(fit, pairs) / 4)
         assert lack_of_fit(fit, 2.0) == pytest.approx(expected)
+
+    def test_a_fit_that_cannot_be_tested_does_not_count_as_one_that_passed(self):
+        noticed = fit_one("simple", real_pairs(COMPLEX, 96, seed=0))
+        untested = fit_one("simple", real_pairs(COMPLEX, 2, seed=0))  # four numbers, four parameters
+        assert share_noticed([noticed, untested, noticed], 1.0) == share_noticed([noticed, noticed], 1.0)
+        assert share_noticed([noticed], 1.0).value == 1
+
+    def test_of_nothing_that_can_be_tested_no_share_is_known(self):
+        untested = fit_one("simple", real_pairs(COMPLEX, 2, seed=0))
+        for fits in ([], [untested]):
+            assert share(share_noticed(fits, 1.0)) == "unknown"
 
 
 GOOD = real_pairs(COMPLEX, 5, seed=0)

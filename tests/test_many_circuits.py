@@ -69,6 +69,13 @@ def test_all_others_learn_without_knowing_it(name):
     MANY_CIRCUITS[name].learner(Setting(Protocol(), 96, None))
 
 
+@pytest.mark.parametrize("name", [name for name in MANY_CIRCUITS if name.startswith("meta-learned start")])
+def test_a_start_for_plain_inputs_is_not_passed_off_as_one_for_logarithms(name):
+    with pytest.raises(ValueError, match="learnt on plain concentrations"):
+        MANY_CIRCUITS[name].learner(Setting(Protocol(log_inputs=True), 96, SWITCH))
+    assert not MANY_CIRCUITS[name].learner(Setting(Protocol(), 96, SWITCH)).log_inputs
+
+
 def test_a_learner_predicts_for_all_its_seeds_within_its_intervals():
     seeds = [1000, 1001]
     wells = [real_pairs(CYCLE, 20, seed) for seed in seeds]

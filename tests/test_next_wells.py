@@ -62,6 +62,24 @@ def test_wells_are_named_as_the_laboratory_names_them(file):
     assert "HSL (nM)" in told.stdout.splitlines()[0]
 
 
+def test_of_the_wells_of_a_plate_those_that_are_used_count(file, tmp_path):
+    """wells.csv of `fewerwells plate` keeps the numbers of blanks and excluded wells, and some have none."""
+    table = pd.DataFrame(np.concatenate([WELLS.x, WELLS.y], axis=1), columns=list(NAMES)).assign(state="used")
+    alone = command(file(table), "--grid", 2)
+    assert "Left out" not in alone.stdout
+    spoilt = [[0.0, 0.0, 999.0, 999.0, "excluded"], [1.0, 1.0, "", 5.0, "above"], [99.0, "", 1.0, 1.0, "blank"]]
+    together = pd.concat([pd.DataFrame(spoilt, columns=table.columns), table])
+    told = command(file(together), "--grid", 2)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.splitlines()[:9] == alone.stdout.splitlines()[:9]
+    assert "Left out of wells.csv: 3 of 19 wells, whose state is not used." in told.stdout
+    outside = command(tmp_path / "wells.csv", "--within", "0:1", "--grid", 0.1)
+    assert f"row {3 + 1 + int(np.argmax((WELLS.x > 1).any(axis=1)))} lies at" in outside.stderr
+    assert command(file(together.assign(y1=lambda t: t.y1.where(t.state != "used", "x")))).stderr.count(
+        "row 4 of column y1"
+    )
+
+
 def test_candidates_from_a_list_are_all_that_is_asked_for(file):
     listed = file(pd.DataFrame({"x1 (nM)": [1.0, 2.5, 9.0], "x2 (nM)": [0.0, 7.5, 9.0]}), "listed.csv")
     told = command(file(), "--n", 3, "--candidates", listed, "--replicates", 1)
@@ -125,6 +143,7 @@ def without(*names):
         ({}, ("--outputs", "y1,x1"), "--inputs and --outputs both name x1"),
         ({"y1": [1e300] * 8 + [2e300] * 8}, (), "the largest output is 2e+300"),
         ({"y1": [1e-300] * 8 + [2e-300] * 8, "y2": 1e-300}, (), "the largest output is 2e-300"),
+        ({"state": "blank"}, (), "its column state says blank and of no well that it is used"),
         ({"": 1.0}, (), "has no header above column 5"),
         ({}, ("--output", "."), ". is a folder; name a file with --output"),
     ],
@@ -170,6 +189,21 @@ def test_the_table_that_was_read_is_not_replaced(file, tmp_path):
     assert told.exit_code == 2
     assert "was read and would be lost" in told.stderr
     assert len(pd.read_csv(tmp_path / "wells.csv")) == 16
+
+
+@pytest.mark.parametrize("content", ["my notes\n", "", "well,IPTG (nM)\nA1,2\n"])
+def test_a_file_that_somebody_else_wrote_is_not_replaced(file, tmp_path, content):
+    (tmp_path / "next.csv").write_text(content, "utf-8")
+    told = command(file(), "--grid", 2, "--output", tmp_path / "next.csv")
+    assert told.exit_code == 2
+    assert "next.csv would be lost, and it is no earlier table of this command" in told.stderr
+    assert (tmp_path / "next.csv").read_text("utf-8") == content
+
+
+def test_an_earlier_table_of_next_wells_is_replaced(file, tmp_path):
+    for n in (3, 2):
+        assert command(file(), "--grid", 2, "--n", n, "--output", tmp_path / "next.csv").exit_code == 0
+        assert len(pd.read_csv(tmp_path / "next.csv")) == n
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

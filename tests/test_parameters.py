@@ -145,7 +145,9 @@ class TestTableFile:
         path.with_suffix(".json").write_text('{"sha256": "0", "rows": 1}')
         assert validate({"table_file": str(path)}, Experiment1).table_file == str(path)
 
-    @pytest.mark.parametrize("name", ["mine.json", "mine", ".", "..", "mine.csv/", ".csv", "x\0.csv"])
+    @pytest.mark.parametrize(
+        "name", ["mine.json", "mine", ".", "..", "mine.csv/", "new.csv/", "new.csv/.", ".csv", "x\0.csv"]
+    )
     def test_a_name_that_is_no_csv_file_is_refused(self, tmp_path, name):
         (tmp_path / "mine.csv").mkdir()
         self.refuse(f"{tmp_path}/{name}", r"table_file is .*; (its name must end in \.csv|there is a folder)")

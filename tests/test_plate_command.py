@@ -233,6 +233,13 @@ def test_from_file_to_answer_to_predictions_of_its_model(kept_in):
     assert "3 predictions are in there.csv; 1 lie beyond" in done.stdout
     rows = list(csv.DictReader((kept_in / "there.csv").read_text(encoding="utf-8").splitlines()))
     assert [float(row["IPTG_nM"]) for row in rows] == [500, 3000, 500_000]
+    again = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", "there.csv"])
+    assert again.exit_code == 0, again.output
+    before = (kept_in / "layout.csv").read_bytes()
+    foreign = CliRunner().invoke(app, ["predict", "answer/model.json", "points.csv", "--output", "layout.csv"])
+    assert foreign.exit_code == 2
+    assert "layout.csv would be lost, and it is no earlier table of this command" in foreign.stderr
+    assert (kept_in / "layout.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -248,6 +255,11 @@ def test_from_file_to_answer_to_predictions_of_its_model(kept_in):
         ("log10 IPTG [nM]\n1\n2\n", "holds logarithms"),
         ("IPTG_nM\n", "no row below its header"),
         ("IPTG_nM\n0,5\n3,2\n", "line 2 has '5' in column 2, which the header does not name"),
+        (
+            'IPTG_nM;n\n"1,250";a\n"2,500";b\n',
+            r"'1,250' in points.csv can be 1.25 or 1250; write it .* without a comma\.",
+        ),
+        ('IPTG_nM;n\n"0,5";a\n"2.5";b\n"2,500";b\n', r"'2,500' in points.csv can be 2.5 or 2500; write it"),
         ("", "points.csv is empty"),
         ("\n\n", "points.csv is empty"),
         (b"\x00\x01\x02" * 50, "neither text nor a spreadsheet"),

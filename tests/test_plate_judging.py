@@ -6,7 +6,9 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
 from fewerwells.laboratory.judging import SUSPICIOUS, Noise, _slope, findings, judge_noise
+from fewerwells.laboratory.options import Options
 from fewerwells.laboratory.reading.cells import plate_shape
+from fewerwells.laboratory.understanding import understand
 from fewerwells.laboratory.wells import Input, Plate, Well, replicate_groups
 
 
@@ -15,7 +17,7 @@ def plate_of(x, y, names=None, states=None, outputs=("GFP",), inputs=("IPTG", "a
     names = names or [f"row {k}" for k in range(len(x))]
     states = states or ["used"] * len(x)
     wells = tuple(
-        Well("", name, tuple(dose), tuple(signal), state)
+        Well("", name, tuple(dose), tuple(signal), state, above=(0,) if state == "above" else ())
         for name, dose, signal, state in zip(names, x.tolist(), y.tolist(), states, strict=True)
     )
     return Plate("p", tuple(Input(one, "nM", "nM") for one in inputs[: x.shape[1]]), outputs, wells, ())
@@ -177,6 +179,17 @@ def test_wells_above_the_range_and_blanks_are_spoken_of():
     said = found(plate)
     assert "2 wells are above the reader's range" in said
     assert "1 blanks have a mean of 5.11" in said
+
+
+def test_wells_above_the_range_are_told_of_the_output_that_is(tmp_path):
+    rows = [(k, k % 4, 10 + k, "OVRFLW" if k % 4 == 3 else 3 * k) for k in range(1, 13)]
+    rows[0] = (1, 1, "", "OVRFLW")  # the well is missing, and this read of it above the range
+    table = "well,IPTG_nM,GFP,RFP\n" + "".join(f"A{k},{x},{g},{r}\n" for k, x, g, r in rows)
+    (tmp_path / "two.csv").write_text(table, encoding="utf-8")
+    plate = understand([tmp_path / "two.csv"], Options(reads=("GFP", "RFP"), exclude=("A3",)))
+    said = found(plate)
+    assert "RFP: 3 wells are above the reader's range" in said
+    assert said.count("above the reader's range") == 1
 
 
 def test_replicates_are_doses_within_a_percent():

@@ -2,7 +2,9 @@
 
 import io
 import zipfile
+from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -27,6 +29,10 @@ def read(folder, content, name="plate.txt", layout=None, layout_name="layout.csv
     if layout is not None:
         options["layout"] = written(folder, layout_name, layout)
     return understand([written(folder, name, content)], Options(**options))
+
+
+def layout_with(name, said):
+    return f"well,IPTG_uM,{name}\n" + "".join(f"{well},{dose(well)},{said(well)}\n" for well in WELLS)
 
 
 def signals(plate, output=0):
@@ -103,6 +109,17 @@ def test_marks_are_named_and_never_become_numbers(tmp_path):
     assert all(marks[name] in reason for name, (_, _, reason) in states.items())
 
 
+@pytest.mark.parametrize(
+    ("mark", "state"),
+    [("#SAT", "above"), ("#LOW", "below"), ("#N/A", "missing"), ("#DIV/0!", "missing"), ("#NAME?", "missing")]
+    + [("#WERT!", "missing"), ("#VALUE!", "missing"), ("#NUM!", "missing")],
+)
+def test_a_row_that_begins_with_an_error_is_no_note(tmp_path, mark, state):
+    rows = [f"{mark if k in (3, 4) else 10 * k},{k}\n" for k in range(1, 9)]
+    plate = read(tmp_path, "GFP,IPTG_uM\n# measured on Monday\n" + "".join(rows))
+    assert [well.state for well in plate.wells] == ["used"] * 2 + [state] * 2 + ["used"] * 4
+
+
 @pytest.mark.parametrize("unit", ["M", "mM", "µM", "uM", "nM", "pM"])
 def test_doses_become_nanomolar(tmp_path, unit):
     plate = read(tmp_path, samples.tidy(unit=unit), "t.csv")
@@ -116,6 +133,22 @@ def test_a_logarithmic_column_is_raised_and_a_zero_dose_is_explicit(tmp_path):
     table = "log10 IPTG [M],GFP\n" + "".join(f"{power},{k}\n" for k, power in enumerate([-6, -7, -8, -9, "-inf", -5]))
     plate = read(tmp_path, table, "t.csv")
     np.testing.assert_allclose(plate.x[:, 0], [1e3, 1e2, 1e1, 1.0, 0.0, 1e4])
+
+
+@pytest.mark.parametrize("header", ["IPTG log10 [M]", "IPTG_log10_M", "IPTG (log10 M)"])
+def test_a_logarithm_is_known_behind_the_name(tmp_path, header):
+    table = f"{header},GFP\n" + "".join(f"{-k},{k}\n" for k in range(4, 10))
+    np.testing.assert_allclose(read(tmp_path, table, "t.csv").x[:, 0], [10.0 ** (9 - k) for k in range(4, 10)])
+
+
+@pytest.mark.parametrize("header", ["log2 IPTG (uM)", "ln IPTG (uM)", "-log10 IPTG (M)", "-log IPTG [M]", "pIPTG (M)"])
+def test_another_logarithm_is_no_concentration(tmp_path, header):
+    table = f"{header},GFP\n" + "".join(f"{k},{k}\n" for k in range(4, 12))
+    with pytest.raises(
+        PlateError, match="says a negative logarithm or one to another base than 10; write concentrations"
+    ):
+        read(tmp_path, table, "t.csv")
+    assert read(tmp_path, table, "t.csv", inputs=(f"{header}=nM",)).x[0, 0] == 4
 
 
 @pytest.mark.parametrize(
@@ -143,10 +176,57 @@ def test_a_dispensers_log_gives_two_doses_and_zero_where_nothing_was_dispensed(t
         assert b == (int(well.name[1:]) if int(well.name[1:]) > 6 else 0)
 
 
+@pytest.mark.parametrize(("name", "said"), [("IPTG_uM", "IPTG_uM"), ("IPTG_uM", "iptg"), ("IPTG", "IPTG=uM")])
+def test_a_block_beside_the_signal_holds_doses_where_input_says_so(tmp_path, name, said):
+    def rows(cell):
+        return [["", *samples.COLUMNS]] + [[r, *(cell(f"{r}{c}") for c in samples.COLUMNS)] for r in samples.ROWS]
+
+    content = samples.spreadsheet(("GFP", rows(signal)), (name, rows(dose)))
+    with pytest.raises(PlateError, match=f"2 reads: GFP, {name}.*One of them is a dose"):
+        read(tmp_path, content, "x.xlsx")
+    plate = read(tmp_path, content, "x.xlsx", inputs=(said,))
+    assert signals(plate) == EXPECTED
+    assert {well.name: well.x[0] for well in plate.used} == {well: 1000 * dose(well) for well in WELLS}
+
+
 def test_spreadsheets_hold_text_numbers_and_several_reads(tmp_path):
     rows = [["", *samples.COLUMNS]] + [[r, *(f" {signal(f'{r}{c}')}" for c in samples.COLUMNS)] for r in samples.ROWS]
     content = samples.spreadsheet(("590", rows), ("450", [[*row[:1], *row[:0:-1]] for row in rows[1:]]))
     assert signals(read(tmp_path, content, "x.xlsx", reads=("590",))) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("number_format", "factor"),
+    [
+        ("0.0%", 100),
+        ("0%", 100),
+        ("0.00%;[Red]-0.00%", 100),
+        ("0.0%_)", 100),
+        ("General", 1),
+        ('0.0"%"', 1),
+        (r"0.0\%", 1),
+    ],
+)
+def test_percentages_are_what_the_spreadsheet_shows(tmp_path, number_format, factor):
+    from openpyxl import load_workbook
+
+    rows = [["Well", "glucose (%)"], *[[f"A{k}", 0.07 * k] for k in range(1, 9)]]
+    book = load_workbook(io.BytesIO(samples.spreadsheet(("s", rows))))
+    for k in range(2, 10):
+        book["s"].cell(k, 2).number_format = number_format
+    stream = io.BytesIO()
+    book.save(stream)
+    plate = read(tmp_path, samples.bmg(), layout=stream.getvalue(), layout_name="l.xlsx")
+    np.testing.assert_allclose(plate.x[:, 0], [0.07 * k * factor for k in range(1, 9)], rtol=1e-12)
+    assert ("l.xlsx: percentages as the sheet shows them, such as 7%" in plate.remarks) is (factor == 100)
+
+
+def test_cells_with_a_percent_sign_are_numbers_below_a_header_in_percent(tmp_path):
+    rows = "".join(f"A{k},{k / 4}{'%' if k % 2 else ' %'}\n" for k in range(1, 9))
+    plate = read(tmp_path, samples.bmg(), layout="Well,glucose (%)\n" + rows)
+    np.testing.assert_allclose(plate.x[:, 0], [k / 4 for k in range(1, 9)])
+    other = read(tmp_path, samples.bmg(), layout="Well,IPTG_uM\n" + rows, inputs=("IPTG_uM",))
+    assert not other.used
 
 
 def test_two_inputs_and_two_outputs_without_wells(tmp_path):
@@ -167,6 +247,59 @@ def test_blanks_controls_and_excluded_wells_are_left_out_and_named(tmp_path):
     assert {well.name for well in kept.used} == {"A2", "A4"}
 
 
+@pytest.mark.parametrize(
+    ("name", "state"), [("exclude", "excluded"), ("Masked", "excluded"), ("blank", "blank"), ("control", "control")]
+)
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("x", ""), ("TRUE", "FALSE"), ("WAHR", "FALSCH"), ("VRAI", "FAUX"), ("y", "n"), ("T", "F"), ("ja", "nein")]
+    + [("yes", "no"), ("1", "0")],
+)
+def test_a_column_that_says_yes_of_some_wells_is_honoured_and_its_no_as_well(tmp_path, name, state, yes, no):
+    said = layout_with(name, lambda well: yes if well in ("A1", "C5") else no)
+    table = "".join(f"{line},{k}\n" for k, line in enumerate(said.splitlines()[1:]))
+    for plate in (
+        read(tmp_path, samples.bmg(), layout=said),
+        read(tmp_path, f"well,IPTG_uM,{name},GFP\n{table}"),
+    ):
+        assert {well.name: well.state for well in plate.wells if well.state != "used"} == {"A1": state, "C5": state}
+
+
+@pytest.mark.parametrize("name", ["exclude", "blank", "control"])
+def test_a_column_of_yes_and_no_that_says_something_else_is_refused(tmp_path, name):
+    layout = layout_with(name, lambda well: "outlier" if well == "B3" else "")
+    with pytest.raises(PlateError, match=f"{name} of well B3 is 'outlier'; write yes or no, or leave the cell empty"):
+        read(tmp_path, samples.bmg(), layout=layout)
+
+
+def test_a_measured_blank_or_control_says_neither_yes_nor_no(tmp_path):
+    table = "".join(f"{well},{dose(well)},{k / 7},{k}\n" for k, well in enumerate(WELLS))
+    with pytest.raises(PlateError, match="2 reads: control, GFP"):
+        read(tmp_path, f"well,IPTG_uM,control,GFP\n{table}")
+    assert len(read(tmp_path, f"well,IPTG_uM,control,GFP\n{table}", reads=("GFP",)).used) == 96
+
+
+def test_a_position_in_every_well_is_no_control(tmp_path):
+    plate = read(tmp_path, samples.bmg(), layout=layout_with("incubator", lambda well: f"Pos {ord(well[0]) % 2 + 1}"))
+    assert len(plate.used) == 96
+    assert "incubator is a position in every well and so no control" in plate.remarks
+    plate = read(tmp_path, samples.bmg(), layout=layout_with("kind", lambda well: "Pos 1" if well < "A2" else "s"))
+    assert Counter(well.state for well in plate.wells) == {"used": 92, "control": 4}
+
+
+@pytest.mark.parametrize(("name", "word", "wells"), [("treatment", "inhibitor", 48), ("QC", "FAIL", 1)])
+def test_a_column_that_is_filled_in_some_wells_only_tells_two_conditions_apart(tmp_path, name, word, wells):
+    filled = WELLS[:1] if wells == 1 else WELLS[::2]
+    layout = layout_with(name, lambda well: word if well in filled else "")
+    with pytest.raises(PlateError, match=f"differ in {name}: {word} or nothing.*--only '{name}=': nothing"):
+        read(tmp_path, samples.bmg(), layout=layout)
+    for wanted, kept in ((word, {*filled}), ("", {*WELLS} - {*filled})):
+        plate = read(tmp_path, samples.bmg(), layout=layout, only=(f"{name}={wanted}",))
+        assert {well.name for well in plate.used} == kept
+    with pytest.raises(PlateError, match=f"--only '{name}': {name} is one of {word}"):
+        read(tmp_path, samples.bmg(), layout=layout, only=(name,))
+
+
 ASKED = [
     (samples.gen5(), {}, "2 reads: GFP:485,528, OD:600.*--read"),
     (samples.gen5(), {"reads": ("mCherry",)}, "no read 'mCherry'; there is GFP:485,528, OD:600"),
@@ -183,6 +316,7 @@ ASKED = [
     ("well;a\nA1;1,234\nA2;2,345\nA3;1,000\n", {}, r"'1,234' .* can be 1.234 or 1234; say --decimal"),
     ("0s\t" + "\t".join(["5"] * 24) + "\n43s\t" + "\t".join(["6"] * 24), {}, "no line says to which wells"),
     ("well,dose_uM,y\nA1,1,5\nA1,2,6\nA2,1,3\nA3,1,2\n", {}, "well A1 stands twice"),
+    ("lg IPTG [M],y\n" + "-6,1\n-7,2\n-5,3\n" * 2, {}, "may be a logarithm to base 10 or e"),
     ("log IPTG [M],y\n" + "-6,1\n-7,2\n-5,3\n" * 2, {}, "may be a logarithm to base 10 or e"),
     (b"\xff\xfeA\0B", {}, "ends within a character of UTF-16"),
     (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(40), {}, "neither text nor a spreadsheet|nothing in"),
@@ -205,6 +339,89 @@ def test_wells_that_differ_in_something_else_are_no_replicates(tmp_path):
     assert len(read(tmp_path, samples.bmg(), layout=layout, pool=("strain",)).used) == 96
     with pytest.raises(PlateError, match=r"strain is one of WT, mut|strain is one of mut, WT"):
         read(tmp_path, samples.bmg(), layout=layout, only=("strain=KO",))
+
+
+class TestNumbersBesideDoses:
+    """A layout measures nothing, so numbers in it without a unit may be another dose; none are taken for replicates."""
+
+    @pytest.mark.parametrize("said", [lambda well: WELLS.index(well) * 5, lambda well: int(well[1:]) * 3])
+    def test_they_are_asked_about(self, tmp_path, said):
+        layout = layout_with("aTc", said)
+        with pytest.raises(
+            PlateError, match=r"values of aTc beside IPTG_uM\. Is it a dose.*--input 'aTc=UNIT'.*--pool 'aTc'"
+        ):
+            read(tmp_path, samples.bmg(), layout=layout)
+        plate = read(tmp_path, samples.bmg(), layout=layout, inputs=("IPTG_uM", "aTc=nM"))
+        assert {well.name: well.x[1] for well in plate.used} == {well: said(well) for well in WELLS}
+        assert len(read(tmp_path, samples.bmg(), layout=layout, pool=("aTc",)).inputs) == 1
+
+    def test_many_values_are_many_conditions_where_the_doses_are_named(self, tmp_path):
+        layout = layout_with("aTc", lambda well: int(well[1:]) * 3 + ("A" <= well[0] <= "D"))
+        with pytest.raises(PlateError, match="wells of the same doses differ in aTc"):
+            read(tmp_path, samples.bmg(), layout=layout, inputs=("IPTG_uM",))
+
+    @pytest.mark.parametrize("said", [lambda well: 7, lambda well: "WT"])
+    def test_one_value_or_a_word_is_no_dose(self, tmp_path, said):
+        assert len(read(tmp_path, samples.bmg(), layout=layout_with("aTc", said)).used) == 96
+
+
+def test_plates_of_one_table_are_asked_about_and_a_table_for_each_plate_is_not(tmp_path):
+    rows = [f"{well},{dose(well)},{signal(well)}\n" for well in WELLS]
+    table = "Plate,Well,IPTG_uM,GFP\n" + "".join(f"{plate},{row}" for plate in ("WT", "KO") for row in rows)
+    with pytest.raises(PlateError, match=r"2 plates: WT, KO.*--plate all where they share a layout"):
+        read(tmp_path, table)
+    assert len(read(tmp_path, table, plate="KO").used) == 96
+    assert len(read(tmp_path, table, plate="all").used) == 192
+    both = [written(tmp_path, name, "Well,IPTG_uM,GFP\n" + "".join(rows)) for name in ("WT.csv", "KO.csv")]
+    assert len(understand(both).used) == 192
+
+
+def test_most_wells_with_a_strain_of_their_own_are_still_no_replicates(tmp_path):
+    strains = zip("AAAAAABBBBBB", [*range(1, 7)] * 2, "abcdefabcdeg", strict=True)
+    table = "well,IPTG_uM,strain,GFP\n" + "".join(f"{r}{c},{r == 'B':d},{s},{c}\n" for r, c, s in strains)
+    with pytest.raises(PlateError, match="wells of the same doses differ in strain: a, b, c, d, e, f, g"):
+        read(tmp_path, table)
+    own = "well,IPTG_uM,sample,GFP\n" + "".join(f"A{k},{k % 2},S{k},{k}\n" for k in range(1, 13))
+    assert len(read(tmp_path, own).used) == 12
+
+
+class TestTablesWithMoments:
+    """What stands beside the signal again at each moment says of the wells what it would say in a table without time."""
+
+    def table(self, said, name, moments=(0, 600), wells=WELLS[:24]):
+        lines = [f"{well},{at},{said(well, at)},{signal(well) + at}" for at in moments for well in wells]
+        return f"Well,Time,{name},GFP\n" + "\n".join(lines) + "\n"
+
+    def test_doses(self, tmp_path):
+        for moments in ((0, 600), (600,)):
+            plate = read(tmp_path, self.table(lambda well, at: int(well[1:]), "IPTG_uM", moments), at="600")
+            assert {well.name: well.x[0] for well in plate.used} == {w: 1000 * int(w[1:]) for w in WELLS[:24]}
+            require_doses(plate)
+
+    def test_a_dose_that_is_written_once_and_one_that_is_named(self, tmp_path):
+        table = self.table(lambda well, at: "" if at else int(well[1:]), "inducer")
+        with pytest.raises(PlateError, match="2 reads: inducer, GFP"):
+            read(tmp_path, table, at="600")
+        plate = read(tmp_path, table, at="600", inputs=("inducer=uM",))
+        assert {well.name: well.x[0] for well in plate.used} == {w: 1000 * int(w[1:]) for w in WELLS[:24]}
+
+    def test_conditions(self, tmp_path):
+        table = self.table(lambda well, at: "WT" if well[0] == "A" else "KO", "strain")
+        layout = "well,IPTG_uM\n" + "".join(f"{well},{well[1:]}\n" for well in WELLS[:24])
+        with pytest.raises(PlateError, match="wells of the same doses differ in strain: KO, WT"):
+            read(tmp_path, table, layout=layout, at="600")
+        assert len(read(tmp_path, table, layout=layout, at="600", only=("strain=WT",)).used) == 12
+
+    def test_blanks(self, tmp_path):
+        plate = read(tmp_path, self.table(lambda well, at: "BLANK" if well == "A1" else "s", "sample"), at="600")
+        assert [well.name for well in plate.wells if well.state == "blank"] == ["A1"]
+
+    def test_what_changes_over_time_is_no_layout_and_is_told_where_it_could_be_one(self, tmp_path):
+        plate = read(tmp_path, self.table(lambda well, at: int(well[1:]) + at, "IPTG_uM"), at="600")
+        assert plate.inputs == ()
+        assert "IPTG_uM changes over time and is left out" in plate.remarks
+        plate = read(tmp_path, self.table(lambda well, at: int(well[1:]) + at, "OD"), at="600", reads=("GFP",))
+        assert not any("changes over time" in remark for remark in plate.remarks)
 
 
 def test_wells_of_which_nothing_can_be_learnt_are_refused(tmp_path):
@@ -322,6 +539,18 @@ class TestNoWellIsLost:
         with pytest.raises(PlateError, match=sentence):
             read(tmp_path, samples.softmax_kinetic().replace(heading, wrong, 1), at="30s")
 
+    def test_a_mean_behind_every_row_names_no_read(self, tmp_path):
+        content = "".join(
+            f"{line}\t{'Mean' if k == 0 else 370 + k}\n" for k, line in enumerate(samples.block().splitlines())
+        )
+        with pytest.raises(PlateError, match="line 2 is row A of a plate with 12 columns and goes on with '371'"):
+            read(tmp_path, content)
+
+    def test_a_wavelength_behind_every_row_names_the_read(self, tmp_path):
+        plate = read(tmp_path, samples.block(label="450"))
+        assert signals(plate) == EXPECTED
+        assert plate.outputs == ("450",)
+
     def test_notes_between_the_rows_of_a_plate_are_no_rows(self, tmp_path):
         assert signals(read(tmp_path, samples.block().replace("\nC\t", "\n# C was slow\nC\t"))) == EXPECTED
 
@@ -392,6 +621,74 @@ class TestNoWellIsLost:
     def test_row_numbers_need_no_name(self, tmp_path):
         rows = "".join(f"{k},{row}\n" for k, row in enumerate(ROW_A))
         assert len(read(tmp_path, ",well,IPTG_uM,GFP\n" + rows).used) == 12
+
+
+class TestSamplesCalledAsWellsAre:
+    """C1, C2 … before the wells: the column that the header calls Well says where a sample stood."""
+
+    @pytest.mark.parametrize("header", ["Well", "Well ID", "well_position", "Position"])
+    def test_the_column_under_a_header_of_wells_counts(self, tmp_path, header):
+        rows = "".join(f"C{k},A{k},{k + 0.5}\n" for k in range(1, 9))
+        plate = read(tmp_path, f"Sample,{header},GFP\n{rows}", reads=("GFP",))
+        assert signals(plate) == {f"A{k}": k + 0.5 for k in range(1, 9)}
+
+    @pytest.mark.parametrize("k", [1, 2, 5])
+    def test_a_mistyped_well_is_not_replaced_by_the_sample(self, tmp_path, k):
+        rows = "".join(f"C{k},A{k},{k + 0.5}\n" for k in range(1, 9)).replace(f",A{k},", f",A-{k},")
+        with pytest.raises(PlateError, match=f"line {k + 1} names 'A-{k}', which is no well"):
+            read(tmp_path, f"Sample,Well,GFP\n{rows}", reads=("GFP",))
+
+    def test_wells_under_another_header_are_wells_where_positions_are_numbers(self, tmp_path):
+        rows = "".join(f"A{k},{k},{k + 0.5}\n" for k in range(1, 9))
+        assert signals(read(tmp_path, f"Content,Position,GFP\n{rows}", reads=("GFP",)))["A3"] == 3.5
+
+
+class TestEachWellAtItsOwnMoment:
+    """Wells that were not read at the very moment, or not at the first one, are read at their own or listed."""
+
+    WHEN: ClassVar = {
+        f"{row}{k}": [late + 600 * t for t in range(3)] for row, late in (("A", 0), ("B", 5)) for k in range(1, 7)
+    }
+
+    def read_at(self, tmp_path, at, when=WHEN):
+        reads = sorted(((t, well) for well, moments in when.items() for t in moments), key=lambda one: one[0])
+        rows = [f"{well},{t},{100 * int(well[1:]) + t}\n" for t, well in reads]
+        return read(tmp_path, "Well,Time,GFP\n" + "".join(rows), at=at)
+
+    @pytest.mark.parametrize(
+        ("at", "moment"), [("600", 600), ("604", 600), ("590..620", 600), ("0..1205", 600), ("1200", 1200), ("0", 0)]
+    )
+    def test_no_row_vanishes(self, tmp_path, at, moment):
+        found = signals(self.read_at(tmp_path, at))
+        assert found == {w: 100 * int(w[1:]) + moment + (5 if w[0] == "B" else 0) for w in self.WHEN}
+
+    @pytest.mark.parametrize(
+        ("header", "at"), [("Time (min)", "10h"), ("time_min", "10h"), ("Time [h]", "600h"), ("Time (s)", "600s")]
+    )
+    def test_headers_of_time_say_their_unit(self, tmp_path, header, at):
+        rows = [f"{well},{t},{t + int(well[1:])}\n" for t in (0, 600, 1200) for well in self.WHEN]
+        plate = read(tmp_path, f"Well,{header},GFP\n" + "".join(rows), at=at, reads=("GFP",))
+        assert signals(plate)["B2"] == 602
+
+    def test_what_was_taken_is_said(self, tmp_path):
+        assert "GFP at 0:10:00 to 0:10:05 (the nearest)" in self.read_at(tmp_path, "600").remarks
+        assert "GFP: mean of 1 reads from 0:10:00 to 0:10:05" in self.read_at(tmp_path, "590..620").remarks
+
+    def test_a_well_without_the_first_moment_stays(self, tmp_path):
+        plate = self.read_at(tmp_path, "0..1205", self.WHEN | {"B3": [600, 1200], "B4": [600, 1200]})
+        assert signals(plate)["B3"] == 300 + 900
+        assert "GFP: mean of 3 reads from 0:00:00 to 0:20:05, of fewer in B3, B4" in plate.remarks
+
+    @pytest.mark.parametrize("at", ["0", "0..100"])
+    def test_a_well_with_nothing_there_is_listed_without_a_value(self, tmp_path, at):
+        plate = self.read_at(tmp_path, at, self.WHEN | {"B3": [600, 1200], "B4": [1200]})
+        assert {well.name for well in plate.wells if well.state == "missing"} == {"B3", "B4"}
+        assert len(plate.wells) == 12
+
+    def test_a_long_pause_leaves_every_well_its_nearest_moment(self, tmp_path):
+        when = {f"A{k}": [0, 60, 120, 3600] for k in range(1, 8)} | {"A8": [0, 60, 3600]}
+        plate = self.read_at(tmp_path, "1800", when)
+        assert {well.name for well in plate.wells if well.state == "missing"} == {"A8"}
 
 
 class TestNothingIsExecuted:
@@ -485,6 +782,89 @@ def test_names_of_wells(text, plain):
 )
 def test_numbers_with_points_and_commas(text, decimal, number):
     assert plain_number(text, decimal) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [
+        ("1.234", ",", 1234),
+        ("1.234", ".", 1.234),
+        ("0.123", ",", 0.123),
+        ("12.34", ",", 12.34),
+        ("1.234.567", ",", 1234567),
+    ]
+    + [
+        (f"1{sign}080,5", decimal, 1080.5)
+        for sign in (".", " ", "\xa0", "\u202f", "\u2009", "'", "’")
+        for decimal in ".,"
+    ]
+    + [
+        ("1,080.5", ",", 1080.5),
+        ("1 080", ",", 1080),
+        ("1 080", ".", None),
+        ("1'080", ".", 1080),
+        ("1.080.5", ",", None),
+    ]
+    + [("485 52", ",", None), ("1 080 5", ",", None)],
+)
+def test_what_parts_thousands_is_no_decimal_sign(text, decimal, number):
+    assert plain_number(text, decimal) == number
+
+
+class TestPointsBetweenThousands:
+    """German readers write 1.200 for twelve hundred: read so, or asked about, never 1.2 in silence."""
+
+    GFP = ("867", "912", "1.012", "1.200", "2.034", "3.012", "655", "1.999")
+
+    def table(self, gfp=GFP, doses="12345678"):
+        return "Well;IPTG_uM;GFP\n" + "".join(
+            f"A{k};{d};{y}\n" for k, (d, y) in enumerate(zip(doses, gfp, strict=True), 1)
+        )
+
+    @pytest.mark.parametrize("doses", ["12345678", [f"{k},5" for k in range(8)]])
+    def test_they_are_asked_about(self, tmp_path, doses):
+        with pytest.raises(
+            PlateError, match=r"'1.012' in plate.txt can be 1.012 or 1012; say --decimal , or --decimal ."
+        ):
+            read(tmp_path, self.table(doses=doses))
+
+    def test_on_a_plate(self, tmp_path):
+        content = samples.block(lambda well: "1.210" if well.endswith("12") else "867")
+        with pytest.raises(PlateError, match=r"'1.210' .* can be 1.21 or 1210"):
+            read(tmp_path, content)
+        assert signals(read(tmp_path, content, decimal=","))["C12"] == 1210
+
+    def test_with_the_option_they_part_thousands_and_it_is_said(self, tmp_path):
+        plate = read(tmp_path, self.table(), decimal=",")
+        assert list(signals(plate).values()) == [867, 912, 1012, 1200, 2034, 3012, 655, 1999]
+        assert "plate.txt: points between thousands, such as 1.012" in plate.remarks
+        assert signals(read(tmp_path, self.table(), decimal="."))["A4"] == 1.2
+
+    @pytest.mark.parametrize("sign", [".", " ", "\u202f", "\u2009", "'"])
+    def test_beside_a_decimal_comma_they_are_clear(self, tmp_path, sign):
+        gfp = [f"{k}{sign}{k}80,5" if k > 3 else f"{k}80,5" for k in range(1, 9)]
+        plate = read(tmp_path, self.table([*gfp[:-1], f"8{sign}880"]))
+        assert list(signals(plate).values()) == [180.5, 280.5, 380.5, 4480.5, 5580.5, 6680.5, 7780.5, 8880]
+
+    @pytest.mark.parametrize("doses", ["12345678", [f"{k}00" for k in range(8)], [f"{k},5" for k in range(8)]])
+    @pytest.mark.parametrize("low", ["0.123", "12.34"])
+    def test_decimal_points_stay_decimal(self, tmp_path, doses, low):
+        gfp = [f"{k}.{k}34" for k in range(1, 9)]
+        assert signals(read(tmp_path, self.table([*gfp[:-1], low], doses)))["A2"] == 2.234
+        if "," not in "".join(doses):
+            assert signals(read(tmp_path, self.table(gfp, doses)))["A2"] == 2.234
+
+    def test_a_spreadsheets_numbers_are_clear(self, tmp_path):
+        rows = [["Well", "IPTG_uM", "GFP"]] + [
+            [f"A{k}", k, y] for k, y in enumerate([867, 1.234, 912, 1.5, 1, 2, 3, 4], 1)
+        ]
+        for decimal in (None, ",", "."):
+            assert signals(read(tmp_path, samples.spreadsheet(("s", rows)), "x.xlsx", decimal=decimal))["A2"] == 1.234
+
+    def test_moments_follow_the_file(self, tmp_path):
+        rows = [f"A{k};{t};{k},5\n" for t in ("0", "1.200") for k in range(1, 9)]
+        plate = read(tmp_path, "Well;Time;GFP\n" + "".join(rows), decimal=",", at="1200s")
+        assert len(plate.wells) == 8
 
 
 @pytest.mark.parametrize(("text", "mark"), [("1e999", "above"), ("-1e999", "below"), ("1e31", "above"), ("1e30", "")])

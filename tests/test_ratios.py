@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from fewerwells.science.statistics import paired_ratio
-from fewerwells.study.bootstrap import log_ratio
+from fewerwells.study.bootstrap import NOTHING, log_ratio
+from fewerwells.study.quantities import LargestEquivalence
 from fewerwells.study.ratios import ratios_to
 
 
@@ -52,3 +53,34 @@ def test_a_bootstrap_is_the_paired_ratio_with_its_draws():
     assert twice.estimate().value == pytest.approx(paired_ratio(part, "error", *pick).value ** 2)
     fewer = log_ratio(part[part["seed"] > 0], "error", *pick)
     assert np.isnan((fewer - log_ratio(part, "error", *pick)).estimate().low)
+
+
+@pytest.mark.parametrize(("other", "known"), [(3, True), (7, False), (99, False)])
+def test_ratios_that_have_lost_different_seeds_are_not_compared_though_they_have_lost_as_many(other, known):
+    """Draw by draw they would be of other seeds, as if they were not paired; of 99 there is no error to lose."""
+    rows = table(2).query("target == 't'")
+    pick = {"arm": "a"}, {"arm": "oracle"}
+    one, two = (
+        log_ratio(rows.assign(error=rows["error"].mask((rows["arm"] == "a") & (rows["seed"] == lost))), "error", *pick)
+        for lost in (3, other)
+    )
+    assert np.isfinite((one - two).estimate().value) == known
+
+
+def test_largest_equivalences_that_have_lost_different_seeds_are_not_compared():
+    rng = np.random.default_rng(3)
+    rows = pd.DataFrame(
+        [
+            {"arm": arm, "N": n, "seed": seed, "error": rng.lognormal(sigma=0.1) / n}
+            for arm in ("transfer", "scratch")
+            for n in (10, 100, 1000)
+            for seed in range(9)
+        ]
+    )
+    quantity = LargestEquivalence("x", 1.0, "error")
+    one, two, same = (
+        quantity.bootstraps(rows.assign(error=rows["error"].mask(rows["seed"] == lost)))[""] for lost in (3, 7, 3)
+    )
+    assert one.units == (0, 1, 2, 4, 5, 6, 7, 8)
+    assert (one - same).units == one.units
+    assert (one - two) is NOTHING

@@ -11,10 +11,11 @@ from fewerwells.book.plots.remarks import plot_fading, plot_own_and_new
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.study.columns import error_column
 from fewerwells.study.fading import distances, worth_by_distance
-from fewerwells.study.overfitting import own_and_new_wells
-from fewerwells.study.protocol import SIMPLE_MODEL, Cell, Protocol
+from fewerwells.study.overfitting import NEW_WELLS, _new_wells, own_and_new_wells
+from fewerwells.study.protocol import ARMS, SIMPLE_MODEL, Cell, Protocol
 from fewerwells.study.quantities import RatioGrowth
 from fewerwells.study.trials import run_cell
+from fewerwells.study.well_arms import WELL_ARMS, WellArm
 
 CELL = Cell("scratch", reference_circuit("n_part_complex", 2.0), 5)
 SEEDS = (0, 1, 2)
@@ -74,6 +75,47 @@ def test_errors_are_those_on_the_very_wells_and_on_wells_that_no_volume_holds():
     predicted = run_cell(cell, protocol, SEEDS).ensemble.predict(wells.x)[1]
     assert own == pytest.approx(float(np.abs(predicted - wells.y).mean()))
     assert len(found) == 2 * 2 * len(SEEDS)
+
+
+MOVED = WellArm("scratch", "64 outside", "0–20 nM").name
+IN_ROUNDS = WellArm("scratch", "library", "0–20 nM").name
+
+
+@pytest.fixture
+def _well_arms(monkeypatch):
+    for name in (MOVED, IN_ROUNDS):
+        monkeypatch.setitem(ARMS, name, WELL_ARMS[name].arm)
+
+
+@pytest.mark.usefixtures("_well_arms")
+@pytest.mark.parametrize(
+    ("arm", "log_inputs"),
+    [("residual", False), ("scratch", True), ("fit, n = 1", False), (MOVED, False), (IN_ROUNDS, False)],
+)
+def test_errors_are_of_what_an_arm_says_on_the_wells_that_it_was_given(arm, log_inputs):
+    """The network of a sum or one behind logarithms is not what is asked; a fit has none; some wells are chosen."""
+    protocol = Protocol(epochs=3, log_inputs=log_inputs)
+    cell = replace(CELL, arm=arm, wells=12)
+    found = own_and_new_wells(cell, [6, 12], protocol, SEEDS)
+    wells = cell.measured(protocol, list(SEEDS))
+    said = run_cell(cell, protocol, SEEDS).predict(np.stack([pairs.x for pairs in wells]))
+    expected = [np.abs(one - pairs.y).mean() for one, pairs in zip(said, wells, strict=True)]
+    assert found.query("N == 12 and wells == 'own'")["error"].to_list() == pytest.approx(expected)
+
+
+@pytest.mark.usefixtures("_well_arms")
+@pytest.mark.parametrize("arm", ["scratch", MOVED])
+def test_no_new_well_is_one_that_an_arm_has_learnt_from(arm):
+    cell, protocol = replace(CELL, arm=arm), Protocol()
+    own = [replace(cell, wells=n).measured(protocol, [4])[0].x for n in (96, 48)]
+    new = _new_wells(cell, protocol, own, 4)
+    assert len(new) == NEW_WELLS
+    assert not {tuple(x) for x in new.x} & {tuple(x) for wells in own for x in wells}
+
+
+def test_an_arm_that_is_given_no_wells_has_none_of_its_own():
+    with pytest.raises(ValueError, match="zero-shot learns from no wells"):
+        own_and_new_wells(replace(CELL, arm="zero-shot"), [5], Protocol(epochs=3), SEEDS)
 
 
 @pytest.mark.parametrize(("volumes", "seeds"), [([], SEEDS), ([5], ())])

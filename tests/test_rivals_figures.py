@@ -61,6 +61,14 @@ def test_the_map_names_winners_pales_what_may_be_chance_and_hatches_harm(ax):
     assert hatched == {(0.5, -0.5): "...", (-0.5, 0.5): "////"}
 
 
+def test_where_nobody_wins_the_map_is_empty(ax):
+    found = pd.DataFrame({"noise": 1.0, "N": [10, 96], "winner": ["transfer", np.nan]})
+    found = found.assign(probability=np.nan, probability_low=np.nan)
+    plot_winner_map(found, found[["noise", "N"]].assign(whole=False, inside=False), ax)
+    assert texts(ax) == ["transfer", "unknown"]
+    assert [patch.get_facecolor()[3] > 0 for patch in ax.patches] == [True, False]
+
+
 def test_ratios_to_the_oracle_are_written_into_their_fields(ax):
     ratios = pd.DataFrame({"n = 2": [1.0, 12.3], "input depletion": [0.5, 3.0]}, index=["a", "b"])
     image = plot_against_oracle(ratios, ax)
@@ -70,7 +78,7 @@ def test_ratios_to_the_oracle_are_written_into_their_fields(ax):
 
 def test_systems_are_ordered_by_their_ratio_above_their_mean_and_the_next_one(ax):
     systems = pd.DataFrame({"system": ["a", "b"], "ratio": [1.5, 0.5], "low": [1.2, 0.4], "high": [1.9, 0.6]})
-    mean = Bootstrap(np.log(0.9), np.log([0.7, 0.9, 1.1]), 2)
+    mean = Bootstrap(np.log(0.9), np.log([0.7, 0.9, 1.1]), ("a", "b"))
     plot_systems(AcrossSystems(systems, mean, Estimate(0.9, 1e-5, 1e5), 0.5, 1.0, 0.1), ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one more system, 95 %", "mean of all", "b", "a"]
     (diamond,) = [line for line in ax.lines if line.get_marker() == "D"]

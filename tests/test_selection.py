@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fewerwells.book.report import with_interval
-from fewerwells.study.selection import harmful, winners, within_reach, worst_case
+from fewerwells.study.selection import harmful, harmful_anywhere, winners, within_reach, worst_case
 
 
 def table(errors: dict, n_seeds: int = 20) -> pd.DataFrame:
@@ -48,6 +48,16 @@ def test_among_equals_nobody_is_flattered():
 def test_an_arm_without_an_error_cannot_win():
     broken = table({"a": lambda s: np.nan if s == 4 else 0.1, "b": lambda s: 2.0, "c": lambda s: 3.0})
     assert winners(broken, "error", ["target"], "c").iloc[0]["winner"] == "b"
+
+
+def test_where_every_arm_lacks_an_error_nobody_wins_and_where_all_but_one_do_nobody_comes_second():
+    lacking = {f"arm {k}": lambda s: np.nan if s == 4 else 1.0 for k in range(3)}
+    nobody = winners(table(lacking), "error", ["target"], "arm 1").iloc[0]
+    assert nobody[["winner", "runner_up", "probability", "value", "low", "high"]].isna().all()
+    alone = winners(table(lacking | {"whole": lambda s: 2.0}), "error", ["target"], "arm 1").iloc[0]
+    assert alone["winner"] == "whole"
+    assert alone[["runner_up", "probability"]].isna().all()
+    assert alone["value"] == pytest.approx(2.0)
 
 
 def test_one_seed_with_a_lucky_error_does_not_win():
@@ -109,6 +119,18 @@ def test_the_worst_case_is_that_of_the_target_on_which_an_arm_loses_most():
         np.testing.assert_allclose(worst.loc[arm], ratio)
     assert found.loc[found["arm"] == "c", "error"].isna().all()
     assert winners(found[found["arm"] != "scratch"], "error", ["N"], "a").iloc[0]["winner"] == "b"
+
+
+def test_a_group_without_a_value_is_a_group():
+    """A kind of circuit without a Hill coefficient has none in its column: it is not to vanish from any of these."""
+    rows = table({"transfer": lambda s: 4.0, "scratch": lambda s: 2.0})
+    both = pd.concat([rows.assign(n=2.0), rows.assign(n=np.nan)]).assign(sobol_all_mean=1.0, sobol_inside_mean=1.0)
+    worst = worst_case(both, "error", ["n"])
+    assert len(worst) == len(both)
+    harm = harmful(both, ["n"])
+    for found in (winners(both, "error", ["n"], "scratch"), harm, harmful_anywhere([harm, harm], ["n"])):
+        assert len(found) == 2
+        assert found["n"].isna().to_list() == [False, True]
 
 
 def test_a_winner_can_be_told_on_a_page():

@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 from scipy.stats import trim_mean
 
 from fewerwells.book import report
+from fewerwells.book.plots.results import plot_learning_curves
 from fewerwells.book.report import equivalence_text, number, with_interval
 from fewerwells.science.equivalence import data_equivalence, monotone, wells_worth
 from fewerwells.science.statistics import (
@@ -22,6 +24,7 @@ from fewerwells.science.statistics import (
     resampled_seeds,
     tail_share,
 )
+from fewerwells.study.bootstrap import log_ratio
 from fewerwells.study.claims import verdict
 
 VOLUMES = [10, 20, 50, 100, 200, 500, 1000, 2000]
@@ -124,6 +127,13 @@ def test_failed_networks_are_counted_and_their_seed_left_out():
     assert (result["n_seeds"] == 39).all()
     summary = geometric_summary(table, "error", ["arm", "N"])
     assert summary.set_index(["arm", "N"])["n_failed"].loc[[("scratch", 50), ("scratch", 20)]].tolist() == [1, 0]
+
+
+def test_a_group_without_a_value_is_summarised():
+    table = power_law_table(2.0, n_seeds=4).query("N == 50 and arm == 'scratch'")
+    summary = geometric_summary(pd.concat([table.assign(n=2.0), table.assign(n=np.nan)]), "error", ["n"])
+    assert summary["n"].isna().to_list() == [False, True]
+    assert summary["value"].nunique() == 1
 
 
 def test_pairing_removes_what_arms_share():
@@ -283,6 +293,43 @@ def test_an_interval_is_expanded_more_for_few_seeds():
     assert tail_share(50) == pytest.approx(0.0212, abs=1e-4)
     assert tail_share(10**6) == pytest.approx(0.025, abs=1e-5)
     assert tail_share(3) < 1e-4
+
+
+def test_one_seed_demonstrates_nothing():
+    """Resampled it is always itself; what looks like an interval without width would decide every question."""
+    table = power_law_table(9.0, n_seeds=1)
+    groups = [{"arm": "transfer", "N": 50}, {"arm": "scratch", "N": 50}]
+    ratio = paired_ratio(table, "error", *groups)
+    assert (0 < ratio.value < 0.5, ratio.low, ratio.high) == (True, 0, np.inf)
+    assert verdict(ratio, (-np.inf, 1.0)) == "undecided"
+    assert log_ratio(table, "error", *groups).estimate() == ratio
+    assert not non_inferiority(table, "error", *groups).holds
+    assert with_interval(ratio).endswith(" [0, ∞]")
+    assert report.direction(ratio) == "not clearly different"
+
+
+def test_one_seed_leaves_summaries_and_equivalences_open():
+    table = power_law_table(2.0, n_seeds=1)
+    summary = geometric_summary(table, "error", ["arm", "N"])
+    assert (summary["low"] == 0).all()
+    assert (summary["high"] == np.inf).all()
+    found = data_equivalence(table, "error", resamples=20)
+    for low, high in (("low", "high"), ("band_low", "band_high")):
+        assert (found[low] == 0).all()
+        assert (found[high] == np.inf).all()
+    row = found.set_index("N").loc[50]
+    assert equivalence_text(row).endswith("[less than 0.2, more than 40]")
+
+
+@pytest.mark.filterwarnings("error")
+def test_open_intervals_are_drawn_without_a_band():
+    summary = geometric_summary(power_law_table(2.0, n_seeds=1), "error", ["arm", "N"])
+    oracle = summary.tail(1)
+    figure = Figure()
+    axes = figure.subplots()
+    plot_learning_curves(summary, axes, oracle=oracle)
+    figure.canvas.draw()
+    assert np.isfinite(axes.get_ylim()).all()
 
 
 def test_winning_every_time_is_no_certainty():

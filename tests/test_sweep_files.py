@@ -184,6 +184,13 @@ def test_any_bytes_as_a_sweep_file_are_refused_in_words(tmp_path, content):
         read_sweep(path, ROOT)
 
 
+def test_a_zero_with_a_sign_is_the_same_point():
+    with pytest.raises(ParameterError, match=r"holds the same point twice: noise = 0.0 and noise = -0.0"):
+        check_sweep("03_experiment_1", {"noise": [-0.0, 0.0]}, None, ROOT)
+    chapter = ROOT / "notebooks" / "03_experiment_1.ipynb"
+    assert len({point.key for point in make_points(chapter, [{"noise": 0.0}, {"noise": -0.0}, {"noise": 0}])}) == 1
+
+
 def test_a_grid_from_python_takes_what_stands_for_a_list():
     grid = {"noise": np.array([1.0, 2.0]), "n_seeds": range(2, 4), "volumes": ((10, 20), np.array([10, 50]))}
     plan = check_sweep("03_experiment_1", grid, {"first_seed": np.int64(5)}, ROOT)

@@ -60,6 +60,7 @@ table = csv.DictWriter(text, columns, lineterminator="\\n")
 table.writeheader()
 for seed in range(3):
     row = dict.fromkeys(columns, 0.25 * hill_coefficient + noise)
+    row |= {"noise": noise, "epochs": epochs or 20, "engine": "fused"}
     table.writerow(row | {"arm": "scratch", "seed": seed, "seconds": time.time()})
 data = text.getvalue().encode()
 pathlib.Path(table_file).write_bytes(data)
@@ -193,6 +194,13 @@ def run_here(root: Path, grid: dict = GRID, fixed: dict = SMOKE) -> pd.DataFrame
     return sweeps.collect(plan, here)
 
 
+def test_rows_are_believed_where_they_tell_of_themselves_what_a_grid_asks_for(quick_book):
+    table = run_here(quick_book, {"engine": ["auto"], "epochs": [None, 30], "input_error": [0.0, 0.05]})
+    assert set(table["engine"]) == {"fused"}
+    assert list(table["epochs"]) == [20] * 6 + [30] * 6
+    assert list(table["input_error"]) == ([0.0] * 3 + [0.05] * 3) * 2, "of which these rows tell nothing"
+
+
 class TestStoredPoints:
     def test_damage_is_noticed_and_run_again(self, quick_book):
         table = run_here(quick_book)
@@ -224,6 +232,23 @@ class TestStoredPoints:
         assert "2 would go" in invoke("clean", "--dry-run").output
         assert "2 removed" in invoke("clean").output
         assert survey(path) == []
+
+    def test_of_a_link_only_the_link_goes(self, quick_book, tmp_path):
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "thesis.txt").write_text("three years")
+        path = quick_book / "notebooks" / f"{CHAPTER}.ipynb"
+        (point,) = make_points(path, [SMOKE])
+        damaged = point.folder.with_name("0123456789ab")
+        damaged.mkdir(parents=True)
+        unfinished = [folder.with_name(f"{folder.name}.part") for folder in (damaged, point.folder)]
+        for link in (point.folder, *unfinished, point.folder.with_name("0123456789ac")):
+            link.symlink_to(tmp_path / "elsewhere")
+        run_point(point)
+        assert states([point]) == ["done"]
+        assert not point.folder.is_symlink()
+        assert "3 removed" in invoke("clean").output
+        assert [state for _, _, state in survey(path)] == ["done"]
+        assert [file.name for file in (tmp_path / "elsewhere").iterdir()] == ["thesis.txt"]
 
     @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes through /proc")
     def test_two_sweeps_over_the_same_points_run_each_once(self, quick_book, own_results):
@@ -282,6 +307,14 @@ class TestOutput:
         for noise in ("1", "2"):
             assert invoke("run", CHAPTER, str(wanted), "-p", f"noise={noise}").exit_code == 0
             assert f"noise = {noise}" in wanted.read_text()
+
+    @pytest.mark.parametrize("name", ["mine.csv", "mine.json", "deep/../mine.csv"])
+    def test_a_notebook_and_a_table_that_would_overwrite_each_other_are_refused(self, name, quick_book, own_results):
+        result = invoke("run", CHAPTER, name, "-p", "table_file=mine.csv")
+        assert result.exit_code == 2
+        assert f"the output is {name}, and so is the table or its record with table_file = mine.csv" in result.output
+        assert not (own_results / "tried").exists(), "it was refused after the run"
+        assert invoke("run", CHAPTER, "mine.ipynb", "-p", "table_file=mine.csv").exit_code == 0
 
     @pytest.mark.parametrize("name", ["thesis.txt", "own.ipynb", "notebooks/03_experiment_1.ipynb", "notebooks"])
     def test_what_no_run_has_written_is_not_overwritten(self, name, quick_book, own_results):

@@ -12,13 +12,15 @@ from fewerwells.science.units import NANOMOLAR, to_nanomolar, unit_of
 @pytest.mark.parametrize(
     ("spelling", "unit"),
     [("µM", "uM"), ("μM", "uM"), ("uM", "uM"), ("nM", "nM"), ("M", "M"), ("pM", "pM"), ("mM", "mM")]
-    + [("g/L", "g/l"), ("mg/mL", "mg/ml"), ("ug_mL", "ug/ml"), ("µg/ml", "ug/ml"), ("%", "%"), ("percent", "%")],
+    + [("g/L", "g/l"), ("mg/mL", "mg/ml"), ("ug_mL", "ug/ml"), ("µg/ml", "ug/ml"), ("%", "%"), ("percent", "%")]
+    + [("µmol/L", "uM"), ("μmol/l", "uM"), ("umol_L", "uM"), ("nmol/L", "nM"), ("mmol / l", "mM"), ("mol/L", "M")]
+    + [("pmol/l", "pM"), ("fmol/L", "fM")],
 )
 def test_units_are_known_by_every_spelling(spelling, unit):
     assert unit_of(spelling) == unit
 
 
-@pytest.mark.parametrize("word", ["mm", "MM", "nm", "molecules", "", "s", "OD"])
+@pytest.mark.parametrize("word", ["mm", "MM", "mol", "kmol/l", "mol/ml", "nm", "molecules", "", "s", "OD"])
 def test_what_is_no_unit_is_none(word):
     assert unit_of(word) is None
 
@@ -50,6 +52,8 @@ def test_an_unknown_unit_is_refused_by_name():
     ("header", "name", "unit", "log"),
     [
         ("IPTG_uM", "IPTG", "uM", ""),
+        ("IPTG (µmol/L)", "IPTG", "uM", ""),
+        ("IPTG_nmol_L", "IPTG", "nM", ""),
         ("x1 [nM]", "x1", "nM", ""),
         ("ligand (µM)", "ligand", "uM", ""),
         ("concentration_M", "concentration", "M", ""),
@@ -60,6 +64,28 @@ def test_an_unknown_unit_is_refused_by_name():
         ("Standard Concentrations in ng/mL", "Standard Concentrations", "ng/ml", ""),
         ("log10 IPTG [M]", "IPTG", "M", "10"),
         ("logConc", "Conc", "", "?"),
+        ("lg IPTG (uM)", "IPTG", "uM", "?"),
+        ("IPTG log (uM)", "IPTG", "uM", "?"),
+        ("IPTG log10 (uM)", "IPTG", "uM", "10"),
+        ("IPTG_log10_uM", "IPTG", "uM", "10"),
+        ("IPTG_uM_log10", "IPTG", "uM", "10"),
+        ("IPTG (log10 uM)", "IPTG", "uM", "10"),
+        ("IPTG [log10] uM", "IPTG", "uM", "10"),
+        ("log2 IPTG (uM)", "IPTG", "uM", "other"),
+        ("Log2_IPTG_uM", "IPTG", "uM", "other"),
+        ("ln IPTG (uM)", "IPTG", "uM", "other"),
+        ("IPTG_ln_uM", "IPTG", "uM", "other"),
+        ("-log10 IPTG (M)", "IPTG", "M", "other"),
+        ("-log IPTG [M]", "IPTG", "M", "other"),
+        ("\u2212log10 IPTG (M)", "IPTG", "M", "other"),
+        ("neg log10 IPTG (M)", "IPTG", "M", "other"),
+        ("IPTG (-log10 M)", "IPTG", "M", "other"),
+        ("pIPTG (M)", "IPTG", "M", "other"),
+        ("pLac (nM)", "pLac", "nM", ""),
+        ("lnc7 (nM)", "lnc7", "nM", ""),
+        ("LGK974_uM", "LGK974", "uM", ""),
+        ("Catalog (uM)", "Catalog", "uM", ""),
+        ("glucose-logged_mM", "glucose-logged", "mM", ""),
         ("Concentration", "Concentration", "", ""),
         ("growth_time_h", "growth_time_h", "", ""),
         ("login", "login", "", ""),

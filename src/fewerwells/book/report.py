@@ -47,7 +47,9 @@ def with_interval(estimate: Estimate | pd.Series | dict, unit: str = "") -> str:
 
 
 def share(estimate: Estimate) -> str:
-    """A share of the seeds with its 95 % interval, "62 % [48, 74] of seeds"."""
+    """A share of the seeds with its 95 % interval, "62 % [48, 74] of seeds", or "unknown"."""
+    if math.isnan(estimate.value):
+        return number(estimate.value)
     value, low, high = (f"{100 * one:.0f}" for one in (estimate.value, estimate.low, estimate.high))
     return f"{value} % [{low}, {high}] of seeds"
 

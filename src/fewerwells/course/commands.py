@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fewerwells.running.commands import fail, refuse
 from fewerwells.running.parameters import PROFILES, ParameterError
+
+if TYPE_CHECKING:
+    from fewerwells.course.submissions import Unmatched
 
 app = typer.Typer(no_args_is_help=True, help="Make the course from the book, and grade what comes back.")
 
@@ -74,6 +77,12 @@ def wheels(
         raise fail(str(error)) from None
 
 
+def _name_left(left: list[Unmatched], folder: Path) -> None:
+    """Say of each file that is not graded why not."""
+    for file in left:
+        typer.echo(f"not graded: {file.path.relative_to(folder)}: {file.reason}", err=True)
+
+
 @app.command()
 def grade(
     folder: Annotated[Path, typer.Argument(help="Submissions: FOLDER/STUDENT/03_experiment_1_exercises.ipynb.")],
@@ -97,15 +106,14 @@ def grade(
     from fewerwells.course import marks as tables
     from fewerwells.course.grading import grade as grade_submissions
     from fewerwells.course.sandbox import SandboxError
-    from fewerwells.course.submissions import sort_out
+    from fewerwells.course.submissions import Unmatched, sort_out
     from fewerwells.running.reading_order import exercise_notebooks
 
     folder, where = folder.resolve(), (course or root / "_build" / "course" / "graded").resolve()
     table = marks or folder / "marks.csv"
     known = exercise_notebooks(root)
     handed_in, left = sort_out(folder, known, [path for path in folder.glob("*.csv") if tables.is_table(path)])
-    for file in left:
-        typer.echo(f"not graded: {file.path.relative_to(folder)}: {file.reason}", err=True)
+    _name_left(left, folder)
     if not handed_in:
         example = f"{folder.name}/ada/{next(iter(known.values())).name}"
         raise refuse(
@@ -119,7 +127,14 @@ def grade(
         raise refuse(error) from None
     except RuntimeError as error:
         raise fail(str(error)) from None
-    text = tables.table(graded, left, folder)
+    failed = [
+        Unmatched(each.path, each.student, mark.remark)
+        for each, mark in zip(handed_in, graded, strict=True)
+        if not mark.graded
+    ]
+    _name_left(failed, folder)
+    left += failed
+    text = tables.table([mark for mark in graded if mark.graded], left, folder)
     try:
         kept = tables.write(table, text)
     except OSError as error:

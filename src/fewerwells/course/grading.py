@@ -68,6 +68,7 @@ class Mark:
         points: for each exercise.
         most: the points that could be had.
         remark: why it was stopped or could not be read, or "".
+        graded: whether its points are those of its answers; not where it could not be read, or not be graded to the end.
     """
 
     student: str
@@ -75,6 +76,7 @@ class Mark:
     points: dict[str, float] = field(default_factory=dict)
     most: float = 0.0
     remark: str = ""
+    graded: bool = True
 
     @property
     def total(self) -> float:
@@ -182,7 +184,8 @@ def grade(
     for each in handed_in:
         say(f"{each.student}: {each.assignment} …")
         marks.append(_grade_one(_api(course, protected=protected, **limits), course, each))
-        said = f"{each.student}: {each.assignment}: {marks[-1].total:g} of {marks[-1].most:g}  {marks[-1].remark}"
+        points = f"{marks[-1].total:g} of {marks[-1].most:g}" if marks[-1].graded else "not graded"
+        said = f"{each.student}: {each.assignment}: {points}  {marks[-1].remark}"
         say(said.rstrip())
     return marks
 
@@ -204,7 +207,7 @@ def _grade_one(api: NbGraderAPI, course: Path, submission: Submission) -> Mark:
         notebook = read(submission.path)
         nbformat.validate(notebook)
     except Exception as error:  # whatever may be wrong with a file from elsewhere
-        mark.remark = f"this is no notebook ({type(error).__name__})"
+        mark.remark, mark.graded = f"this is no notebook ({type(error).__name__})", False
         return mark
     twice = unmark_copies(notebook)
     present = {_grade_id(cell) for cell in notebook.cells}
@@ -218,7 +221,7 @@ def _grade_one(api: NbGraderAPI, course: Path, submission: Submission) -> Mark:
             result = api.autograde(name, student, force=True)
         if not result["success"]:
             report = (result.get("error") or result.get("log", "")).strip()[-200:]
-            mark.remark = "; ".join([*remarks, f"nbgrader could not grade it: {report}"])
+            mark.remark, mark.graded = "; ".join([*remarks, f"nbgrader could not grade it: {report}"]), False
             return mark
         with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
             graded = gradebook.find_submission_notebook(notebook_name, name, student)
@@ -229,6 +232,7 @@ def _grade_one(api: NbGraderAPI, course: Path, submission: Submission) -> Mark:
         remarks += filter(None, [_stopped(course / "autograded" / student / name / f"{notebook_name}.ipynb")])
     except (OSError, SQLAlchemyError) as error:  # a full disk: what was graded before is not lost
         remarks.append(f"not graded to the end: {error}")
+        mark.graded = False
     mark.remark = "; ".join(remarks)
     return mark
 

@@ -153,7 +153,7 @@ def predict(
     Example: fewerwells predict reader-answer/model.json points.csv
     """
     from fewerwells.laboratory.models import read_model
-    from fewerwells.laboratory.output import as_csv, predictions_table
+    from fewerwells.laboratory.output import BEYOND, as_csv, predictions_table, refuse_to_lose
     from fewerwells.laboratory.points import read_points
     from fewerwells.running.storage import write_whole
 
@@ -161,10 +161,7 @@ def predict(
         learnt = read_model(model)
         x = read_points(points, learnt.plate.inputs)
         target = output or Path(f"predicted-{points.stem}.csv")
-        if target.is_dir():
-            raise PlateError(f"{target} is a folder; name a file with --output.")
-        if target.resolve() in (model.resolve(), points.resolve()):
-            raise PlateError(f"{target} was read and would be lost; name another file with --output.")
+        refuse_to_lose(target, (model, points), BEYOND)
         write_whole(target, as_csv(*predictions_table(learnt, x)))
     except PlateError as error:
         raise refuse(error) from None

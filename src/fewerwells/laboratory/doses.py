@@ -8,7 +8,7 @@ import numpy as np
 
 from fewerwells.laboratory.options import Options
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import LARGEST, value
+from fewerwells.laboratory.reading.cells import LARGEST
 from fewerwells.laboratory.reading.columns import Column
 from fewerwells.laboratory.reading.headers import is_bookkeeping, is_dose, is_percentage, split_option, take_apart
 from fewerwells.laboratory.wells import Input
@@ -102,12 +102,16 @@ def _dose(by_name: dict, name: str, unit: str | None, options: Options, remarks:
     log = "10" if unit and unit.startswith("log10 ") else header.log
     if log == "?" and unit is None:
         raise PlateError(f"{name!r} may be a logarithm to base 10 or e; say --input '{name}=log10 uM' or convert it.")
+    if log == "other" and unit is None:
+        raise PlateError(
+            f"{name!r} says a negative logarithm or one to another base than 10; write concentrations, or log10 of them."
+        )
     written = unit.removeprefix("log10 ") if unit else header.unit or _unit_beside(by_name, name)
     numbers: dict[tuple[str, str], float] = {}
     reasons: dict[tuple[str, str], str] = {}
     for column in by_name[name]:
-        for well, text in column.cells.items():
-            said, key = value(text, column.decimal), (column.plate, well)
+        for well, said in column.values().items():
+            key = (column.plate, well)
             if log == "10" and said.text.lower() in ("-inf", "inf-"):
                 number = 0.0
             elif said.number is None:

@@ -203,7 +203,8 @@ def _places(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]
 
 
 def _saturation(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[str]:
-    over = sum(well.state == "above" for well in plate.wells)
+    place = plate.outputs.index(output)
+    over = sum(place in well.above and well.state != "excluded" for well in plate.wells)
     said = []
     if over:
         said.append(

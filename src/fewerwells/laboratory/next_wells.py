@@ -12,6 +12,7 @@ import typer
 from fewerwells.laboratory.reading.cells import LARGEST
 from fewerwells.running.commands import refuse
 
+LESSONS = ("teaches", "cost without")  # the last columns of the table
 LEAST_NOISE = 1e-6  # of what the outputs span
 
 
@@ -43,22 +44,22 @@ def next_wells(
 
     Example: fewerwells next-wells wells.csv --n 8 --within 0:10 --grid 0.5
     """
+    from fewerwells.laboratory.output import refuse_to_lose
     from fewerwells.running.storage import write_whole
-    from fewerwells.running.tidy_wells import read_wells
+    from fewerwells.running.tidy_wells import read_wells, rows_used
     from fewerwells.science.design.planning import plan_wells
 
     try:
-        if output and output.is_dir():
-            raise ValueError(f"{output} is a folder; name a file with --output.")
-        if output and output.resolve() in (wells.resolve(), candidates and candidates.resolve()):
-            raise ValueError(f"{output} was read and would be lost; name another file with --output.")
+        if output:
+            refuse_to_lose(output, (wells, candidates or wells), ",".join(LESSONS))
         place = _domain("--within", within)
         names, measures = _pair("--inputs", inputs), _pair("--outputs", outputs)
         if both := set(names) & set(measures):
             raise ValueError(f"--inputs and --outputs both name {both.pop()}; a column is one or the other.")
         measured = read_wells(wells, names, measures)
+        used = rows_used(wells)
         if len(measured):
-            _refuse_outside(measured.x, place, wells)
+            _refuse_outside(measured.x, place, wells, np.flatnonzero(used))
             _refuse_extremes(measured.y, wells, noise)
         plan = plan_wells(
             measured if len(measured) else None,
@@ -80,6 +81,8 @@ def next_wells(
     except OSError as error:
         raise refuse(f"{error.filename or 'a file'} cannot be written: {error.strerror}.") from None
     typer.echo(table.to_string(index=False))
+    if left_out := int(np.sum(~used)):
+        typer.echo(f"Left out of {wells.name}: {left_out} of {len(used)} wells, whose state is not used.")
     if plan.lessons:
         typer.echo(
             f"Expected error of the library over {region or within} nM: {plan.lessons.now:.3g} now, "
@@ -100,7 +103,7 @@ def as_table(plan, inputs: tuple[str, str]) -> pd.DataFrame:
     told = plan.lessons
     blank = np.full(len(plan.x), np.nan)
     columns = (*plan.x.T, *((told.teaches, told.cost_without) if told else (blank, blank)))
-    names = (*(f"{name} (nM)" for name in inputs), "teaches", "cost without")
+    names = (*(f"{name} (nM)" for name in inputs), *LESSONS)
     return pd.DataFrame(dict(zip(names, map(_rounded, columns), strict=True)))
 
 
@@ -131,12 +134,13 @@ def _domain(option: str, text: str):
     return Domain(text, low, high)
 
 
-def _refuse_outside(x: np.ndarray, place, path: Path) -> None:
+def _refuse_outside(x: np.ndarray, place, path: Path, rows: np.ndarray) -> None:
+    """ValueError for wells (N, 2) outside the place, named by their rows (N,), from 0."""
     outside = np.flatnonzero(~place.contains(x))
     if len(outside):
         first = outside[0]
         raise ValueError(
-            f"{path}: the well in row {first + 1} lies at {x[first, 0]:g} and {x[first, 1]:g} nM, outside --within "
+            f"{path}: the well in row {rows[first] + 1} lies at {x[first, 0]:g} and {x[first, 1]:g} nM, outside --within "
             f"{place.name}; widen --within, or leave the well out."
         )
 
@@ -164,5 +168,5 @@ def _candidates(path: Path | None, place, step: float, replicates: int, inputs: 
         except OverflowError:
             raise ValueError(f"--grid is {step:g} nM, which makes more candidates than can be counted.") from None
     x = read_inputs(path, inputs)
-    _refuse_outside(x, place, path)
+    _refuse_outside(x, place, path, np.arange(len(x)))
     return Candidates(x, replicates)

@@ -26,6 +26,7 @@ UNDERSTOOD = ("wells.csv", "plate.svg", "plate_[1-9].svg", "plate_[1-9][0-9].svg
 ANSWER = ("predictions.csv", "model.json", "next_wells.csv", "answer.txt", "answer.html")
 EXECUTED = "answer.ipynb"  # the chapter, where the book is at hand
 _LAST_COLUMNS = "group,state,reason"  # of the table of wells
+BEYOND = "beyond the measured doses"  # the last column of a table of predictions
 
 
 def write_understood(plate: Plate, folder: Path, read: Iterable[Path] = ()) -> Path:
@@ -72,6 +73,29 @@ def _holds_an_answer(folder: Path) -> bool:
         path.read_bytes() if path.is_file() else b"" for path in (folder / "wells.csv", folder / "model.json")
     )
     return table.split(b"\n")[0].endswith(_LAST_COLUMNS.encode()) or FORMAT.encode() in model[:100]
+
+
+def refuse_to_lose(path: Path, read: Iterable[Path], last_columns: str) -> None:
+    """PlateError where a table must not be written at a path; only an earlier one of the same kind is replaced.
+
+    Args:
+        path: of the table.
+        read: files that were read, which stay as they are.
+        last_columns: with which the header of such a table ends.
+    """
+    if path.is_dir():
+        raise PlateError(f"{path} is a folder; name a file with --output.")
+    if path.resolve() in {one.resolve() for one in read}:
+        raise PlateError(f"{path} was read and would be lost; name another file with --output.")
+    if path.exists() and not (path.is_file() and _header(path).endswith(last_columns.encode())):
+        raise PlateError(
+            f"{path} would be lost, and it is no earlier table of this command; name another file with --output."
+        )
+
+
+def _header(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline(10_000).rstrip(b"\r\n")
 
 
 def wells_table(plate: Plate) -> tuple[list[str], list[list]]:
@@ -146,7 +170,7 @@ def predictions_table(learnt: PlateAnswer, x: np.ndarray) -> tuple[list[str], li
         [*point, *np.stack([middle[k], low[k], high[k]], 1).reshape(-1), "yes" if beyond[k] else "no"]
         for k, point in enumerate(x)
     ]
-    return [*header, "beyond the measured doses"], rows
+    return [*header, BEYOND], rows
 
 
 def write_answer(answered: Answered, understood: list[str], folder: Path) -> None:

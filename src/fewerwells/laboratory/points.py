@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import LARGEST, value
+from fewerwells.laboratory.reading.cells import LARGEST, is_unclear, plain_number, value
 from fewerwells.laboratory.reading.files import Sheet, open_sheets
 from fewerwells.laboratory.reading.headers import take_apart
 from fewerwells.laboratory.reading.tables import filled_lines, refuse_nameless_columns
@@ -21,7 +21,7 @@ def read_points(path: Path, inputs: tuple[Input, ...]) -> np.ndarray:
     Raises:
         PlateError: no table, a missing column, another unit than one that converts, or a cell that is no dose.
     """
-    sheets = [(sheet, lines) for sheet in open_sheets(path) if (lines := filled_lines(sheet))]
+    sheets = [(sheet, lines) for sheet in _sheets(path) if (lines := filled_lines(sheet))]
     names = [name.strip() for sheet, lines in sheets for name in sheet.rows[lines[0]]]
     columns = []
     for wanted in inputs:
@@ -42,6 +42,19 @@ def read_points(path: Path, inputs: tuple[Input, ...]) -> np.ndarray:
             f"{path.name} has no row below its header, or sheets of different lengths; write one row a point."
         )
     return np.array(columns).T
+
+
+def _sheets(path: Path) -> list[Sheet]:
+    """The sheets of a table; a comma that can be either is refused with what can be done here, where no option says it."""
+    try:
+        return open_sheets(path)
+    except PlateError:
+        sheets = open_sheets(path, decimal=".")  # raises again where something else is wrong
+    text = next(cell.strip() for sheet in sheets for row in sheet.rows for cell in row if is_unclear(cell))
+    raise PlateError(
+        f"{text!r} in {path.name} can be {plain_number(text, ','):g} or {plain_number(text):g}; write it with a decimal "
+        "point, or without a comma."
+    )
 
 
 def _doses(path: Path, wanted: Input, sheet: Sheet, lines: list[int], place: int) -> list[float]:

@@ -58,6 +58,7 @@ class Well:
         y: each output, None where there is no number.
         state: a key of `STATES`.
         reason: why it is not used, "" where it is.
+        above: the outputs, by their places, whose signal is above the reader's range.
     """
 
     plate: str
@@ -66,6 +67,7 @@ class Well:
     y: tuple[float | None, ...]
     state: str
     reason: str = ""
+    above: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -90,9 +90,9 @@ def run(
         parameters = _parse(parameter or [])
         path = chapter_path(project_root(), chapter)
         check_parameters(path, parameters)
-        if output is not None:
-            check_output(output)
         table_file = parameters.pop("table_file", "")
+        if output is not None:
+            check_output(output, table_file)
         (point,) = make_points(path, [parameters])
         check_storage()
         seconds = run_point(point, show_progress=True)

@@ -172,14 +172,22 @@ def survey(chapter: Path) -> list[tuple[Path, str, str]]:
     return found
 
 
+def _discard(folder: Path) -> None:
+    """Make way where a folder may lie, or a link, of which only the link goes: what it leads to is not a point's."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def remove(path: Path, key: str) -> bool:
-    """Remove something of a point unless a process is at work on it; whether it was removed."""
+    """Remove something of a point unless a process is at work on it, of a link only the link; whether it was removed."""
     try:
         with lock_of(path.with_name(key), timeout=0):
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 doomed = path.with_name(f"{key}.part")  # a kill while files go must not leave a point that looks whole
                 if path != doomed:
-                    shutil.rmtree(doomed, ignore_errors=True)
+                    _discard(doomed)
                     path.rename(doomed)
                 shutil.rmtree(doomed)
             else:
@@ -229,14 +237,22 @@ def _without_table_file(path: Path) -> None:
     write_whole(path, nbformat.writes(notebook).encode())
 
 
-def check_output(path: Path) -> None:
-    """Refuse a place for a copy of an executed notebook: nothing can be written, or something else lies there.
+def check_output(path: Path, table_file: str = "") -> None:
+    """Refuse a place for a copy of an executed notebook: nothing can be written, or something else lies there or will.
+
+    Args:
+        path: where the copy is wanted.
+        table_file: where the same run puts its rows, and their record beside them; "" for nowhere.
 
     Raises:
         ParameterError: it is no such place.
     """
     if reason := why_no_file(path):
         raise ParameterError(f"the output is {path}; {reason}.")
+    if table_file and path.resolve() in (Path(table_file).resolve(), Path(table_file).with_suffix(".json").resolve()):
+        raise ParameterError(
+            f"the output is {path}, and so is the table or its record with table_file = {table_file}; choose another name."
+        )
     if not path.exists():
         return
     try:
@@ -303,7 +319,7 @@ def run_point(
 
 def _run_and_store(point: Point, cores: list[int], show_progress: bool, nursery: Nursery | None) -> float:
     unfinished = point.folder.with_name(f"{point.key}.part")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    _discard(unfinished)
     unfinished.mkdir(parents=True)
     try:
         rows = {"table_file": str(unfinished / ROWS)} if "table_file" in offered_parameters(point.chapter) else {}
@@ -333,7 +349,7 @@ def _run_and_store(point: Point, cores: list[int], show_progress: bool, nursery:
         write_whole(unfinished / RECORD, (json.dumps(record | run.about, indent=2) + "\n").encode())
         for path in (*unfinished.iterdir(), unfinished):
             _flush(path)
-        shutil.rmtree(point.folder, ignore_errors=True)  # a damaged one
+        _discard(point.folder)  # a damaged one
         unfinished.rename(point.folder)
         _flush(point.folder.parent)
         point.failure.unlink(missing_ok=True)

@@ -194,9 +194,10 @@ def _has_names(path: Path, names: set[str]) -> bool:
         return False
 
 
-def why_no_table(path: Path) -> str:
-    """Why a table cannot be written where somebody wants it, "" where it can."""
-    if path.suffix.lower() != ".csv" or "\0" in str(path):
+def why_no_table(name: str) -> str:
+    """Why a table cannot be written where somebody wants it, "" where it can; x.csv/ is the name of a folder."""
+    path = Path(name)
+    if not (path.suffix and name.lower().endswith(".csv")) or "\0" in name:
         return "its name must end in .csv"
     return why_not_with_record(path, "table", {"sha256", "rows"})
 

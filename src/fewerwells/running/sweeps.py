@@ -257,6 +257,9 @@ def _failure(point: Point, error: BaseException, where) -> Failure:
 def collect(plan: SweepPlan, points: list[Point]) -> pd.DataFrame:
     """The rows of stored points, one below the other, with a column for each parameter of the grid and the point's key.
 
+    Where rows tell of themselves what a parameter of the grid asks for, they are believed: of an engine that was asked
+    for as auto they name the one that it came to, and of epochs left to the profile, how many.
+
     Raises:
         DamagedTable: a point is not stored.
     """
@@ -264,7 +267,9 @@ def collect(plan: SweepPlan, points: list[Point]) -> pd.DataFrame:
     for point in points:
         values = {name: point.parameters[name] for name in plan.grid}
         plain = {name: write_value(v) if isinstance(v, list | dict) else v for name, v in values.items()}
-        tables.append(read_table(point.folder / ROWS).assign(**plain, point=point.key))
+        rows = read_table(point.folder / ROWS)
+        told = {name: rows[name].where(rows[name].notna(), plain[name]) for name in plain if name in rows.columns}
+        tables.append(rows.assign(**(plain | told), point=point.key))
     return pd.concat(tables, ignore_index=True)
 
 

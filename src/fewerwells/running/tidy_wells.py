@@ -12,19 +12,30 @@ from fewerwells.science.units import NANOMOLAR, split_header, unit_of
 
 
 def read_wells(path: Path, inputs: tuple[str, str] = ("x1", "x2"), outputs: tuple[str, str] = ("y1", "y2")) -> Pairs:
-    """All wells of a tidy table, inputs in nM, outputs in their own unit; rows may be none.
+    """The wells of a tidy table, inputs in nM, outputs in their own unit; rows may be none.
+
+    All of them, or those that `rows_used` names.
 
     Args:
         path: a CSV file with a header.
         inputs, outputs: columns by their names without units; the inputs' headers carry a unit, as in "x1 (µM)".
 
     Raises:
-        ValueError: no such file or table, a missing column, a unit that is unknown or not there, or an entry that is
-            no finite number or a negative concentration.
+        ValueError: no such file or table, a missing column, a unit that is unknown or not there, an entry that is
+            no finite number or a negative concentration, or states of which none is used.
     """
     table = _read(path)
+    table = table[_used(table, path)]
     x = _concentrations(table, path, inputs)
     return Pairs(x, np.stack([_numbers(_column(table, name, path), path) for name in outputs], axis=1))
+
+
+def rows_used(path: Path) -> np.ndarray:
+    """Which rows of a table `read_wells` reads, shape (rows,), True or False; raises as it does.
+
+    All, but where a column state says what became of each well, as in the wells.csv of `fewerwells plate`: those used.
+    """
+    return _used(_read(path), path)
 
 
 def read_inputs(path: Path, inputs: tuple[str, str] = ("x1", "x2")) -> np.ndarray:
@@ -68,6 +79,19 @@ def _read(path: Path) -> pd.DataFrame:
     return lines.iloc[1:, named].set_axis([headers[place] for place in named], axis=1).reset_index(drop=True)
 
 
+def _used(table: pd.DataFrame, path: Path) -> np.ndarray:
+    if "state" not in table:
+        return np.ones(len(table), bool)
+    states = table["state"].str.strip()
+    used = (states == "used").to_numpy()
+    if len(used) and not used.any():
+        raise ValueError(
+            f"{path}: its column state says {', '.join(sorted(set(states)))} and of no well that it is used; write used "
+            "for the wells to learn from, or leave the column out."
+        )
+    return used
+
+
 def _column(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
     found = [header for header in table.columns if split_header(header)[0] == name]
     if len(found) != 1:
@@ -83,7 +107,9 @@ def _concentrations(table: pd.DataFrame, path: Path, inputs: tuple[str, str]) ->
     x = np.stack([_numbers(column, path) * _nanomolar(column.name) for column in columns], axis=1)
     if np.any(x < 0):
         row, column = np.unravel_index(np.argmin(x), x.shape)
-        raise ValueError(f"{path}: row {row + 1} of column {columns[column].name} is negative; it must be 0 or more.")
+        raise ValueError(
+            f"{path}: row {table.index[row] + 1} of column {columns[column].name} is negative; it must be 0 or more."
+        )
     return x
 
 
@@ -103,5 +129,7 @@ def _numbers(column: pd.Series, path: Path) -> np.ndarray:
     values = pd.to_numeric(column.str.strip(), errors="coerce").to_numpy(float)
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))
-        raise ValueError(f"{path}: row {row + 1} of column {column.name} is {column.iloc[row]!r}; it must be a number.")
+        raise ValueError(
+            f"{path}: row {column.index[row] + 1} of column {column.name} is {column.iloc[row]!r}; it must be a number."
+        )
     return values

@@ -93,10 +93,10 @@ def tail_share(n_seeds: int, level: float = LEVEL) -> float:
     Percentile intervals are too narrow for few seeds: a resample spreads around its own centre, which makes the
     bootstrap's variance smaller by the factor (n − 1)/n, and they use the normal's quantiles where the spread itself
     is estimated. Both are made good by the *expanded* percentile interval (Hesterberg 2015), which goes further
-    out: Φ(−√(n/(n − 1)) · t_{n−1}) instead of Φ(−z).
+    out: Φ(−√(n/(n − 1)) · t_{n−1}) instead of Φ(−z). Of fewer than two seeds no spread is known, and the share is NaN.
     """
     if n_seeds < 2:
-        return (1 - level) / 2
+        return np.nan
     return float(
         scipy.stats.norm.cdf(-np.sqrt(n_seeds / (n_seeds - 1)) * scipy.stats.t.ppf((1 + level) / 2, n_seeds - 1))
     )
@@ -104,6 +104,8 @@ def tail_share(n_seeds: int, level: float = LEVEL) -> float:
 
 def interval(bootstrap: np.ndarray, n_seeds: int, level: float = LEVEL) -> tuple[float, float]:
     """Expanded percentile interval (Hesterberg 2015) of bootstrap values; infinite values count as what they are.
+
+    One seed resampled is always itself, as if nothing were uncertain; its interval is open at both ends instead.
 
     Args:
         bootstrap: (B,) values; those that are not numbers are left out.
@@ -114,10 +116,15 @@ def interval(bootstrap: np.ndarray, n_seeds: int, level: float = LEVEL) -> tuple
 
 
 def percentiles(bootstrap: np.ndarray, tail: float) -> tuple[float, float]:
-    """The values that leave the share `tail` of the bootstrap at each end; NaN is left out, infinity counts."""
+    """The values that leave the share `tail` of the bootstrap at each end; NaN is left out, infinity counts.
+
+    Where the share is unknown (NaN, see `tail_share`), so are the ends: −∞ and ∞.
+    """
     ordered = np.sort(bootstrap[~np.isnan(bootstrap)])
     if len(ordered) == 0:
         return np.nan, np.nan
+    if np.isnan(tail):
+        return -np.inf, np.inf
     last = len(ordered) - 1
     # whole ranks, not interpolated ones: half-way to an infinite value there is nothing
     return float(ordered[int(np.floor(tail * last))]), float(ordered[int(np.ceil((1 - tail) * last))])
@@ -148,7 +155,7 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
     Args:
         table: rows of one network each; every group must hold the same seeds.
         column: an error column, nM, positive.
-        by: the columns that make a group.
+        by: the columns that make a group; rows without a value there are a group, too.
 
     Returns:
         One row a group: the `by` columns, `value` (nM), `low`, `high` (95 % interval of the centre over seeds),
@@ -157,7 +164,7 @@ def geometric_summary(table: pd.DataFrame, column: str, by: list[str]) -> pd.Dat
         error, left out together with their seed's weight in this group and counted here).
     """
     rows = []
-    for group, part in table.groupby(by, sort=False, observed=True):
+    for group, part in table.groupby(by, sort=False, observed=True, dropna=False):
         logs = np.log(part.sort_values("seed")[column].to_numpy(float))
         logs_ok = logs[np.isfinite(logs)]
         keys = dict(zip(by, group if isinstance(group, tuple) else (group,), strict=True))
@@ -189,8 +196,8 @@ def by_seed(table: pd.DataFrame, column: str, choice: dict) -> pd.Series:
     return pd.Series(table[column].to_numpy(float)[rows], table["seed"].to_numpy()[rows], name=column).sort_index()
 
 
-def paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of a column in two groups, one value a seed in the same order; seeds without an error are left out.
+def paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> tuple[pd.Series, pd.Series]:
+    """Logarithms of a column in two groups by seed, the same seeds in order; seeds without an error are left out.
 
     Raises:
         ValueError: a group does not hold exactly one row for each seed.
@@ -203,9 +210,9 @@ def paired_logs(table: pd.DataFrame, column: str, first: dict, second: dict) -> 
         logs.append(np.log(part))
     if not logs[0].index.equals(logs[1].index):
         raise ValueError(f"{first} and {second} do not hold the same seeds.")
-    pair = np.stack([values.to_numpy(float) for values in logs])
-    one, two = pair[:, np.isfinite(pair).all(axis=0)]
-    return one, two
+    one, two = logs
+    whole = np.isfinite(one) & np.isfinite(two)
+    return one[whole], two[whole]
 
 
 def paired_ratio(

@@ -22,6 +22,7 @@ GRAMS_PER_LITRE = {  # g/l in one of each; one percent is a gram in 100 ml
 UNITS = (*NANOMOLAR, *GRAMS_PER_LITRE)
 
 _SPELLINGS = {"μ": "u", "µ": "u", "L": "l"}
+_MOLES_PER_LITRE = re.compile(r"([munpf]?)mol/l")
 _WORDS = {"percent": "%", "perc": "%", "pct": "%", "pc": "%", "molar": "M", "nanomolar": "nM", "micromolar": "uM"}
 
 
@@ -40,11 +41,12 @@ def split_header(header: str) -> tuple[str, str]:
 
 
 def unit_of(text: str) -> str | None:
-    """One of `UNITS`, from any of its spellings: both signs for micro, µ and μ, and u; l and L; a slash or _ for per."""
+    """One of `UNITS`, from any of its spellings: µ, μ and u for micro; l and L; a slash or _ for per; mol/l for M."""
     plain = text.strip()
     for sign, letter in _SPELLINGS.items():
         plain = plain.replace(sign, letter)
     plain = _WORDS.get(plain.lower(), plain).replace("_", "/").replace(" ", "")
+    plain = _MOLES_PER_LITRE.sub(r"\1M", plain) if _MOLES_PER_LITRE.fullmatch(plain) else plain
     if plain in UNITS:
         return plain
     return plain.lower() if plain.lower() in GRAMS_PER_LITRE else None

@@ -11,7 +11,7 @@ import scipy
 from fewerwells.science.statistics import LEVEL, Estimate, by_seed, paired_ratio, resampled_seeds
 from fewerwells.study.bootstrap import NOTHING, Bootstrap
 
-SYSTEM = ["theta_1", "theta_2", "eta_1", "eta_2", "n"]  # the columns that tell systems apart
+SYSTEM = ["theta_1", "theta_2", "eta_1", "eta_2", "n"]  # the columns that tell systems apart; some kinds have no n
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class AcrossSystems:
     Attributes:
         systems: one row a system: `system` (a short name), the columns `SYSTEM`, `ratio`, `low`, `high` (95 % over
             the system's seeds).
-        bootstrap: logarithm of the ratio, its mean over systems, its units the systems; it resamples systems, and
-            seeds together in all systems that share them: a seed has the same weights, batches and random draws of
-            wells in each.
+        bootstrap: logarithm of the ratio, its mean over systems, its units the systems, each with the seeds of all; it
+            resamples systems, and seeds together in all systems that share them: a seed has the same weights, batches
+            and random draws of wells in each.
         next_system: the mean with the 95 % prediction interval of the ratio in one more system, drawn and measured
             as these were (Student's t over the systems' log ratios); (0, ∞) where there is one system only.
         share_below_one: in which share of the systems the ratio is below 1.
@@ -75,20 +75,27 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
         ValueError: a group does not hold exactly one row for each seed of a system.
     """
     rows, differences = [], {}
-    for number, (values, part) in enumerate(table.groupby(SYSTEM, sort=False), start=1):
+    for number, (values, part) in enumerate(table.groupby(SYSTEM, sort=False, dropna=False), start=1):
         system = dict(zip(SYSTEM, values, strict=True))
         estimate = paired_ratio(part, column, numerator, denominator)
         halves = "/".join(f"{1 / system[name]:.3g}" for name in ("theta_1", "theta_2"))
-        name = f"{number}: K {halves}, n {system['n']:.2g}, η {system['eta_1']:g}/{system['eta_2']:g}"
+        steepness = "" if np.isnan(system["n"]) else f"n {system['n']:.2g}, "
+        name = f"{number}: K {halves}, {steepness}η {system['eta_1']:g}/{system['eta_2']:g}"
         bounds = {"ratio": estimate.value, "low": estimate.low, "high": estimate.high}
         rows.append({"system": name} | system | bounds)
         differences[number] = np.log(by_seed(part, column, numerator) / by_seed(part, column, denominator))
-    logs = pd.DataFrame(differences).to_numpy(float)  # seeds by systems
+    by_system = pd.DataFrame(differences)  # seeds by systems
+    logs = by_system.to_numpy(float)
     logs = np.where(np.isfinite(logs), logs, np.nan)  # NaN where a system lacks a seed or its error
     centres = _iqm_of_numbers(logs, axis=0)
+    mean = NOTHING
+    if not np.isnan(centres).any():
+        seeds = tuple(by_system.index)
+        units = tuple((row["system"], seeds) for row in rows)
+        mean = Bootstrap(float(centres.mean()), _resampled_means(logs), units)
     return AcrossSystems(
         pd.DataFrame(rows),
-        NOTHING if np.isnan(centres).any() else Bootstrap(float(centres.mean()), _resampled_means(logs), len(centres)),
+        mean,
         predicted(centres),
         float(np.mean(centres < 0)),
         float(pd.Series(centres).std()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,36 +15,37 @@ from fewerwells.science.statistics import LEVEL, Estimate, interval, iqm, paired
 class Bootstrap:
     """The logarithm of a ratio over paired seeds.
 
-    Whatever has as many seeds is resampled in the same way, so differences are taken draw by draw.
+    Whatever has the same seeds is resampled in the same way, so differences are taken draw by draw. As many seeds are
+    not enough: where two ratios have lost a different seed each, a draw of one holds other seeds than that of the other.
 
     Attributes:
         value: its centre.
         draws: (B,) its centre in every resample of whole seeds.
-        n_seeds: how many seeds there are.
+        units: what was resampled, in order: the seeds, or for a mean over systems these.
     """
 
     value: float
     draws: np.ndarray
-    n_seeds: int
+    units: tuple[Hashable, ...]
 
     def __sub__(self, other: Bootstrap) -> Bootstrap:
         """The logarithm of the ratio of two ratios; it says nothing where one has lost a seed that the other has."""
-        if self.n_seeds != other.n_seeds:
+        if self.units != other.units:
             return NOTHING
         with np.errstate(invalid="ignore"):  # ∞ − ∞, where both are beyond what the grid can show
-            return Bootstrap(self.value - other.value, self.draws - other.draws, self.n_seeds)
+            return Bootstrap(self.value - other.value, self.draws - other.draws, self.units)
 
     def __truediv__(self, factor: float) -> Bootstrap:
         """The logarithm of the ratio's root, for example per doubling."""
-        return Bootstrap(self.value / factor, self.draws / factor, self.n_seeds)
+        return Bootstrap(self.value / factor, self.draws / factor, self.units)
 
     def estimate(self, level: float = LEVEL) -> Estimate:
         """The ratio itself with its interval; NaN where nothing is known."""
-        low, high = interval(self.draws, self.n_seeds, level)
+        low, high = interval(self.draws, len(self.units), level)
         return Estimate(*(float(np.exp(value)) for value in (self.value, low, high)))
 
 
-NOTHING = Bootstrap(np.nan, np.array([]), 0)
+NOTHING = Bootstrap(np.nan, np.array([]), ())
 
 
 def log_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator: dict) -> Bootstrap:
@@ -56,4 +58,4 @@ def log_ratio(table: pd.DataFrame, column: str, numerator: dict, denominator: di
     if len(top) == 0:
         return NOTHING
     difference = top - bottom
-    return Bootstrap(float(iqm(difference)), resampled_iqm(difference), len(difference))
+    return Bootstrap(float(iqm(difference)), resampled_iqm(difference), tuple(difference.index))

@@ -46,8 +46,16 @@ def _truth_known(setting: Setting) -> NestedSampling:
 
 
 def _meta_learned(setting: Setting, without: tuple[str, ...] = ()) -> MetaLearned:
-    """Fine-tuned as the study's transfer is, from a start that no target had a part in choosing."""
+    """Fine-tuned as the study's transfer is, from a start that no target had a part in choosing.
+
+    Raises:
+        ValueError: logarithmic inputs, which the start was not learnt for.
+    """
     protocol = setting.protocol
+    if protocol.log_inputs:
+        raise ValueError(
+            "a meta-learned start is learnt on plain concentrations; it cannot be given logarithms of them."
+        )
     start = Start(rounds=max(1, protocol.epochs // 2), without=without)  # 1000 at the study's 2000 epochs
     return MetaLearned(
         (protocol.fine_tuning(),), protocol.sizes, protocol.input_range, protocol.output_scale, start=start

@@ -369,11 +369,14 @@ class LargestEquivalence:
         return {"": Estimate(float(k["k"].max()), float(low.max()), float(k["high"].max()))}
 
     def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
-        found = log_equivalence(self._curves(table), self.column, self.arm, self.baseline)
+        curves = self._curves(table)
+        found = log_equivalence(curves, self.column, self.arm, self.baseline)
         able = found.limits[:, 1] >= self.at_least
         if not able.any():
             return {"": NOTHING}
-        return {"": Bootstrap(float(found.centre[able].max()), found.draws[:, able].max(axis=1), found.n_seeds)}
+        lost = ~curves[self.column].between(0, np.inf, inclusive="neither")  # their seeds count at no volume
+        seeds = tuple(sorted(set(curves["seed"]) - set(curves["seed"][lost])))
+        return {"": Bootstrap(float(found.centre[able].max()), found.draws[:, able].max(axis=1), seeds)}
 
     def _curves(self, table: pd.DataFrame) -> pd.DataFrame:
         part = _rows(table, self.where)

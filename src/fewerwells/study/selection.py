@@ -26,7 +26,7 @@ def winners(
 
     Args:
         table: rows of one prediction each; in a group every arm holds the same seeds once. An arm without an error
-            on one of the even seeds cannot win.
+            on one of the even seeds can neither win nor come second.
         column: an error column, nM.
         by: the columns that make a group, for example target, noise and N.
         reference: the arm that the winner is compared with.
@@ -36,24 +36,26 @@ def winners(
         One row a group: the `by` columns, `winner`, `runner_up`, `probability`, `probability_low`,
         `probability_high` (how often the winner beats the runner-up on the same odd seed), `value`, `low`, `high`
         (the winner's error over the reference arm's, 95 % interval; NaN in a group without the reference),
-        `n_seeds` (odd ones).
+        `n_seeds` (odd ones). Winner and runner-up are NaN where there is none, and so is what would be said of them.
 
     Raises:
         ValueError: fewer than two seeds on a side or two arms in a group, or seeds that are not paired.
     """
     rows = []
-    for group, part in table.groupby(by, sort=False):
+    for group, part in table.groupby(by, sort=False, dropna=False):
         candidates = part if among is None else part[part["arm"].isin(among)]
         errors, seeds, arms = seed_matrix(candidates, column, "arm")
         even = np.array(seeds) % 2 == 0
         if min(even.sum(), (~even).sum()) < 2 or len(arms) < 2:
             raise ValueError(f"{len(arms)} arms on seeds {seeds} are too few to choose on half and judge on the rest.")
-        centres = iqm(np.log(errors[even]), axis=0)  # NaN where an error is missing: argsort puts it last
-        winner, runner_up = arms[np.argsort(centres, kind="stable")[:2]]
+        centres = iqm(np.log(errors[even]), axis=0)  # NaN where an error is missing
+        ranked = [arms[at] for at in np.argsort(centres, kind="stable") if not np.isnan(centres[at])]
+        winner, runner_up = [*ranked, np.nan, np.nan][:2]
         judged = part[part["seed"] % 2 == 1]
-        beats = probability_of_improvement(judged, column, {"arm": winner}, {"arm": runner_up})
-        ratio = Estimate(np.nan, np.nan, np.nan)
-        if (judged["arm"] == reference).any():
+        beats = ratio = Estimate(np.nan, np.nan, np.nan)
+        if len(ranked) > 1:
+            beats = probability_of_improvement(judged, column, {"arm": winner}, {"arm": runner_up})
+        if ranked and (judged["arm"] == reference).any():
             ratio = paired_ratio(judged, column, {"arm": winner}, {"arm": reference})
         rows.append(
             dict(zip(by, group, strict=True))
@@ -87,7 +89,7 @@ def worst_case(table: pd.DataFrame, column: str, by: list[str]) -> pd.DataFrame:
     keys = [*by, "arm", "seed"]
     scratch = table[table["arm"] == "scratch"].set_index([*by, "target", "seed"])[column]
     relative = table.set_index([*by, "target", "seed", "arm"])[column].div(scratch)
-    return relative.groupby(keys, sort=False).agg(lambda errors: errors.max(skipna=False)).reset_index()
+    return relative.groupby(keys, sort=False, dropna=False).agg(lambda errors: errors.max(skipna=False)).reset_index()
 
 
 def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -103,7 +105,7 @@ def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         One row a group: the `by` columns, and `whole` (over 0–20 nM) and `inside` (0–10 nM), true or false.
     """
     rows = []
-    for group, part in table.groupby(by, sort=False):
+    for group, part in table.groupby(by, sort=False, dropna=False):
         lows = {
             name: paired_ratio(part, error_column(region), {"arm": "transfer"}, {"arm": "scratch"}).low
             for name, region in (("whole", Region.ALL), ("inside", Region.INSIDE))
@@ -114,4 +116,4 @@ def harmful(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def harmful_anywhere(found: Iterable[pd.DataFrame], by: list[str]) -> pd.DataFrame:
     """Where pre-training does harm on at least one of several targets: what `harmful` found on each of them, joined."""
-    return pd.concat(found).groupby(by, as_index=False, sort=False)[["whole", "inside"]].any()
+    return pd.concat(found).groupby(by, as_index=False, sort=False, dropna=False)[["whole", "inside"]].any()

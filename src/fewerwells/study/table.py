@@ -59,7 +59,9 @@ def tidy(rows: Iterable[Mapping]) -> pd.DataFrame:
 def row_checksums(table: pd.DataFrame) -> pd.Series:
     """For each row eight hexadecimal digits of its parameter_hash, status and errors, as a CSV file holds them."""
     errors = table[list(ERROR_COLUMNS)].map("{:.7g}".format)
-    text = table["parameter_hash"].str.cat([table["status"], *(errors[name] for name in ERROR_COLUMNS)], sep=",")
+    # of a line that was cut off, what is missing counts as empty, so that its checksum is wrong like any other
+    words = table[["parameter_hash", "status"]].fillna("")
+    text = words["parameter_hash"].str.cat([words["status"], *(errors[name] for name in ERROR_COLUMNS)], sep=",")
     return text.map(lambda line: hashlib.sha256(line.encode()).hexdigest()[:8])
 
 

@@ -48,7 +48,8 @@ def plot_learning_curves(summary: pd.DataFrame, ax: Axes, *, oracle: pd.DataFram
         ax.plot(part["N"], part["value"], color=colour, marker=MARKERS[arm], markersize=4.5, label=NAMES[arm])
     if oracle is not None and len(oracle):
         level = oracle.iloc[0]
-        ax.axhspan(level["low"], level["high"], color=ARM_COLOURS["oracle"], alpha=0.3, linewidth=0)
+        if np.isfinite(level["high"]):  # of a single seed the interval is open, and Matplotlib draws no endless band
+            ax.axhspan(level["low"], level["high"], color=ARM_COLOURS["oracle"], alpha=0.3, linewidth=0)
         ax.axhline(
             level["value"], color=ARM_COLOURS["oracle"], linestyle="--", label=f"oracle ({level['N']:,} on 0–20 nM)"
         )

@@ -63,7 +63,7 @@ def plot_winner_map(found: pd.DataFrame, harm: pd.DataFrame, ax: Axes) -> None:
 
     A field shows the winner's name and how often it beats the runner-up; it is faint where that interval holds one
     half. Lines across a field: transfer's error over 0–20 nM is larger than that of training from scratch. Dots: it is
-    so inside 0–10 nM only.
+    so inside 0–10 nM only. A field in which nobody wins, for want of errors, is empty and says "unknown".
 
     Args:
         found: `selection.winners` by noise and N on one target.
@@ -74,8 +74,9 @@ def plot_winner_map(found: pd.DataFrame, harm: pd.DataFrame, ax: Axes) -> None:
     harm = harm.set_index(["noise", "N"])
     for row in found.itertuples():
         x, y = volumes.index(row.N), noises.index(row.noise)
+        nobody = pd.isna(row.winner)
         clear = row.probability_low > 0.5
-        face = to_rgba(WINNER_COLOURS[row.winner], 0.75 if clear else 0.3)
+        face = "none" if nobody else to_rgba(WINNER_COLOURS[row.winner], 0.75 if clear else 0.3)
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
         whole, inside = harm.loc[(row.noise, row.N), ["whole", "inside"]]
         if whole or inside:
@@ -84,8 +85,10 @@ def plot_winner_map(found: pd.DataFrame, harm: pd.DataFrame, ax: Axes) -> None:
                 (x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor=PALETTE["truth"], hatch=hatch, linewidth=0
             )
             ax.add_patch(box)
-        name = wrap(row.winner.replace("Gaussian process", "GP"), 13, break_on_hyphens=False)
-        label = "\n".join([*name, f"{100 * row.probability:.0f} %"])
+        label = "unknown"
+        if not nobody:
+            name = wrap(row.winner.replace("Gaussian process", "GP"), 13, break_on_hyphens=False)
+            label = "\n".join(name if np.isnan(row.probability) else [*name, f"{100 * row.probability:.0f} %"])
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2}
         ax.text(x, y, label, ha="center", va="center", fontsize=7, bbox=box)
     ax.set(xlim=(-0.5, len(volumes) - 0.5), ylim=(-0.5, len(noises) - 0.5))

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from math import inf, isfinite
+
+import numpy as np
 
 # Which module holds the checks of a chapter.
 _MODULES = {
@@ -59,16 +62,27 @@ def exercises_with_properties() -> set[str]:
     return set(_CHECKS)
 
 
-def number(answer) -> float:
-    """The answer as one number.
+def number(answer, *, endless: bool = False) -> float:
+    """The answer as one number; nan, which no comparison holds for, is none.
+
+    Args:
+        answer: what a student gave.
+        endless: whether np.inf is a number here.
 
     Raises:
         NotYet: it is none.
     """
     try:
-        return float(answer)
-    except (TypeError, ValueError):
+        only = answer.item() if isinstance(answer, np.ndarray | np.generic) and answer.ndim == 0 else answer
+        # each of these Python would take for a number
+        if isinstance(only, bool | bytes | bytearray | memoryview) or np.ma.is_masked(answer):
+            raise TypeError
+        said = float(only)
+    except (TypeError, ValueError, OverflowError):
         raise NotYet(f"A single number is asked for; this is {type(answer).__name__}.") from None
+    if not (isfinite(said) or (endless and said == inf)):
+        raise NotYet(f"A single number is asked for; this is {said:g}.")
+    return said
 
 
 def pair(answer, what: str) -> tuple[float, float]:

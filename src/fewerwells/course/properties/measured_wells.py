@@ -61,8 +61,8 @@ def both_noises(answer) -> None:
         if said is None or said is ...:
             raise NotYet("The function is still blank: let it return the additive and the proportional part.")
         found_a, found_p = pair(said, "the additive and the proportional part")
-        if not (found_a >= 0 and found_p >= 0):
-            raise NotYet("A part came out negative or is no number; variances cannot be.")
+        if found_a < 0 or found_p < 0:
+            raise NotYet("A part came out negative; variances cannot be.")
         reach = {"additive": (found_a, a, 0.3 * a + 0.02), "proportional": (found_p, p, 0.2 * p + 0.03)}
         for part, (found, true, allowed) in reach.items():
             if abs(found - true) > allowed:

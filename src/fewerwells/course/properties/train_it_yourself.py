@@ -88,7 +88,7 @@ def ways_to_be_ahead(answer) -> None:
             raise NotYet(
                 "Where scratch never gets there, the pace is `np.inf`: a number that compares as later than any."
             )
-        said.append([number(start), number(pace), number(end)])
+        said.append([number(start), number(pace, endless=True), number(end)])
     said = np.array(said)
 
     def near(column: int, **changes) -> bool:

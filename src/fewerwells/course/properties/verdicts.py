@@ -133,7 +133,7 @@ def seeds_enough(answer) -> None:
         if said is None or said is ...:
             raise NotYet("The function is still blank: let it return a number of seeds.")
         n = number(said)
-        if not (np.isfinite(n) and 3 <= n <= 100_000):
+        if not 3 <= n <= 100_000:
             raise NotYet(f"For a true ratio of {ratio:g} and a limit of {limit:g} you ask for {n:g} seeds.")
         share = _decided(round(n), ratio, limit, sd)
         if 0.75 <= share <= 0.86:

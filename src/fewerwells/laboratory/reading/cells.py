@@ -14,7 +14,9 @@ PLATES = {3: 6, 4: 12, 6: 24, 8: 48, 12: 96, 24: 384, 48: 1536}  # wells by colu
 _WELL = re.compile(r"\s*([A-Za-z]|A[A-Fa-f]|a[A-Fa-f])\s*0*([1-9]\d?)\s*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"([+-]?)(\d*),(\d+)([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_THOUSANDS = re.compile(
+    r"(?P<whole>[+-]?[1-9]\d{0,2}(?P<part>[.,'’ \u2009\u202f])\d{3}(?:(?P=part)\d{3})*)(?:(?P<point>[.,])(?P<rest>\d*))?"
+)
 
 # Where a signal is beyond what the reader can tell, and where there is none.
 ABOVE = {"ovrflw", "over", "overflow", "#sat", "sat", "saturated", "high", "#high", "ovr", "+inf", "inf"}
@@ -35,6 +37,7 @@ MISSING = {
     "path?",
     "range?",
 }
+_ERROR = re.compile(r"#([A-ZÄÖÜ0-9/]+[!?]|N/?A|NV)")  # of a spreadsheet: #DIV/0!, #WERT!, #NAME?
 
 
 @dataclass(frozen=True)
@@ -95,24 +98,43 @@ def are_wells(names: list[str]) -> bool:
 
 
 def plain_number(text: str, decimal: str = ".") -> float | None:
-    """The number that a cell holds, or None; `decimal` says what a lone comma means where it could be either."""
-    text = text.strip().replace("\u2212", "-").replace("\xa0", "")
+    """The number that a cell holds, or None; `decimal` says what a lone comma or point means where it could be either."""
+    text = _tidied(text)
+    thousands = _THOUSANDS.fullmatch(text)
+    if thousands and _parts_thousands(thousands, decimal):
+        return float(thousands["whole"].replace(thousands["part"], "") + "." + (thousands["rest"] or "0"))
     if _NUMBER.fullmatch(text):
         return float(text)
     comma = _COMMA.fullmatch(text)
-    if comma and not (decimal == "." and _THOUSANDS.fullmatch(text)):
-        return float(f"{comma[1]}{comma[2] or 0}.{comma[3]}{comma[4] or ''}")
-    return float(text.replace(",", "")) if decimal == "." and _THOUSANDS.fullmatch(text) else None
+    return float(f"{comma[1]}{comma[2] or 0}.{comma[3]}{comma[4] or ''}") if comma else None
+
+
+def _tidied(text: str) -> str:
+    return text.strip().replace("\u2212", "-").replace("\xa0", "")
+
+
+def _parts_thousands(found: re.Match, decimal: str) -> bool:
+    """Whether the sign between groups of three digits parts thousands; a space does where a decimal sign says so too."""
+    if found["point"]:
+        return found["point"] != found["part"]
+    return decimal == "," if found["part"] == " " else found["part"] != decimal
 
 
 def has_decimal_comma(text: str) -> bool:
-    """Whether a cell is a number with a comma that cannot part thousands, such as 0,25."""
-    return bool(_COMMA.fullmatch(text.strip())) and not _THOUSANDS.fullmatch(text.strip())
+    """Whether a cell is a number whose comma can only be decimal or whose points part thousands: 0,25 or 1.234.567."""
+    thousands = _THOUSANDS.fullmatch(_tidied(text))
+    if thousands and thousands["point"]:
+        return thousands["point"] == "," != thousands["part"]
+    if thousands:
+        return thousands["part"] == "." and thousands["whole"].count(".") > 1
+    return bool(_COMMA.fullmatch(_tidied(text)))
 
 
-def is_unclear(text: str) -> bool:
-    """Whether a cell is a number whose comma may be either, such as 1,234."""
-    return bool(_COMMA.fullmatch(text.strip())) and bool(_THOUSANDS.fullmatch(text.strip()))
+def unclear_sign(text: str) -> str:
+    """The comma or point of a number in which it may be decimal or part thousands, such as 1,234 or 1.234; or ""."""
+    thousands = _THOUSANDS.fullmatch(_tidied(text))
+    sign = thousands["part"] if thousands and not thousands["point"] else ""
+    return sign if sign and sign in ",." and thousands["whole"].count(sign) == 1 else ""
 
 
 def value(text: str, decimal: str = ".") -> Value:
@@ -130,7 +152,7 @@ def value(text: str, decimal: str = ".") -> Value:
         return Value(None, "above", plain)
     if word in BELOW or word[0] == "<":
         return Value(None, "below", plain)
-    if word in MISSING or not word.strip("?*"):
+    if word in MISSING or not word.strip("?*") or _ERROR.fullmatch(plain.upper()):
         return Value(None, "missing", plain)
     return Value(None, "word", plain)
 
@@ -140,17 +162,20 @@ _CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,4}):(\d{1,2}(?:[.,]\d+)?)")
 _AMOUNT = re.compile(r"([\d.,]+)\s*([A-Za-z]+)")
 
 
-def seconds(text: str, unit: str = "") -> float | None:
-    """A time in seconds, from 0:10:00, 0:30 (minutes and seconds), 599s, 10 min, or a number in `unit`; or None."""
-    plain = text.strip()
+def seconds(text: str, unit: str = "", decimal: str = ".") -> float | None:
+    """A time in seconds, from 0:10:00, 0:30 (minutes and seconds), 599s, 10 min, or a number in `unit`; or None.
+
+    A comma in a time is decimal; a point parts thousands only where `decimal` is a comma.
+    """
+    plain = text.strip() if decimal == "," else text.strip().replace(",", ".")
     clock = _CLOCK.fullmatch(plain)
     if clock:
         return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
     amount = _AMOUNT.fullmatch(plain)
     if amount and amount[2].lower() in _UNITS_OF_TIME:
-        number = plain_number(amount[1], ",")
+        number = plain_number(amount[1], decimal)
         return None if number is None else number * _UNITS_OF_TIME[amount[2].lower()]
-    number = plain_number(plain, ",")
+    number = plain_number(plain, decimal)
     return None if number is None or unit not in _UNITS_OF_TIME else number * _UNITS_OF_TIME[unit]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fewerwells.laboratory.reading.cells import Value, plain_number, value
+from fewerwells.laboratory.reading.headers import is_percentage
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Column:
     role: str = ""
 
     def values(self) -> dict[str, Value]:
-        """What each cell says where a number should be."""
-        return {well: value(text, self.decimal) for well, text in self.cells.items()}
+        """What each cell says where a number should be; below a header in percent, 0.5% is 0.5."""
+        sign = "%" if is_percentage(self.name) else ""
+        return {well: value(text.strip().removesuffix(sign), self.decimal) for well, text in self.cells.items()}
 
     @property
     def is_numeric(self) -> bool:

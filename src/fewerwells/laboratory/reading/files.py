@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fewerwells.laboratory.reading.cells import has_decimal_comma, is_unclear, plain_number, well_name
+from fewerwells.laboratory.reading.cells import (
+    has_decimal_comma,
+    plain_number,
+    row_index,
+    unclear_sign,
+    value,
+    well_name,
+)
 from fewerwells.laboratory.reading.problems import PlateError
 
 LARGEST_FILE = 20_000_000  # bytes; the largest export of a kinetic run seen had 1 MB
@@ -25,6 +32,8 @@ SEPARATORS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar"}
 _UNSOUND = (zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, LookupError, OSError, SyntaxError)
 _UNSOUND += (TypeError, ValueError, EOFError, RuntimeError)
 _NO_TEXT = re.compile(r"[\0-\x08\x0e-\x19]")
+_HUNDREDS = re.compile(r"[1-9]\d\d")
+_WRITTEN_BEHIND = re.compile(r'"[^"]*"|[\\_*].')  # parts of a number's format that are plain text
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -51,8 +60,8 @@ class Sheet:
 
 
 def is_note(row: list[str]) -> bool:
-    """Whether a line of a table is somebody's remark: it begins with #."""
-    return bool(row) and row[0].startswith("#")
+    """Whether a line of a table is somebody's remark: it begins with #, and not with a reading such as #SAT or #DIV/0!."""
+    return bool(row) and row[0].startswith("#") and value(row[0]).mark == "word"
 
 
 def open_sheets(path: Path, separator: str | None = None, decimal: str | None = None) -> list[Sheet]:
@@ -196,24 +205,56 @@ def find_separator(lines: list[str], name: str) -> str:
 
 def _decimal(rows: list[list[str]], decimal: str | None, name: str) -> tuple[str, list[str]]:
     """What a comma means in these rows, and the remark that says so."""
-    cells = [cell for row in rows for cell in row if "," in cell]
+    cells = [cell for row in rows for cell in row if "," in cell or "." in cell]
     certain = [cell for cell in cells if has_decimal_comma(cell)]
-    unclear = [cell for cell in cells if is_unclear(cell)]
-    if decimal is None and unclear and not certain:
-        raise PlateError(
-            f"{unclear[0].strip()!r} in {name} can be {plain_number(unclear[0], ','):g} or {plain_number(unclear[0]):g}; "
-            "say --decimal , or --decimal ."
-        )
-    if decimal is None and certain:
-        dots = sum("." in cell and plain_number(cell) is not None for row in rows for cell in row)
-        if unclear and dots:
+    unclear = [cell for cell in cells if unclear_sign(cell) == ","]
+    points = [cell for cell in cells if unclear_sign(cell) == "."]
+    if decimal is None:
+        parted = any("." in cell for cell in certain)  # 1.080,0
+        dots = any("," not in cell and cell not in points and plain_number(cell) is not None for cell in cells)
+        if unclear and certain and (dots or points) and not parted:
             raise PlateError(
                 f"{name} has decimal commas ({certain[0].strip()}) and decimal points, so {unclear[0].strip()!r} can be "
                 "either; say --decimal , or --decimal ."
             )
+        if unclear and not certain:
+            raise _unclear(unclear[0], name)
+        if points and not dots and not parted and (certain or _beside_hundreds(rows)):
+            raise _unclear(points[0], name)
+        if not certain:
+            return ".", []
         note = " beside decimal points" if dots else ""
-        return ",", [f"{name}: decimal commas{note}, such as {certain[0].strip()}"]
-    return decimal or ".", []
+        said = [f"{name}: decimal commas{note}, such as {certain[0].strip()}"]
+        decimal = "." if dots and not parted else ","  # with 0.5 beside 0,5 the point of 1.234 is decimal, too
+    else:
+        said = []
+    if decimal == "," and points:
+        said.append(f"{name}: points between thousands, such as {points[0].strip()}")
+    return decimal, said
+
+
+def _unclear(cell: str, name: str) -> PlateError:
+    return PlateError(
+        f"{cell.strip()!r} in {name} can be {plain_number(cell, unclear_sign(cell)):g} or "
+        f"{plain_number(cell, '.' if unclear_sign(cell) == ',' else ','):g}; say --decimal , or --decimal ."
+    )
+
+
+def _beside_hundreds(rows: list[list[str]]) -> bool:
+    """Whether a number such as 1.234 shares a column, or a row of a plate, with whole numbers from 100 to 999.
+
+    Readings that become thousands below one another were hundreds before: 867, then 1.200.
+    """
+    pointed: set[int] = set()
+    whole: set[int] = set()
+    for row in rows:
+        here = {place for place, cell in enumerate(row) if unclear_sign(cell) == "."}
+        hundreds = {place for place, cell in enumerate(row) if _HUNDREDS.fullmatch(cell.strip())}
+        if here and hundreds and any(row_index(cell) is not None for cell in row[: min(here)]):
+            return True
+        pointed |= here
+        whole |= hundreds
+    return bool(pointed & whole)
 
 
 def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]:
@@ -233,8 +274,10 @@ def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]
     except _UNSOUND as error:
         raise PlateError(f"{path.name} is not a sound spreadsheet ({type(error).__name__}); save it again.") from None
     named = []
-    for name, rows in sheets:
+    for name, rows, percentage in sheets:
         sheet_decimal, said = _decimal(rows, decimal, path.name)
+        if percentage:
+            said.append(f"{path.name}: percentages as the sheet shows them, such as {percentage}")
         if any(cell.strip() for row in rows for cell in row):
             named.append(Sheet(name, rows, sheet_decimal, (f"{path.name}: sheet {name}", *said)))
     if not named:
@@ -242,20 +285,32 @@ def _spreadsheet(path: Path, content: bytes, decimal: str | None) -> list[Sheet]
     return named
 
 
-def _sheet(sheet, name: str) -> tuple[str, list[list[str]]]:
-    rows, cells = [], 0
-    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        plain = [content if isinstance(content, str) else _plain(content) for content in row]
+def _sheet(sheet, name: str) -> tuple[str, list[list[str]], str]:
+    """A sheet's name and cells, and its first percentage, "" where it has none."""
+    rows, cells, percentage = [], 0, ""
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        plain = [_plain(cell.value) for cell in row]
+        for place, cell in enumerate(row):
+            if isinstance(cell.value, (int, float)) and _is_percentage(cell.number_format):
+                plain[place] = _plain(float(f"{100 * cell.value:.12g}"))  # 7 and no 7.000000000000001
+                percentage = percentage or f"{plain[place]}%"
         cells += len(plain)
         _check(plain, number, cells, f"sheet {sheet.title} of {name}")
         rows.append(plain)
-    return sheet.title, rows
+    return sheet.title, rows, percentage
+
+
+def _is_percentage(number_format: str) -> bool:
+    """Whether a spreadsheet shows 0.005 as 0.5%; a % that is quoted or behind a backslash is only written behind."""
+    return "%" in number_format and "%" in _WRITTEN_BEHIND.sub("", number_format)
 
 
 def _plain(content) -> str:
-    """A cell's value as text: whole numbers without a point, times as clocks."""
+    """A cell's value as text: whole numbers without a point, times as clocks, 1.234 so that no point parts thousands."""
     if content is None:
         return ""
+    if isinstance(content, str):
+        return content
     if isinstance(content, float) and content.is_integer() and abs(content) < 1e15:
         return str(int(content))
     if isinstance(content, datetime.timedelta):
@@ -264,4 +319,6 @@ def _plain(content) -> str:
     if isinstance(content, datetime.datetime) and content.year in (1899, 1900):  # a time beyond 24 hours
         whole = (content - datetime.datetime(1899, 12, 31)).total_seconds()
         return f"{int(whole // 3600)}:{int(whole // 60) % 60:02}:{whole % 60:02.0f}"
+    if isinstance(content, float) and unclear_sign(str(content)):
+        return f"{content}0"
     return str(content)

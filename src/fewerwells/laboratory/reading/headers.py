@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fewerwells.science.units import UNITS, unit_of
 
 _BRACKETED = re.compile(r"(?P<name>.*?)[\s_]*[\[(](?P<unit>[^\])]+)[\])]\s*")
 _SUFFIX = re.compile(r"(?P<name>.*?)[\s_]+(?:in[\s_]+)?(?P<unit>[^\s_]+(?:[_/][A-Za-z]+)?)")
-_LOG = re.compile(r"(?i:log)_?(?P<base>10)?[\s_(]*(?=[A-Z\W_]|(?i:conc|dose|x\d))")
+_MINUS = r"(?P<minus>(?:[-\u2212\u2013]|(?i:neg(?:ative)?\.?|minus))[\s_]*)?"
+_LOG = re.compile(
+    _MINUS + r"(?:(?i:log)_?(?P<base>10|2|e(?=[\s_(]))?[\s_(]*(?=[A-Z\W_]|(?i:conc|dose|x\d))"
+    r"|(?P<short>(?i:ln|lg))(?=[\s_(\[]))"
+)
+_LOG_WITHIN = re.compile(  # behind the name or with the unit: IPTG_log10_uM, IPTG (log10 uM)
+    r"(?<=[\s_(\[,])" + _MINUS + r"(?:(?i:log)_?(?P<base>10|2|e)?|(?P<short>(?i:ln|lg)))(?=[\s_()\[\],]|$)"
+)
+_NEGATIVE = re.compile(r"p(?=[A-Z][A-Za-z])")  # pIPTG (M), as in pIC50
 _DOSE = re.compile(
     r"(^|[^a-z])(conc|concs|concentration|concentrations|dose|doses)[_ ]?\d*([^a-z]|$)|^[xd]_?\d$|^x$|standard value",
     re.IGNORECASE,
@@ -28,7 +36,8 @@ class Header:
     Attributes:
         name: what it is called without unit and logarithm.
         unit: one of `units.UNITS`, or "" where the name holds none.
-        log: "10" where it says log10, "?" where it only says log, "" where it does not.
+        log: "10" where it says log10, "?" where it only says log or lg, "other" where it says another base or the
+            negative of a logarithm, "" where it says none.
     """
 
     name: str
@@ -39,9 +48,15 @@ class Header:
 def take_apart(text: str) -> Header:
     """Name and unit of a header such as IPTG_uM, x1 [nM], ligand (µM), ug_mL, log10 IPTG [M]."""
     plain = text.strip()
-    logarithm = _LOG.match(plain)
-    log = "" if not logarithm else "10" if logarithm["base"] else "?"
-    rest = plain[logarithm.end() :].strip(" _") if logarithm else plain
+    logarithm = _LOG.match(plain) or _LOG_WITHIN.search(plain)
+    log = _said_log(logarithm) if logarithm else ""
+    rest = plain
+    if logarithm:
+        rest = (
+            f"{plain[: logarithm.start()]}{plain[logarithm.end() :]}".replace("()", "").replace("[]", "").strip(" _,")
+        )
+    elif _NEGATIVE.match(plain) and take_apart(plain[1:]).unit == "M":  # in nM it is a plasmid: pLac (nM)
+        return replace(take_apart(plain[1:]), log="other")
     if unit := unit_of(rest):
         return Header(plain, unit, log)
     for pattern in (_BRACKETED, _SUFFIX):
@@ -53,6 +68,13 @@ def take_apart(text: str) -> Header:
         if len(words) > n and (unit := unit_of("/".join(words[-n:]))):
             return Header(" ".join(words[:-n]), unit, log)
     return Header(rest or plain, "", log)
+
+
+def _said_log(found: re.Match) -> str:
+    """Which logarithm the words for one say, as `Header.log` has it."""
+    if found["minus"] or found["base"] in ("2", "e") or (found["short"] or "").lower() == "ln":
+        return "other"
+    return "10" if found["base"] else "?"
 
 
 def is_dose(text: str) -> bool:

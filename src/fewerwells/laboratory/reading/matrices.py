@@ -172,7 +172,7 @@ def _columns(sheet: Sheet, header: Header, rows: list, plate: str) -> list[Colum
     title, section, in_corner = _titles(sheet, header)
     found: dict[str, dict[str, str]] = {}
     count: dict[str, int] = {}
-    labelled = all(any(cell.strip() for cell in cells[header.n :]) for _, _, cells in rows)
+    labelled = _are_labelled(sheet, header, rows)
     for line, label, cells in rows:
         lost = next((cell.strip() for cell in cells[header.n :] if plain_number(cell, sheet.decimal) is not None), "")
         if lost and not labelled:
@@ -191,6 +191,16 @@ def _columns(sheet: Sheet, header: Header, rows: list, plate: str) -> list[Colum
         role = "layout" if section == "layout" or _is_layout(name) else "" if in_corner or is_dose(name) else "read"
         columns.append(Column(name or sheet.name or "signal", wells, plate, None, "", sheet.decimal, role))
     return _doses_of_standards(columns)
+
+
+def _are_labelled(sheet: Sheet, header: Header, rows: list) -> bool:
+    """Whether a read's name stands behind every line; 450 may be one where it does so in each row, means do not."""
+    names: dict[str, list[str]] = {}
+    for _, label, cells in rows:
+        names.setdefault(label, []).append(next((cell.strip() for cell in cells[header.n :] if cell.strip()), ""))
+    numbers = any(plain_number(name, sheet.decimal) is not None for own in names.values() for name in own)
+    alike = len({tuple(own) for own in names.values()}) == 1
+    return all(name for own in names.values() for name in own) and (alike or not numbers)
 
 
 def _is_layout(name: str) -> bool:

@@ -128,14 +128,30 @@ def _well_at(sheet: Sheet, line: int, position: int) -> str | None:
 
 
 def _well_position(sheet: Sheet, line: int) -> int | None:
-    """The cell that names the well in this line and the next ones, or None."""
-    for position, cell in enumerate(sheet.rows[line] if line < len(sheet.rows) else []):
-        if well_name(cell) is None:
-            continue
-        below = [_well_at(sheet, line + k, position) for k in range(1, _LEAST_ROWS) if line + k < len(sheet.rows)]
-        if len(below) == _LEAST_ROWS - 1 and all(below) and len({well_name(cell), *below}) > 1:
-            return position
-    return None
+    """The cell that names the well in this line and the next ones, or None; a column under a header of wells wins.
+
+    Samples are called C1, C2 … as often as wells are, so where a header says which column holds the wells, no other does.
+    """
+    found = [
+        position
+        for position in range(len(sheet.rows[line]) if line + _LEAST_ROWS <= len(sheet.rows) else 0)
+        if all(names := [_well_at(sheet, line + k, position) for k in range(_LEAST_ROWS)]) and len(set(names)) > 1
+    ]
+    headed = _under_header(sheet, line) if found else []
+    return next((position for position in found if not headed or position in headed), None)
+
+
+def _under_header(sheet: Sheet, line: int) -> list[int]:
+    """The places that the nearest header above a line calls wells, where wells stand there in this line or the next."""
+    for above in range(line - 1, -1, -1):
+        row = sheet.rows[above]
+        if not any(cell.strip() for cell in row):
+            break
+        headed = [place for place, cell in enumerate(row) if _WELL_HEADER.fullmatch(cell.strip())]
+        if headed:
+            lines = range(line, line + _LEAST_ROWS)
+            return [place for place in headed if any(_well_at(sheet, k, place) for k in lines)]
+    return []
 
 
 def _block(sheet: Sheet, lines: list[int], position: int, plate: str, used: set[int]) -> list[Column]:
@@ -176,7 +192,7 @@ def _series(sheet: Sheet, lines: list[int], position: int, plate: str, heads: li
     name = _title(sheet, heads[0][0]) or sheet.name or "signal"
     columns = []
     for place in range(position + 1, len(header)):
-        at = seconds(header[place], "s") if unit == "s" else plain_number(header[place], sheet.decimal)
+        at = seconds(header[place], "s", sheet.decimal) if unit == "s" else plain_number(header[place], sheet.decimal)
         cells = {_well_at(sheet, line, position): sheet.cell(line, place) for line in lines}
         if at is None and any(plain_number(cell, sheet.decimal) is not None for cell in cells.values()):
             raise PlateError(

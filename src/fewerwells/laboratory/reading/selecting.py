@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,17 +111,49 @@ def _at(name: str, parts: list[Column], at: str | None) -> tuple[dict[str, Value
             "for the mean of a window."
         )
     start, end = _window(at, unit, name)
-    inside = [index for index in order if start <= moments[index] <= end]
-    if start == end:
-        nearest = min(order, key=lambda index: abs(moments[index] - start))
-        if not moments[order[0]] <= start <= moments[order[-1]]:
-            raise PlateError(f"{name} was read from {first} to {last}; --at {at} is outside.")
-        exact = "" if moments[nearest] == start else " (the nearest)"
-        return parts[nearest].values(), f"{name} at {_shown(moments[nearest], unit)}{exact}"
-    if not inside:
+    if start == end and not moments[order[0]] <= start <= moments[order[-1]]:
+        raise PlateError(f"{name} was read from {first} to {last}; --at {at} is outside.")
+    series = _by_well(parts)
+    inside = _nearest(series, start) if start == end else _within(series, start, end)
+    reads = [moment for own in inside.values() for moment, _ in own]
+    if not reads:
         raise PlateError(f"{name} was read from {first} to {last}, and never within --at {at}.")
-    remark = f"{name}: mean of {len(inside)} reads from {_shown(moments[inside[0]], unit)} to "
-    return _mean([parts[index].values() for index in inside]), remark + _shown(moments[inside[-1]], unit)
+    values = {well: _mean([said for _, said in own]) for well, own in inside.items()}
+    earliest, latest = _shown(min(reads), unit), _shown(max(reads), unit)
+    if start == end:
+        exact = "" if min(reads) == max(reads) == start else " (the nearest)"
+        return values, f"{name} at {earliest}{f' to {latest}' if earliest != latest else ''}{exact}"
+    most = max(map(len, inside.values()))
+    fewer = [well for well, own in inside.items() if len(own) < most]
+    remark = f"{name}: mean of {most} reads from {earliest} to {latest}"
+    return values, remark + (f", of fewer in {_listed(fewer)}" if fewer else "")
+
+
+def _by_well(parts: list[Column]) -> dict[str, list[tuple[float, Value]]]:
+    """The moments of every well and what was read then, in the order of time; wells in the order of the file."""
+    series: dict[str, list[tuple[float, Value]]] = {}
+    for part in parts:
+        for well, said in part.values().items():
+            series.setdefault(well, []).append((part.at, said))
+    return {well: sorted(own, key=lambda read: read[0]) for well, own in series.items()}
+
+
+def _nearest(series: dict[str, list[tuple[float, Value]]], moment: float) -> dict[str, list[tuple[float, Value]]]:
+    """Each well's own read that is nearest to a moment; none where it is half a step further away than in other wells.
+
+    Readers go from well to well, so one moment of the plate may be 600 s in one well and 605 s in another.
+    """
+    read = {well: [one for one in own if one[1].mark != "empty"] for well, own in series.items()}
+    nearest = {well: [min(own, key=lambda one: abs(one[0] - moment))] if own else [] for well, own in read.items()}
+    steps = [b - a for own in read.values() for (a, _), (b, _) in itertools.pairwise(own)]
+    away = [abs(own[0][0] - moment) for own in nearest.values() if own]
+    furthest = min(away, default=0.0) + (float(np.median(steps)) / 2 if steps else 0.0)
+    return {well: own if own and abs(own[0][0] - moment) <= furthest else [] for well, own in nearest.items()}
+
+
+def _within(series: dict, start: float, end: float) -> dict[str, list[tuple[float, Value]]]:
+    """Each well's own reads of a window."""
+    return {well: [one for one in own if start <= one[0] <= end] for well, own in series.items()}
 
 
 def _shown(moment: float, unit: str) -> str:
@@ -141,12 +174,10 @@ def _window(at: str, unit: str, name: str) -> tuple[float, float]:
     return bounds[0], bounds[1]
 
 
-def _mean(series: list[dict[str, Value]]) -> dict[str, Value]:
-    """Means over several reads; a mark in any of them is the mark of the well."""
-    means = {}
-    for well in series[0]:
-        found = [values[well] for values in series if well in values]
-        marked = next((said for said in found if said.number is None), None)
-        number = float(np.mean([said.number for said in found])) if marked is None else None
-        means[well] = marked or Value(number, "", f"{number:g}")
-    return means
+def _mean(found: list[Value]) -> Value:
+    """The mean of a well's reads; a mark in any of them is the mark of the well, and without any it is empty."""
+    marked = next((said for said in found if said.number is None), None)
+    if marked or len(found) < 2:
+        return marked or (found[0] if found else Value(None, "empty", ""))
+    number = float(np.mean([said.number for said in found]))
+    return Value(number, "", f"{number:g}")

@@ -132,7 +132,7 @@ def _columns(sheet: Sheet, header: int, wells: dict[int, str], body: list[int], 
         row = sheet.rows[line]
         cells = {well: row[column] if column < len(row) else "" for column, well in wells.items()}
         said = row[position].strip() if position < len(row) else ""
-        at = plain_number(said, sheet.decimal) if unit == "nm" else seconds(said, "s" if unit else "")
+        at = plain_number(said, sheet.decimal) if unit == "nm" else seconds(said, "s" if unit else "", sheet.decimal)
         if at is None and not any(cell.isdigit() for cell in said[:1]):  # a variable of its own
             columns.append(Column(said or title, cells, plate, None, "", sheet.decimal))
         elif any(cell.strip() for cell in cells.values()):

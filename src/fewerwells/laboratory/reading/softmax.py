@@ -84,7 +84,7 @@ def _unit(kind: str) -> str:
 def _moment(text: str, kind: str) -> float | None:
     if kind not in _KINDS or not text:
         return None
-    return seconds(text, "s") if kind == "Kinetic" else plain_number(text, ",")
+    return seconds(text, "s") if kind == "Kinetic" else plain_number(text.replace(",", "."))
 
 
 def _by_rows(sheet: Sheet, header: int, stop: int, plate: str, names: list[str], kind: str, raw: bool) -> list[Column]:

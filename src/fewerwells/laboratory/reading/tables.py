@@ -8,7 +8,10 @@ from fewerwells.laboratory.reading.files import Sheet, is_note
 from fewerwells.laboratory.reading.problems import PlateError
 
 PLATE_NAMES = ("plate", "plateid", "plate id", "platenumber", "plate_number", "plate number")
-TIME_NAMES = ("time", "time_s", "time_min", "time_h", "time [s]", "time [min]", "time [h]", "time (s)", "time (h)")
+TIME_NAMES = (
+    "time",
+    *(f"time{written}" for unit in ("s", "min", "h") for written in (f"_{unit}", f" [{unit}]", f" ({unit})")),
+)
 _OF_THE_READER = ("time [ms]",)  # of each well's own flash
 
 
@@ -72,7 +75,7 @@ def _row_key(sheet, line, position, of_plate, of_time, lower, plate) -> tuple[st
     at = None
     if of_time is not None:
         unit = next((u for u in ("min", "h", "s") if u in lower[of_time].replace("time", "")), "s")
-        at = seconds(row[of_time], unit)
+        at = seconds(row[of_time], unit, sheet.decimal)
     well = well_name(row[position]) if position is not None else f"row {line + 1}"
     return well, row[of_plate] if of_plate is not None else plate, at
 

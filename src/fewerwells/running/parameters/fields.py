@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -27,7 +26,7 @@ def _increasing(values: list, info: ValidationInfo) -> list:
 
 
 def _a_table(value: str, info: ValidationInfo) -> str:
-    reason = why_no_table(Path(value)) if value else ""
+    reason = why_no_table(value) if value else ""
     if reason:
         raise ValueError(f"{info.field_name} is {value!r}; {reason}")
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 # Sizes by profile; None in a parameters cell means "as the profile says".
 # paper is the study at full size; lecture keeps its 2000 epochs with fewer seeds and volumes, half the synthetic pairs and a
@@ -169,3 +169,11 @@ class ProfileParameters(BaseModel):
         sizes = PROFILES[profile if isinstance(profile, str) and profile in PROFILES else "paper"]
         chosen = {name: sizes[name] for name in cls.model_fields if name in sizes and values.get(name) is None}
         return values | chosen
+
+    @field_validator("*")
+    @classmethod
+    def _one_zero(cls, value):
+        """-0.0 as 0.0: they are the same setting, and would be two points and two keys."""
+        if isinstance(value, list):
+            return [cls._one_zero(item) for item in value]
+        return 0.0 if isinstance(value, float) and value == 0 else value
