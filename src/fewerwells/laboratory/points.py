@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import LARGEST, is_unclear, plain_number, value
+from fewerwells.laboratory.reading.cells import LARGEST, plain_number, unclear_sign, value
 from fewerwells.laboratory.reading.files import Sheet, open_sheets
 from fewerwells.laboratory.reading.headers import take_apart
 from fewerwells.laboratory.reading.tables import filled_lines, refuse_nameless_columns
@@ -45,15 +45,19 @@ def read_points(path: Path, inputs: tuple[Input, ...]) -> np.ndarray:
 
 
 def _sheets(path: Path) -> list[Sheet]:
-    """The sheets of a table; a comma that can be either is refused with what can be done here, where no option says it."""
+    """The sheets of a table; a sign that can be either is refused with what can be done here, where no option says it."""
     try:
         return open_sheets(path)
     except PlateError:
         sheets = open_sheets(path, decimal=".")  # raises again where something else is wrong
-    text = next(cell.strip() for sheet in sheets for row in sheet.rows for cell in row if is_unclear(cell))
+    unclear = [cell.strip() for sheet in sheets for row in sheet.rows for cell in row if unclear_sign(cell)]
+    text = min(unclear, key=lambda cell: unclear_sign(cell) == ".")  # a comma first, as `open_sheets` asks
+    sign, instead = (",", "with a decimal point, or without a comma")
+    if unclear_sign(text) == ".":
+        sign, instead = (".", "with one more decimal, or without a point")
+    other = "." if sign == "," else ","
     raise PlateError(
-        f"{text!r} in {path.name} can be {plain_number(text, ','):g} or {plain_number(text):g}; write it with a decimal "
-        "point, or without a comma."
+        f"{text!r} in {path.name} can be {plain_number(text, sign):g} or {plain_number(text, other):g}; write it {instead}."
     )
 
 
