@@ -121,6 +121,7 @@ def without(*names):
         (without("y2"), (), "no column y2"),
         (without("x1 (nM)"), (), "no column x1; its columns are"),
         ({"y1": 3.0}, (), "output 1 is 3 in all 16 wells"),
+        ({"y1": [-1.0, -2.0] * 8, "y2": [-1.0, -3.0] * 8}, (), "both outputs are -1.75 on average over 16 wells"),
         ({"y1": "high"}, (), "'high'; it must be a number"),
         ({"y2": ""}, (), "it must be a number"),
         ({"x2 (nM)": -1.0}, (), "is negative"),

@@ -260,7 +260,7 @@ def test_from_file_to_answer_to_predictions_of_its_model(kept_in):
             r"'1,250' in points.csv can be 1.25 or 1250; write it .* without a comma\.",
         ),
         ('IPTG_nM;n\n"0,5";a\n"2.5";b\n"2,500";b\n', r"'2,500' in points.csv can be 2.5 or 2500; write it"),
-        ("IPTG_nM\n867\n1.200\n", r"'1.200' in points.csv can be 1.2 or 1200; write it with one more decimal, or"),
+        ("IPTG_nM\n867\n1.200\n", r"'1.200' in points.csv can be 1.2 or 1200; write it with a further decimal, or"),
         ("", "points.csv is empty"),
         ("\n\n", "points.csv is empty"),
         (b"\x00\x01\x02" * 50, "neither text nor a spreadsheet"),

@@ -18,12 +18,14 @@ from fewerwells.running.parameters import Sweeps
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_rows, read_table
 from fewerwells.science.circuits import hill_family, reference_circuit, simple_activation
-from fewerwells.science.datasets import BIG, SMALL, real_pairs, sobol_inputs
+from fewerwells.science.datasets import BIG, SMALL, Pairs, real_pairs, sobol_inputs
 from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.criteria import lessons
 from fewerwells.science.design.designs import Library
 from fewerwells.science.equivalence import data_equivalence
+from fewerwells.science.in_context.features import LEVELS
 from fewerwells.science.in_context.network import PlateNetwork
+from fewerwells.science.in_context.reader import InContextNetwork
 from fewerwells.science.in_context.record import training_record
 from fewerwells.science.statistics import paired_ratio
 from fewerwells.study.claim_list.measured_wells import MEASURED
@@ -294,6 +296,9 @@ def test_what_chosen_wells_are_said_to_do_without_a_claim(table):
             twelve = on(target, f"library, library, rounds of 12 wells, {within}", f"library, library wells, {within}")
             assert twelve.low < 1 < twelve.high
 
+    told("13_which_wells", "at least one circuit the chosen ones are better, on input depletion they are much worse")
+    assert on("input depletion", "library, library wells, 0–10 nM", "library, random wells, 0–20 nM").low > 1.5
+
     told("13_which_wells", "on input depletion its choice was better from 0–10 nM and worse from 0–20 nM")
     inside, whole = (
         on("input depletion", *(f"library without truth, {design} wells, {within}" for design in ("library", "Sobol")))
@@ -330,6 +335,15 @@ def test_what_chosen_wells_are_said_to_do_without_a_claim(table):
     for design in ("D-optimal", "I-optimal"):
         pair = (f"library, {one} wells, 0–20 nM" for one in (f"{design}, simple model", "random"))
         assert on("input depletion", *pair).low > 1
+
+
+def test_where_a_single_well_is_worth_most():
+    told("13_which_wells", "worth most at the corner where x₁ is high and x₂ low, and little at the opposite one")
+    (belief,) = Library().believe([real_pairs(reference_circuit("n_part_complex"), 8, 0)])
+    wells = grid(0, 10, 0.5).x
+    worth = lessons(belief, wells, sobol_inputs(BIG, 256)).teaches
+    assert wells[np.argmax(worth)].tolist() == [10, 0]
+    assert worth[np.all(wells == [0, 10], axis=1)] < 0.15 * worth.max()
 
 
 def test_wells_that_each_way_takes_inside(table):
@@ -529,6 +543,33 @@ def test_what_keeps_the_network_that_reads_plates_from_doing_better():
     assert min(seen, key=lambda target: seen[target].value) == depletion
     assert seen[depletion].high < 1
     assert {target for target, ratio in seen.items() if ratio.high >= 1} == {cycles[0], mixed}
+
+
+def test_wells_that_make_the_network_too_sure():
+    """Widths of 80 % intervals and errors over 0–20 nM, on plates measured ten times each as exercise 12.3 does."""
+    told("12_a_thousand_circuits_exercises", "about four times as wide as on random wells, its error is eight times as")
+    circuit, network, points = reference_circuit("n_part_complex"), InContextNetwork.load(), sobol_inputs(BIG, 256)
+    low, middle, high = (LEVELS.index(level) for level in (0.1, 0.5, 0.9))
+
+    def width_error_and_share(*wells):
+        rng, found = np.random.default_rng(0), []
+        for x in wells * (10 // len(wells)):
+            said = network.quantiles([Pairs(x, circuit(x) + rng.normal(size=x.shape))], points)[0]
+            truth = circuit(points)
+            held = (said[..., low] <= truth) & (truth <= said[..., high])
+            found.append(
+                [(said[..., high] - said[..., low]).mean(), np.abs(said[..., middle] - truth).mean(), held.mean()]
+            )
+        return np.mean(found, axis=0)
+
+    diagonal = np.stack([np.linspace(3, 10, 24)] * 2, axis=1)
+    from_lowest = np.stack([np.linspace(0.4, 9.6, 24)] * 2, axis=1)
+    random = width_error_and_share(*(real_pairs(circuit, 24, seed).x for seed in range(10)))
+    width, error, share = width_error_and_share(diagonal) / random
+    assert 3.5 < width < 4.5
+    assert 7 < error < 9
+    told("12_a_thousand_circuits_exercises", "Without the lowest doses it gets worse still.")
+    assert share < width_error_and_share(from_lowest)[2] / random[2]
 
 
 def test_the_networks_of_that_table_differ_as_it_says():

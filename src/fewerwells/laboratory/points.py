@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fewerwells.laboratory.reading import PlateError
-from fewerwells.laboratory.reading.cells import LARGEST, plain_number, unclear_sign, value
+from fewerwells.laboratory.reading.cells import LARGEST, both_readings, unclear_sign, value
 from fewerwells.laboratory.reading.files import Sheet, open_sheets
 from fewerwells.laboratory.reading.headers import take_apart
 from fewerwells.laboratory.reading.tables import filled_lines, refuse_nameless_columns
@@ -52,13 +52,10 @@ def _sheets(path: Path) -> list[Sheet]:
         sheets = open_sheets(path, decimal=".")  # raises again where something else is wrong
     unclear = [cell.strip() for sheet in sheets for row in sheet.rows for cell in row if unclear_sign(cell)]
     text = min(unclear, key=lambda cell: unclear_sign(cell) == ".")  # a comma first, as `open_sheets` asks
-    sign, instead = (",", "with a decimal point, or without a comma")
-    if unclear_sign(text) == ".":
-        sign, instead = (".", "with one more decimal, or without a point")
-    other = "." if sign == "," else ","
-    raise PlateError(
-        f"{text!r} in {path.name} can be {plain_number(text, sign):g} or {plain_number(text, other):g}; write it {instead}."
+    instead = (
+        "decimal point, or without a comma" if unclear_sign(text) == "," else "further decimal, or without a point"
     )
+    raise PlateError(f"{text!r} in {path.name} can be {both_readings(text)}; write it with a {instead}.")
 
 
 def _doses(path: Path, wanted: Input, sheet: Sheet, lines: list[int], place: int) -> list[float]:

@@ -137,6 +137,12 @@ def unclear_sign(text: str) -> str:
     return sign if sign and sign in ",." and thousands["whole"].count(sign) == 1 else ""
 
 
+def both_readings(text: str) -> str:
+    """What a number with an `unclear_sign` can be, "1.25 or 1250": first with its sign as decimal."""
+    sign = unclear_sign(text)
+    return f"{plain_number(text, sign):g} or {plain_number(text, ',.'.replace(sign, '')):g}"
+
+
 def value(text: str, decimal: str = ".") -> Value:
     """What a cell says where a number should be; a mark never becomes a number."""
     plain = text.strip()

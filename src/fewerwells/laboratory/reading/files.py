@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewerwells.laboratory.reading.cells import (
+    both_readings,
     has_decimal_comma,
     plain_number,
     row_index,
@@ -234,10 +235,7 @@ def _decimal(rows: list[list[str]], decimal: str | None, name: str) -> tuple[str
 
 
 def _unclear(cell: str, name: str) -> PlateError:
-    return PlateError(
-        f"{cell.strip()!r} in {name} can be {plain_number(cell, unclear_sign(cell)):g} or "
-        f"{plain_number(cell, '.' if unclear_sign(cell) == ',' else ','):g}; say --decimal , or --decimal ."
-    )
+    return PlateError(f"{cell.strip()!r} in {name} can be {both_readings(cell)}; say --decimal , or --decimal .")
 
 
 def _beside_hundreds(rows: list[list[str]]) -> bool:
