@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.running import experiments, identity
+from fewerwells.running import cells, experiments, identity, stored_networks
 from fewerwells.running.experiments import run
 from fewerwells.running.parameters import Experiment1, Experiment2, validate
 from fewerwells.running.storage import runs_folder
@@ -36,13 +36,13 @@ def smoke_1(**changes) -> Experiment1:
 def count_cells(monkeypatch):
     """Counts the cells that are really trained."""
     trained = []
-    original = experiments.run_cell
+    original = cells.run_cell
 
     def counting(cell, *args, **kwargs):
         trained.append(cell)
         return original(cell, *args, **kwargs)
 
-    monkeypatch.setattr(experiments, "run_cell", counting)
+    monkeypatch.setattr(cells, "run_cell", counting)
     return trained
 
 
@@ -96,17 +96,17 @@ def test_what_is_done_is_not_trained_again_and_damage_is(count_cells):
 
 
 def test_an_interrupted_run_keeps_its_finished_cells(count_cells, monkeypatch):
-    original = experiments.evaluate
+    original = cells.evaluate
 
     def interrupted(*args):
         if len(count_cells) == 3:
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(experiments, "evaluate", interrupted)
+    monkeypatch.setattr(cells, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(smoke_1())
-    monkeypatch.setattr(experiments, "evaluate", original)
+    monkeypatch.setattr(cells, "evaluate", original)
     run(smoke_1())
     assert len(count_cells) == 6  # two were whole, the third was interrupted, so 3 + 3
 
@@ -144,13 +144,13 @@ def test_a_change_in_the_code_makes_stored_runs_stale(count_cells, monkeypatch):
 
 
 def test_diverged_networks_stay_in_the_table_as_such(monkeypatch, caplog):
-    original = experiments.run_cell
+    original = cells.run_cell
 
     def diverging(cell, *args, **kwargs):
         outcome = original(cell, *args, **kwargs)
         return replace(outcome, status=(Status.DIVERGED, *outcome.status[1:]))
 
-    monkeypatch.setattr(experiments, "run_cell", diverging)
+    monkeypatch.setattr(cells, "run_cell", diverging)
     table = run(smoke_1())
     assert (table["status"] == "diverged").sum() == 5
     assert table.loc[table["status"] == "diverged", "sobol_all_mean"].isna().all()
@@ -163,5 +163,5 @@ def test_a_gpu_changes_neither_the_engine_nor_what_is_published(monkeypatch):
     monkeypatch.setattr(reference, "cuda_is_available", lambda: True)
     assert training.choose_engine((2, 10, 2)) == "reference"
     assert {engine for _, engine, _ in experiments._look(smoke_1(), None)} == {"fused"}
-    assert experiments.stored_runtime("auto").engine == "fused"
-    assert experiments.stored_runtime("reference").engine == "reference"
+    assert stored_networks.stored_runtime("auto").engine == "fused"
+    assert stored_networks.stored_runtime("reference").engine == "reference"

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fewerwells import cli
-from fewerwells.running import experiments, publishing, sweep_tables
+from fewerwells.running import publishing, stored_networks, sweep_tables
 from fewerwells.running.chapters import execute
 from fewerwells.running.parameters import ParameterError
 from fewerwells.running.storage import read_rows, results_folder, write_whole
@@ -73,7 +73,7 @@ class TestFullDisk:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
         try:
             with pytest.raises(OSError, match="File too large") as refused:
-                experiments._keep(networks, tmp_path / "seed-00000.safetensors", 1.0)
+                stored_networks._keep(networks, tmp_path / "seed-00000.safetensors", 1.0)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert refused.value.filename == str(tmp_path / "seed-00000.safetensors")

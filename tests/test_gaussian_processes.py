@@ -1,9 +1,15 @@
 """Gaussian processes against the textbook formulas and the limits in which the answer is known."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 
 from fewerwells.science import cores, gaussian_processes
 from fewerwells.science.circuits import reference_circuit
@@ -37,6 +43,31 @@ def test_predictions_and_likelihood_are_the_textbook_ones(smoothness, wells):
         likelihood += multivariate_normal(cov=noisy).logpdf(deviation)
     np.testing.assert_allclose(process.predict(EVERYWHERE), prediction, rtol=1e-6, atol=1e-8)
     assert process.log_likelihood == pytest.approx(likelihood, rel=1e-6)
+
+
+@given(
+    st.sampled_from(sorted(SMOOTHNESS)),
+    st.integers(1, 40),
+    st.lists(st.floats(-4.0, 4.0), min_size=4, max_size=4),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_likelihood_and_its_slopes_are_those_of_scikit_learn(smoothness, wells, theta, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, 10, (wells, 2)).round(), rng.normal(size=wells)  # some wells are there twice
+    shape = {"rbf": RBF, "matern": partial(Matern, nu=2.5)}[smoothness]
+    kernel = (ConstantKernel() * shape((1.0, 1.0)) + WhiteKernel()).clone_with_theta(np.array(theta))
+    process = GaussianProcessRegressor(kernel, alpha=0.0, optimizer=None).fit(x, y)
+    expected, slopes = process.log_marginal_likelihood(kernel.theta, eval_gradient=True)
+    found, found_slopes = gaussian_processes._likelihood(smoothness, x, y)(kernel.theta)
+    assert found == pytest.approx(-expected, rel=1e-8, abs=1e-8)
+    np.testing.assert_allclose(found_slopes, -slopes, rtol=1e-6, atol=1e-6 * np.abs(slopes).max())
+
+
+def test_hyperparameters_without_a_likelihood_are_the_worst_there_are():
+    x = np.ones((30, 2))
+    found, slopes = gaussian_processes._likelihood("matern", x, np.arange(30.0))(np.array([700.0, 0.0, 0.0, -700.0]))
+    assert found == np.inf
+    assert not slopes.any()
 
 
 def test_noise_free_wells_are_interpolated():

@@ -4,14 +4,14 @@ import json
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fewerwells.running import experiments, identity, publishing, sample
+from fewerwells.running import cells, identity, publishing, sample
+from fewerwells.running.cells import Task
 from fewerwells.running.experiments import run
 from fewerwells.running.parameters import PUBLISHED, ChosenInSystems, Experiment1, ManyCircuits, Sweeps
 from fewerwells.running.published import RECOMPUTE, code_of_arms
@@ -62,13 +62,13 @@ def publish(folder, table, **changes):
 def trained(monkeypatch):
     """The arms of the cells that are really trained."""
     arms = []
-    original = experiments.run_cell
+    original = cells.run_cell
 
     def counting(cell, *args):
         arms.append(cell.arm)
         return original(cell, *args)
 
-    monkeypatch.setattr(experiments, "run_cell", counting)
+    monkeypatch.setattr(cells, "run_cell", counting)
     return arms
 
 
@@ -261,6 +261,6 @@ def test_a_fresh_process_knows_the_arms_that_stand_beside_the_study_s(model):
     design = sampled(model(profile="smoke"))
     quick = min(design.cells, key=lambda cell: cell.wells)
     code = "import pickle, sys; from fewerwells.running.sample import _one_cell; print(len(_one_cell(pickle.load(sys.stdin.buffer))))"
-    task = pickle.dumps((quick, replace(design, seeds=design.seeds[:1]), "reference"))
+    task = pickle.dumps(Task(quick, design.protocol, design.seeds[:1], "reference"))
     done = subprocess.run([sys.executable, "-c", code], input=task, capture_output=True)
     assert done.stdout.decode().split()[-1:] == ["1"], done.stderr.decode()

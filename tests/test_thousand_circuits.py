@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fewerwells.book.plots.plates import LINES, plot_draws, plot_over_wells, plot_reading
 from fewerwells.running import identity
-from fewerwells.running.experiments import cell_rows
+from fewerwells.running.cells import cell_rows
 from fewerwells.running.parameters import ManyCircuits
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.datasets import real_pairs

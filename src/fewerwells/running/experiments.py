@@ -2,151 +2,32 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from safetensors import SafetensorError
 
-from fewerwells.running.identity import cell_key, pretraining_key, row_hashes
+from fewerwells.running.cells import Task, store_all
+from fewerwells.running.identity import row_hashes
 from fewerwells.running.parameters import Sweeps, TrainingParameters
 from fewerwells.running.progress import progress_bar
 from fewerwells.running.published import PublishedRows, published_rows
-from fewerwells.running.storage import DamagedTable, lock_of, read_or_compute, read_table, runs_folder
-from fewerwells.science.learners import Network, Runtime, Status
-from fewerwells.science.networks import Ensemble
+from fewerwells.running.storage import DamagedTable, read_table
+from fewerwells.running.stored_networks import (
+    fastest_engine,
+    load_pretrained,
+    pretrained_path,
+    stored_networks,
+    stored_runtime,
+)
+from fewerwells.science.learners import Network, Status
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
-from fewerwells.study.evaluation import evaluate
-from fewerwells.study.intervals_held import shares_held
 from fewerwells.study.protocol import Cell, Design, Protocol
 from fewerwells.study.table import CHECKSUM, InconsistentTables, row_checksums, tidy
-from fewerwells.study.trials import run_cell
 
 log = logging.getLogger("fewerwells")
-
-
-def _pretrained_path(pretraining: Network, engine: str, seed: int) -> Path:
-    return runs_folder() / "pretrained" / pretraining_key(pretraining, engine) / f"seed-{seed:05d}.safetensors"
-
-
-def _load_pretrained(path: Path) -> tuple[Ensemble, float] | None:
-    """A stored pre-trained network and the seconds it took, or None where there is none that is whole."""
-    if not path.exists():
-        return None
-    try:
-        ensemble, notes = Ensemble.load(path)
-        return ensemble, float(notes["seconds"])
-    except (ValueError, KeyError) as error:
-        log.warning("%s will be trained again: %s", path.name, error)
-        return None
-
-
-def _keep(network: Ensemble, path: Path, seconds: float) -> None:
-    """Store a pre-trained network.
-
-    Raises:
-        OSError: it cannot be written, with the name of the file, which safetensors leaves out.
-    """
-    try:
-        network.save(path, seconds=repr(seconds))
-    except SafetensorError as error:
-        for part in path.parent.glob(f"{path.name}.*.part"):
-            part.unlink(missing_ok=True)
-        number = int(found[1]) if (found := re.search(r"os error (\d+)", str(error))) else errno.EIO
-        raise OSError(number, os.strerror(number), str(path)) from None
-
-
-def fastest_engine(wanted: str) -> str:
-    """What "auto" stands for where tables are made: the fused engine, also where there is a GPU.
-
-    PyTorch on a GPU trains the study's ensembles many times slower than the fused engine on a processor, and draws level
-    at ten thousand networks (`results/gpu.json`); and the published tables are what the fused engine made.
-    """
-    return "fused" if wanted == "auto" else wanted
-
-
-def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime) -> tuple[Ensemble, np.ndarray]:
-    """The pre-trained network of each seed, trained now or read from an earlier run, and the seconds each took.
-
-    One pre-training a seed serves every volume and every target. A network depends on its seed
-    alone, so a run over other seeds reuses whatever is there.
-
-    Returns:
-        An ensemble of len(seeds) networks, and an array (len(seeds),) of seconds.
-    """
-    engine = choose_engine(pretraining.sizes, runtime.engine)
-    paths = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
-    if any(_load_pretrained(path) is None for path in paths):
-        with lock_of(paths[0].parent):  # all its seeds: points of a sweep that start together share one pre-training
-            missing = [(path, seed) for path, seed in zip(paths, seeds, strict=True) if _load_pretrained(path) is None]
-            if missing:
-                training = pretraining.pretrain([seed for _, seed in missing], runtime)
-                seconds = training.seconds / len(missing)
-                paths[0].parent.mkdir(parents=True, exist_ok=True)
-                for index, (path, _) in enumerate(missing):
-                    _keep(training.ensemble[[index]], path, seconds)
-    loaded = [_load_pretrained(path) for path in paths]
-    parameters = np.concatenate([ensemble.parameters for ensemble, _ in loaded])
-    return loaded[0][0].with_parameters(parameters), np.array([seconds for _, seconds in loaded])
-
-
-def pretrained_networks(protocol: Protocol, seeds: Sequence[int], engine: str = "auto") -> Ensemble:
-    """The network of each seed after pre-training on the synthetic pairs, from an earlier run where there is one."""
-    pretraining = protocol.network(protocol.pretraining())
-    return stored_networks(pretraining, seeds, stored_runtime(engine))[0]
-
-
-def stored_runtime(engine: str, progress: Callable[[int], None] | None = None) -> Runtime:
-    """How designs are run: networks that were pre-trained before come from their files."""
-    engine = fastest_engine(engine)
-    return Runtime(
-        engine, progress, lambda pretraining, seeds: stored_networks(pretraining, seeds, Runtime(engine, progress))[0]
-    )
-
-
-def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime) -> pd.DataFrame:
-    """Run one cell and describe what each seed has learnt in a row."""
-    learner, pretraining, shared = cell.learner(protocol), cell.pretraining(protocol), np.zeros(len(seeds))
-    if pretraining:
-        _, shared = stored_networks(pretraining, seeds, runtime)
-    learnt = run_cell(cell, protocol, seeds, runtime)
-    system = cell.system(protocol)
-    errors = evaluate(learnt, system, seeds)
-    if cell.intervals:
-        held = shares_held(learnt, system.circuit)
-        errors = [row | more for row, more in zip(errors, held, strict=True)]
-    for seed, row in zip(seeds, errors, strict=True):
-        if row["status"] in (Status.DIVERGED, Status.DEAD):
-            log.warning("%s on %s with N = %d, seed %d: %s.", cell.arm, system.label, cell.wells, seed, row["status"])
-    common = {
-        "arm": cell.arm,
-        **system.description(),
-        "N": cell.volume(protocol),
-        "epochs": learner.network.epochs if learner.network else 0,
-        "sample_steps": cell.sample_steps(protocol),
-        "engine": learnt.engine,
-        "version": version("fewerwells"),
-    }
-    settings_hash, hashes = row_hashes(cell, protocol, seeds)
-    named = {
-        "seed": list(seeds),
-        "seconds": learnt.seconds / len(seeds) + shared,
-        "settings_hash": settings_hash,
-        "parameter_hash": hashes,
-    }
-    return tidy(pd.DataFrame(errors).assign(**common, **named))
-
-
-def _cell_path(cell: Cell, protocol: Protocol, seeds: Sequence[int], engine: str) -> Path:
-    name = re.sub("[^a-z0-9]+", "-", cell.arm.lower()).strip("-")
-    return runs_folder() / "cells" / f"{name}-{cell_key(cell, protocol, seeds, engine)}.csv"
 
 
 def _found(cell: Cell, design: Design, engine: str, published: PublishedRows | None) -> list[str] | pd.DataFrame | None:
@@ -155,7 +36,7 @@ def _found(cell: Cell, design: Design, engine: str, published: PublishedRows | N
     if hashes is not None:
         return hashes
     try:
-        return read_table(_cell_path(cell, design.protocol, design.seeds, engine))
+        return read_table(Task(cell, design.protocol, design.seeds, engine).path)
     except DamagedTable:
         return None
 
@@ -171,10 +52,9 @@ def _look(parameters: TrainingParameters, published: PublishedRows | None) -> li
     ]
 
 
-def _pending(design: Design, engine: str, found: Mapping) -> dict[Path, Cell]:
-    """The cells of a design that must be computed, by the files that they will be stored in."""
-    missing = [cell for cell, rows in found.items() if rows is None]
-    return {_cell_path(cell, design.protocol, design.seeds, engine): cell for cell in missing}
+def _pending(design: Design, engine: str, found: Mapping) -> list[Task]:
+    """The cells of a design that must be computed."""
+    return [Task(cell, design.protocol, design.seeds, engine) for cell, rows in found.items() if rows is None]
 
 
 def _pretrainings(cells: Iterable[Cell], protocol: Protocol) -> list[Network]:
@@ -194,11 +74,11 @@ def outstanding(parameters: TrainingParameters) -> dict[Path, int]:
 def _steps(looked: list[tuple[Design, str, dict]]) -> dict[Path, int]:
     steps: dict[Path, int] = {}
     for design, engine, found in looked:
-        protocol, seeds, pending = design.protocol, design.seeds, _pending(design, engine, found)
-        steps |= {path: cell.own_sample_steps(protocol) * len(seeds) for path, cell in pending.items()}
-        for pretraining in _pretrainings(pending.values(), protocol):
-            networks = [_pretrained_path(pretraining, engine, seed) for seed in seeds]
-            steps |= {path: pretraining.sample_steps(0) for path in networks if _load_pretrained(path) is None}
+        pending = _pending(design, engine, found)
+        steps |= {task.path: task.sample_steps for task in pending}
+        for pretraining in _pretrainings((task.cell for task in pending), design.protocol):
+            networks = [pretrained_path(pretraining, engine, seed) for seed in design.seeds]
+            steps |= {path: pretraining.sample_steps(0) for path in networks if load_pretrained(path) is None}
     return steps
 
 
@@ -220,9 +100,9 @@ def run(parameters: TrainingParameters) -> pd.DataFrame:
     pieces = _steps(looked)
     if pieces:
         with progress_bar(sum(pieces.values())) as bar:
-            for design, engine, found in looked:
-                _train(design, engine, found, bar)
-        looked = _look(parameters, published)
+            _compute(looked, bar)
+        before, looked = looked, _look(parameters, published)
+        _warn_of_failures(before, looked)
     return _assembled([rows for _, _, found in looked for rows in found.values()], published)
 
 
@@ -277,15 +157,24 @@ def check_complete(name: str, table: pd.DataFrame, parameters: TrainingParameter
         )
 
 
-def _train(design: Design, engine: str, found: Mapping, bar) -> None:
-    protocol, seeds, pending = design.protocol, list(design.seeds), _pending(design, engine, found)
-    if engine == "fused" and any(cell.learner(protocol).network for cell in pending.values()):
-        bar.describe("compiling, at first use only")
-        compile_for(protocol.sizes)
-    runtime = stored_runtime(engine, bar.advance)
-    for pretraining in _pretrainings(pending.values(), protocol):
-        bar.describe(f"pre-training: {pretraining.words}")
-        stored_networks(pretraining, seeds, runtime)
-    for path, cell in pending.items():
-        bar.describe(f"{cell.arm}, {cell.target.label}, N = {cell.volume(protocol)}")
-        read_or_compute(path, lambda cell=cell: cell_rows(cell, protocol, seeds, runtime))
+def _compute(looked: list[tuple[Design, str, dict]], bar) -> None:
+    """Train and store what is missing: first the networks that cells begin with, then the cells of all designs."""
+    tasks: dict[Path, Task] = {}
+    for design, engine, found in looked:
+        pending = _pending(design, engine, found)
+        if engine == "fused" and any(task.cell.learner(design.protocol).network for task in pending):
+            bar.describe("compiling, at first use only")
+            compile_for(design.protocol.sizes)
+        for pretraining in _pretrainings((task.cell for task in pending), design.protocol):
+            bar.describe(f"pre-training: {pretraining.words}")
+            stored_networks(pretraining, design.seeds, stored_runtime(engine, bar.advance))
+        tasks |= {task.path: task for task in pending}
+    store_all(list(tasks.values()), bar.describe, bar.advance)
+
+
+def _warn_of_failures(before: list[tuple[Design, str, dict]], after: list[tuple[Design, str, dict]]) -> None:
+    """Log what has diverged or died among the cells that were missing before."""
+    for (_, _, missing), (_, _, found) in zip(before, after, strict=True):
+        for table in (found[cell] for cell, rows in missing.items() if rows is None):
+            for row in table[table["status"].isin([Status.DIVERGED, Status.DEAD])].itertuples():
+                log.warning("%s on %s with N = %d, seed %d: %s.", row.arm, row.target, row.N, row.seed, row.status)

@@ -20,8 +20,8 @@ from fewerwells.science.cores import usable_cores
 # What numerical libraries read when a kernel starts; the fused engine goes by the CPU affinity, elsewhere by
 # os.cpu_count(), which PYTHON_CPU_COUNT overrides from Python 3.13.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHON_CPU_COUNT")
-_HAS_AFFINITY = hasattr(os, "sched_setaffinity")
-CAN_LIMIT_THREADS = _HAS_AFFINITY or sys.version_info >= (3, 13)
+CAN_PIN = hasattr(os, "sched_setaffinity")
+CAN_LIMIT_THREADS = CAN_PIN or sys.version_info >= (3, 13)
 
 
 def _claim(name: str) -> AbstractContextManager | None:
@@ -89,15 +89,35 @@ def leased_cores(threads: int) -> Iterator[list[int]]:
         before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(wanted)))
         all_cores = usable_cores()
-        if _HAS_AFFINITY:
+        if CAN_PIN:
             os.sched_setaffinity(0, cores)
         try:
             yield cores
         finally:
-            if _HAS_AFFINITY:
+            if CAN_PIN:
                 os.sched_setaffinity(0, all_cores)
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+
+_OWN_CORE: list[AbstractContextManager] = []  # the claim of a process that keeps to one, for as long as it lives
+_OTHERS_SECONDS = 5.0  # a worker that takes the place of another waits so long for its core
+
+
+def keep_to_one_core() -> None:
+    """Keep this worker on a core that no other worker of the same parent keeps to, as long as it lives.
+
+    What shares out work over the usable cores then does all of it here, so that workers do not start workers.
+    """
+    cores, until = usable_cores(), time.monotonic() + _OTHERS_SECONDS
+    while time.monotonic() < until:
+        for core in cores:
+            if claim := _claim(f"of-{os.getppid()}-{core}"):
+                _OWN_CORE.append(claim)
+                os.sched_setaffinity(0, [core])
+                return
+        time.sleep(0.05)
+    os.sched_setaffinity(0, [cores[os.getpid() % len(cores)]])

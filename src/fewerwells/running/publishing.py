@@ -12,10 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from fewerwells.running.comparison import AGREES, compare, read_published, verdict
-from fewerwells.running.experiments import fastest_engine, run
+from fewerwells.running.experiments import run
 from fewerwells.running.parameters import PUBLISHED
 from fewerwells.running.published import RECOMPUTE, code_of_arms
 from fewerwells.running.storage import provenance, read_table, write_table
+from fewerwells.running.stored_networks import fastest_engine
 from fewerwells.science.training import choose_engine
 from fewerwells.study.table import CHECKSUM
 

@@ -18,19 +18,17 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from fewerwells.running.experiments import cell_rows, fastest_engine, stored_networks, stored_runtime
+from fewerwells.running.cells import Task, make_ready
 from fewerwells.running.identity import digest, row_hashes
 from fewerwells.running.parameters import TrainingParameters
 from fewerwells.running.published import code_of_arms
 from fewerwells.running.storage import provenance, read_table, runs_folder, write_whole
+from fewerwells.running.stored_networks import fastest_engine, stored_networks, stored_runtime
 from fewerwells.science.cores import side_by_side
 from fewerwells.science.training import choose_engine
 from fewerwells.science.training.fused import compile_for
-from fewerwells.study.baselines import add_baselines
 from fewerwells.study.columns import ERROR_COLUMNS
-from fewerwells.study.many_circuits import add_many_circuits
-from fewerwells.study.protocol import Cell, Design
-from fewerwells.study.well_arms import add_well_arms
+from fewerwells.study.protocol import Design
 
 PLACE = 7  # which seed, design and system of a table, counted from 0 and around
 MANY = 50  # cells of a design, above which one system stands for the others
@@ -79,22 +77,13 @@ def sampled(parameters: TrainingParameters) -> Design:
     return replace(design, seeds=(design.seeds[PLACE % len(design.seeds)],), cells=cells)
 
 
-def _make_ready() -> None:
-    """Load all that a cell may need: what a worker loads after its first task joblib takes for a leak, and ends it."""
-    import fewerwells.science.in_context.reader  # noqa: F401, torch
-
-    for add in (add_baselines, add_many_circuits, add_well_arms):  # a fresh process knows the study's arms alone
-        add()
-
-
-def _one_cell(task: tuple[Cell, Design, str]) -> pd.DataFrame:
-    _make_ready()
-    cell, design, engine = task
-    return cell_rows(cell, design.protocol, list(design.seeds), stored_runtime(engine))
+def _one_cell(task: Task) -> pd.DataFrame:
+    make_ready()
+    return task.rows()
 
 
 def _one_pretraining(task: tuple) -> None:
-    _make_ready()
+    make_ready()
     network, seeds, engine = task
     stored_networks(network, seeds, stored_runtime(engine))
 
@@ -104,12 +93,14 @@ def compute(designs: list[Design], engine: str) -> pd.DataFrame:
     if engine == "fused":
         for sizes in {design.protocol.sizes for design in designs}:
             compile_for(sizes)
-    tasks = [(cell, design, engine) for design in designs for cell in dict.fromkeys(design.cells)]
-    known: dict[str, tuple] = {}
-    for cell, design, _ in tasks:  # tables share cells; each is computed once
-        known.setdefault(row_hashes(cell, design.protocol, design.seeds)[1][0], (cell, design, engine))
-    tasks = sorted(known.values(), key=lambda task: -task[0].sample_steps(task[1].protocol))
-    pretrainings = {(cell.pretraining(design.protocol), design.seeds, engine): None for cell, design, _ in tasks}
+    tasks = [
+        Task(cell, design.protocol, design.seeds, engine) for design in designs for cell in dict.fromkeys(design.cells)
+    ]
+    known: dict[str, Task] = {}
+    for task in tasks:  # tables share cells; each is computed once
+        known.setdefault(row_hashes(task.cell, task.protocol, task.seeds)[1][0], task)
+    tasks = sorted(known.values(), key=lambda task: -task.cell.sample_steps(task.protocol))
+    pretrainings = {(task.cell.pretraining(task.protocol), task.seeds, engine): None for task in tasks}
     side_by_side(_one_pretraining, [task for task in pretrainings if task[0]], worth_it_from=2)
     return pd.concat(side_by_side(_one_cell, tasks, worth_it_from=2), ignore_index=True)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fewerwells.running.experiments import pretrained_networks
+from fewerwells.running.stored_networks import pretrained_networks
 from fewerwells.science.networks import Ensemble
 from fewerwells.study.protocol import Protocol
 
