@@ -80,7 +80,9 @@ def test_rows_are_those_of_one_after_another_and_all_steps_are_told(own_results,
     store_all(tasks, said.append, beside.append)
     pd.testing.assert_frame_equal(rows_of(tasks), alone)
     assert sum(beside) == sum(task.sample_steps for task in tasks)
-    assert said == [f"{len(tasks)} cells, {len(usable_cores())} side by side"]
+    groups = len(cells._groups(tasks))
+    assert len(said) == groups + 1  # whoever waits sees that it goes on, also where nothing is trained
+    assert said[-1] == f"{len(tasks)} of {len(tasks)} cells, {len(usable_cores())} side by side"
 
 
 def _core_of_worker(_) -> tuple[int, tuple[int, ...], list[int]]:

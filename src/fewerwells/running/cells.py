@@ -139,18 +139,21 @@ def store_all(tasks: Sequence[Task], describe: Callable[[str], None], advance: C
     with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)  # as in `cores.side_by_side`
         workers = Parallel(n_jobs=cores, batch_size=1, max_nbytes=None, return_as="generator_unordered")
-        describe(f"{len(tasks)} cells, {cores} side by side")
-        for steps in workers(delayed(_store_group)(group, str(results_folder())) for group in groups):
-            advance(steps)
+        ended = 0
+        describe(f"0 of {len(tasks)} cells, {cores} side by side")
+        for group in workers(delayed(_store_group)(group, str(results_folder())) for group in groups):
+            ended += len(group)
+            advance(sum(group))
+            describe(f"{ended} of {len(tasks)} cells, {cores} side by side")
 
 
-def _store_group(group: Sequence[Task], results: str) -> int:
-    """What a worker does with cells that share work: store them in this folder of results, and count their steps."""
+def _store_group(group: Sequence[Task], results: str) -> list[int]:
+    """What a worker does with cells that share work: store them in this folder of results, and count the steps of each."""
     os.environ["FEWERWELLS_RESULTS"] = results  # a worker began when its parent may have had another one
     _settle()
     for task in group:
         task.store()
-    return _steps(group)
+    return [task.sample_steps for task in group]
 
 
 @cache
