@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -85,20 +86,23 @@ def test_rows_are_those_of_one_after_another_and_all_steps_are_told(own_results,
     assert said[-1] == f"{len(tasks)} of {len(tasks)} cells, {len(usable_cores())} side by side"
 
 
-def _core_of_worker(_) -> tuple[int, tuple[int, ...], list[int]]:
-    cells._settle()
-    time.sleep(0.5)
+def _core_of_worker(folder: Path) -> tuple[int, tuple[int, ...], list[int]]:
+    for _ in range(2):  # the second task of a worker changes nothing
+        cells._settle()
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < 2:  # so that neither worker takes both
+        time.sleep(0.05)
     return os.getpid(), tuple(os.sched_getaffinity(0)), usable_cores()
 
 
 @needs_cores
-def test_every_worker_keeps_to_a_core_of_its_own():
+def test_every_worker_keeps_to_a_core_of_its_own(tmp_path):
+    (tmp_path / "here").mkdir()
     with parallel_config("loky", inner_max_num_threads=1):
-        found = Parallel(n_jobs=2, batch_size=1)(delayed(_core_of_worker)(place) for place in range(4))
-    core_of = {pid: cores for pid, cores, _ in found}
-    assert len(core_of) == 2
-    assert all(len(cores) == 1 for cores in core_of.values())
-    assert len(set(core_of.values())) == 2
+        found = Parallel(n_jobs=2, batch_size=1)(delayed(_core_of_worker)(tmp_path / "here") for _ in range(2))
+    assert len({pid for pid, _, _ in found}) == 2
+    assert all(len(cores) == 1 for _, cores, _ in found)
+    assert len({cores for _, cores, _ in found}) == 2
     assert all(usable == list(cores) for _, cores, usable in found)
 
 
