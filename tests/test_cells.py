@@ -80,8 +80,11 @@ def test_rows_are_those_of_one_after_another_and_all_steps_are_told(own_results,
     said, beside = [], []
     store_all(tasks, said.append, beside.append)
     pd.testing.assert_frame_equal(rows_of(tasks), alone)
+    monkeypatch.setenv("FEWERWELLS_RESULTS", str(own_results / "elsewhere again"))  # the workers are there already
+    store_all(tasks[:2], nothing, nothing)
+    pd.testing.assert_frame_equal(rows_of(tasks[:2]), alone.iloc[:4])
     assert sum(beside) == sum(task.sample_steps for task in tasks)
-    groups = len(cells._groups(tasks))
+    groups = len(cells.in_groups(tasks))
     assert len(said) == groups + 1  # whoever waits sees that it goes on, also where nothing is trained
     assert said[-1] == f"{len(tasks)} of {len(tasks)} cells, {len(usable_cores())} side by side"
 
@@ -107,7 +110,7 @@ def test_every_worker_keeps_to_a_core_of_its_own(tmp_path):
 
 
 def test_cells_that_share_work_are_one_group_and_long_groups_come_first(tasks):
-    groups = cells._groups(tasks)
+    groups = cells.in_groups(tasks)
     assert sorted(map(id, (task for group in groups for task in group))) == sorted(map(id, tasks))
     place = {id(task): index for index, group in enumerate(groups) for task in group}
     for target in TARGETS:
@@ -124,7 +127,7 @@ def test_cells_that_share_work_are_one_group_and_long_groups_come_first(tasks):
 def test_other_noise_or_other_seeds_share_no_wells(tasks):
     (chosen,) = (task for task in tasks[:7] if task.cell.arm == ARMS[-1])
     others = [replace(chosen, seeds=(0, 2)), replace(chosen, protocol=replace(SHORT, noise=0.5))]
-    assert len(cells._groups([chosen, *others])) == 3
+    assert len(cells.in_groups([chosen, *others])) == 3
 
 
 @needs_cores

@@ -260,7 +260,7 @@ def test_a_fresh_process_knows_the_arms_that_stand_beside_the_study_s(model):
     """Cells are computed in workers, which never called what adds their arms."""
     design = sampled(model(profile="smoke"))
     quick = min(design.cells, key=lambda cell: cell.wells)
-    code = "import pickle, sys; from fewerwells.running.sample import _one_cell; print(len(_one_cell(pickle.load(sys.stdin.buffer))))"
+    code = "import pickle, sys; from fewerwells.running.sample import _rows; print(len(_rows([pickle.load(sys.stdin.buffer)])))"
     task = pickle.dumps(Task(quick, design.protocol, design.seeds[:1], "reference"))
     done = subprocess.run([sys.executable, "-c", code], input=task, capture_output=True)
     assert done.stdout.decode().split()[-1:] == ["1"], done.stderr.decode()

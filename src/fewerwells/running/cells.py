@@ -105,7 +105,7 @@ def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime
     settings_hash, hashes = row_hashes(cell, protocol, seeds)
     named = {
         "seed": list(seeds),
-        "seconds": learnt.seconds / len(seeds) + shared,
+        "seconds": learnt.seconds / len(seeds) + shared,  # on one core where cells run side by side
         "settings_hash": settings_hash,
         "parameter_hash": hashes,
     }
@@ -135,7 +135,7 @@ def store_all(tasks: Sequence[Task], describe: Callable[[str], None], advance: C
             describe(task.words)
             task.store(advance)
         return
-    groups = _groups(tasks)
+    groups = in_groups(tasks)
     with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)  # as in `cores.side_by_side`
         workers = Parallel(n_jobs=cores, batch_size=1, max_nbytes=None, return_as="generator_unordered")
@@ -180,7 +180,7 @@ def _from_the_package(task: Task) -> bool:
     return all(part.__module__.split(".")[0] == __package__.split(".")[0] for part in named)
 
 
-def _groups(tasks: Sequence[Task]) -> list[list[Task]]:
+def in_groups(tasks: Sequence[Task]) -> list[list[Task]]:
     """Tasks that share work within a process together; the longest group first, so that none keeps a core at the end.
 
     Nobody knows how long a fit takes, so groups with cells that train nothing come before all others.

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from fewerwells.running.cells import Task, make_ready
+from fewerwells.running.cells import Task, in_groups, make_ready
 from fewerwells.running.identity import digest, row_hashes
 from fewerwells.running.parameters import TrainingParameters
 from fewerwells.running.published import code_of_arms
@@ -77,9 +77,9 @@ def sampled(parameters: TrainingParameters) -> Design:
     return replace(design, seeds=(design.seeds[PLACE % len(design.seeds)],), cells=cells)
 
 
-def _one_cell(task: Task) -> pd.DataFrame:
+def _rows(group: list[Task]) -> pd.DataFrame:
     make_ready()
-    return task.rows()
+    return pd.concat([task.rows() for task in group])
 
 
 def _one_pretraining(task: tuple) -> None:
@@ -99,10 +99,9 @@ def compute(designs: list[Design], engine: str) -> pd.DataFrame:
     known: dict[str, Task] = {}
     for task in tasks:  # tables share cells; each is computed once
         known.setdefault(row_hashes(task.cell, task.protocol, task.seeds)[1][0], task)
-    tasks = sorted(known.values(), key=lambda task: -task.cell.sample_steps(task.protocol))
-    pretrainings = {(task.cell.pretraining(task.protocol), task.seeds, engine): None for task in tasks}
+    pretrainings = {(task.cell.pretraining(task.protocol), task.seeds, engine): None for task in known.values()}
     side_by_side(_one_pretraining, [task for task in pretrainings if task[0]], worth_it_from=2)
-    return pd.concat(side_by_side(_one_cell, tasks, worth_it_from=2), ignore_index=True)
+    return pd.concat(side_by_side(_rows, in_groups([*known.values()]), worth_it_from=2), ignore_index=True)
 
 
 def judge(fresh: pd.DataFrame, table: pd.DataFrame, record: Mapping, same_machine: bool) -> Outcome:

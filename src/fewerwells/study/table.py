@@ -30,7 +30,7 @@ COLUMNS = (
     *ERROR_COLUMNS,  # nM and nM², over test points
     "epochs",
     "sample_steps",  # pairs seen by this network, pre-training included; 0 for fits
-    "seconds",  # wall time of its ensemble by the number of networks, pre-training included; on one core beside others
+    "seconds",  # wall time of its ensemble divided by the number of networks, pre-training included
     "engine",
     "version",
     "settings_hash",  # of everything that decides the outcome but the seed
