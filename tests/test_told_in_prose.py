@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 
 from fewerwells.laboratory.measured_errors import long_rows
 from fewerwells.running.experiments import expected_rows
-from fewerwells.running.parameters import Sweeps
+from fewerwells.running.parameters import PUBLISHED, Sweeps
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.storage import read_rows, read_table
 from fewerwells.science.circuits import hill_family, reference_circuit, simple_activation
@@ -32,8 +32,8 @@ from fewerwells.study.claim_list.measured_wells import MEASURED
 from fewerwells.study.claims import judge_rows, verdict
 from fewerwells.study.columns import ERROR, error_column
 from fewerwells.study.evaluation import l1_errors
-from fewerwells.study.well_arms import WAYS
-from fewerwells.study.wells_saved import wells_needed
+from fewerwells.study.well_arms import DOMAINS, WAYS
+from fewerwells.study.wells_saved import ceiling, wells_needed
 
 ROOT = project_root(Path(__file__).parent)
 INSIDE, OUTSIDE = error_column("inside"), error_column("outside")
@@ -344,6 +344,20 @@ def test_where_a_single_well_is_worth_most():
     worth = lessons(belief, wells, sobol_inputs(BIG, 256)).teaches
     assert wells[np.argmax(worth)].tolist() == [10, 0]
     assert worth[np.all(wells == [0, 10], axis=1)] < 0.15 * worth.max()
+
+
+def test_where_there_is_most_to_save_by_choosing():
+    told(
+        "13_which_wells", "There is most to save where random wells miss what counts, here on input depletion from 0–10"
+    )
+    settings = PUBLISHED["experiment_3"]()
+    most = {
+        (target.name, domain): ceiling(target, where, settings.chosen, settings.noise, [0, 1])
+        for target in settings.targets
+        for domain, where in DOMAINS.items()
+    }
+    assert len(most) == 10
+    assert max(most, key=most.get) == ("input_depletion", "0–10 nM")
 
 
 def test_wells_that_each_way_takes_inside(table):
