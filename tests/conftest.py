@@ -2,13 +2,19 @@
 
 import contextlib
 import itertools
+import json
 import os
 import signal
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from jupyter_client.connect import LocalPortCache
+
+from fewerwells.book.build import NEEDED_BY_MOST
+from fewerwells.running.nursery import Nursery
 
 # A shell starts what it runs in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -45,7 +51,25 @@ LONGEST_FIRST = (
     "test_training.py",
     "test_fused_kernel.py",
 )
+WARM = "warm"  # the kernel of notebooks under nbmake
 AFTER_THE_BOOK = ("figures", "pages 2", "pages 3", "test_pages.py")
+
+
+def pytest_configure(config):
+    """Notebooks under nbmake have kernels forked from one that has imported what they import, as those of a build have."""
+    if not getattr(config.option, "nbmake", False) or config.option.collectonly:
+        return
+    config.option.nbmake_kernel = WARM
+    if hasattr(config, "workerinput"):  # one for all processes of tests
+        return
+    nursery, folder = Nursery({}, (*NEEDED_BY_MOST, "torch")), tempfile.TemporaryDirectory()
+    config.add_cleanup(nursery.close)
+    config.add_cleanup(folder.cleanup)
+    specification = Path(folder.name) / "kernels" / WARM / "kernel.json"
+    specification.parent.mkdir(parents=True)
+    command = nursery.command(os.devnull, "-f", "{connection_file}")
+    specification.write_text(json.dumps({"argv": command, "display_name": WARM, "language": "python"}))
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder.name, os.environ.get("JUPYTER_PATH")]))
 
 
 def pytest_itemcollected(item):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 
 import nbformat
+from nbgrader import api
 
 from fewerwells.course.grading import Mark, grade
 from fewerwells.course.source import read, student, tags
 from fewerwells.course.submissions import sort_out
 from fewerwells.running.reading_order import exercise_notebooks
+
+# Of every new gradebook nbgrader asks Alembic, in a process of its own, which form is the newest: once is enough here.
+api.get_alembic_version = functools.cache(api.get_alembic_version)
 
 
 def solutions(root: Path, chapter: str) -> dict[str, str]:

@@ -266,43 +266,31 @@ def test_a_build_killed_while_rendering_does_not_spoil_the_next(tmp_path, monkey
     assert "Other words" in (page.parent / "book" / "page.html").read_text()
 
 
-def test_results_that_a_page_links_to_travel_with_it(small_book):
-    """A table named in the output of a cell is copied beside the pages; one that is not there stops the build."""
-    (small_book / "results").mkdir()
-    (small_book / "results" / "rows.csv").write_text("a\n1\n")
-    write_chapter(small_book, "from IPython.display import Markdown\nMarkdown('[rows](../results/rows.csv)')")
-    page, _ = build(small_book)
-    assert (page.parent / "results" / "rows.csv").read_text() == "a\n1\n"
-    write_chapter(small_book, "from IPython.display import Markdown\nMarkdown('[rows](../results/none.csv)')")
-    with pytest.raises(book.BuildError):
-        build(small_book)
-
-
-def test_words_lead_to_their_claim_and_tell_the_verdict(small_book):
-    toc = (small_book / "_toc.yml").read_text()
-    (small_book / "_toc.yml").write_text(toc + "      - file: notebooks/06_verdicts\n")
-    write_chapter(small_book, "'verdicts'", "notebooks/06_verdicts.ipynb")
-    (small_book / "book" / "page.md").write_text(
-        "# A page\n\nSometimes [fewer wells will do](../notebooks/06_verdicts.ipynb#claim-cut-75-scratch).\n"
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """The pages of a book that has each kind of thing once: a chapter set up, links to results and to claims."""
+    root = write_book(
+        tmp_path_factory.mktemp("book"),
+        {"page": "Sometimes [fewer wells will do](../notebooks/06_verdicts.ipynb#claim-cut-75-scratch)."},
+    )
+    toc = (root / "_toc.yml").read_text()
+    (root / "_toc.yml").write_text(
+        toc + "".join(f"      - file: notebooks/{name}\n" for name in ("01_biology", "03_experiment_1", "06_verdicts"))
+    )
+    write_chapter(root, "'verdicts'", "notebooks/06_verdicts.ipynb")
+    (root / "results").mkdir()
+    (root / "results" / "rows.csv").write_text("a\n1\n")
+    write_chapter(
+        root,
+        "from IPython.display import Markdown\nMarkdown('[rows](../results/rows.csv)')",
+        "notebooks/03_experiment_1.ipynb",
     )
     write_chapter(
-        small_book,
+        root,
         "from IPython.display import Markdown\n"
         "Markdown('[there](../notebooks/06_verdicts.ipynb#claim-x) [elsewhere](../other.ipynb)')",
+        "notebooks/01_biology.ipynb",
     )
-    page, _ = build(small_book)
-    text = (page.parent / "book" / "page.html").read_text()
-    claim = next(claim for claim in CLAIMS if claim.name == "cut-75-scratch")
-    link = re.search(r'<a class="claim[^"]*" href="([^"]+)" title="([^"]+)">(.*?)</a>', text)
-    assert link[1] == "../notebooks/06_verdicts.html#claim-cut-75-scratch"
-    assert link[2] == f"Tested: {claim.words} It depends on where one looks."
-    assert re.sub("<[^>]+>", "", link[3]) == "fewer wells will do"
-    chapter = (page.parent / "book" / "intro.html").read_text()
-    assert 'href="../notebooks/06_verdicts.html#claim-x"' in chapter
-    assert 'href="../other.ipynb"' in chapter, "what is no page of the book is left alone"
-
-
-def test_what_sets_a_chapter_up_is_one_line_and_papermills_cell_is_nowhere(small_book):
     cells = [
         nbformat.v4.new_markdown_cell("# Title"),
         nbformat.v4.new_markdown_cell("## Parameters\n\nChange a value."),
@@ -314,10 +302,35 @@ def test_what_sets_a_chapter_up_is_one_line_and_papermills_cell_is_nowhere(small
         nbformat.v4.new_code_cell("print('a result')"),
     ]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    path = small_book / "book" / "intro.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
-    page, _ = build(small_book)
-    text = (page.parent / "book" / "intro.html").read_text()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "book" / "intro.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEWERWELLS_RESULTS", str(root / "results"))
+        page, _ = build(root)
+    return page.parent
+
+
+def test_results_that_a_page_links_to_travel_with_it(rendered, small_book):
+    """A table named in the output of a cell is copied beside the pages; one that is not there stops the build."""
+    assert (rendered / "results" / "rows.csv").read_text() == "a\n1\n"
+    write_chapter(small_book, "from IPython.display import Markdown\nMarkdown('[rows](../results/none.csv)')")
+    with pytest.raises(book.BuildError):
+        build(small_book)
+
+
+def test_words_lead_to_their_claim_and_tell_the_verdict(rendered):
+    text = (rendered / "book" / "page.html").read_text()
+    claim = next(claim for claim in CLAIMS if claim.name == "cut-75-scratch")
+    link = re.search(r'<a class="claim[^"]*" href="([^"]+)" title="([^"]+)">(.*?)</a>', text)
+    assert link[1] == "../notebooks/06_verdicts.html#claim-cut-75-scratch"
+    assert link[2] == f"Tested: {claim.words} It depends on where one looks."
+    assert re.sub("<[^>]+>", "", link[3]) == "fewer wells will do"
+    chapter = (rendered / "notebooks" / "01_biology.html").read_text()
+    assert 'href="../notebooks/06_verdicts.html#claim-x"' in chapter
+    assert 'href="../other.ipynb"' in chapter, "what is no page of the book is left alone"
+
+
+def test_what_sets_a_chapter_up_is_one_line_and_papermills_cell_is_nowhere(rendered):
+    text = (rendered / "book" / "intro.html").read_text()
     (fold,) = re.findall(r'<details class="setup".*?</details>', text, re.DOTALL)
     assert all(words in fold for words in ("Change a value", "paper", "settings", "use_style"))
     assert "42 seeds" not in fold

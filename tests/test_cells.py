@@ -148,7 +148,7 @@ from fewerwells.study.protocol import Cell, Protocol
 
 cells.WORTH_IT_FROM = 1
 TASKS = [
-    cells.Task(Cell("scratch", reference_circuit("n_part_complex", 2.0), n), Protocol(epochs=1500), tuple(range(20)), "fused")
+    cells.Task(Cell("scratch", reference_circuit("n_part_complex", 2.0), n), Protocol(epochs=200), tuple(range(20)), "fused")
     for n in range(10, 40)
 ]
 if __name__ == "__main__":

@@ -59,6 +59,14 @@ def with_checksums(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(checksum=row_checksums(table))
 
 
+def noticed(name: str, table: pd.DataFrame) -> bool:
+    """Whether the gate refuses the published tables with this one among them: no other table's claims can turn."""
+    try:
+        return bool(turned_sentences(judge(changed(name, table), claims_on(name))))
+    except InconsistentTables:
+        return True
+
+
 @pytest.fixture
 def few_resamples(monkeypatch):
     """For tests in which something is missing: no interval matters."""
@@ -151,9 +159,7 @@ class TestEveryArmOfTheStudy:
     def test_its_errors_cannot_be_mixed_up(self, name, arm):
         """Across volumes, targets and seeds, whole rows of errors: the networks keep their names, not their errors."""
         table = PUBLISHED[name]
-        mixed = with_checksums(with_shuffled_errors(table, table["arm"] == arm))
-        with pytest.raises((ClaimError, InconsistentTables)):
-            check_stated(judge(changed(name, mixed), CLAIMS))
+        assert noticed(name, with_checksums(with_shuffled_errors(table, table["arm"] == arm)))
 
     def test_one_error_of_it_cannot_be_mixed_up(self, name, arm):
         table = PUBLISHED[name].copy()
@@ -168,9 +174,7 @@ class TestEveryArmOfTheStudy:
         table = PUBLISHED[name]
         other = next(one for one in table["arm"].unique() if one != arm)
         rows = table["arm"].isin([arm, other])
-        mixed = with_checksums(with_shuffled_errors(table, rows))
-        with pytest.raises((ClaimError, InconsistentTables)):
-            check_stated(judge(changed(name, mixed), CLAIMS))
+        assert noticed(name, with_checksums(with_shuffled_errors(table, rows)))
 
 
 @pytest.mark.parametrize("arm", ["transfer", "scratch"])
@@ -194,7 +198,7 @@ def test_seeds_within_a_cell_are_exchangeable_but_for_their_pairing():
     """
     table = PUBLISHED["experiment_2"]
     cell = (table["arm"] == "oracle") & (table["target"] == "n = 3")
-    check_stated(judge(changed("experiment_2", with_checksums(with_shuffled_errors(table, cell))), CLAIMS))
+    assert not noticed("experiment_2", with_checksums(with_shuffled_errors(table, cell)))
 
 
 def test_the_gate_names_every_sentence_that_is_now_false():
