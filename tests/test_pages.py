@@ -173,7 +173,7 @@ CONTRAST = "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
 ALL_BUT_TEXT = "{exclude: ['.bd-article']}"
 COLOURS = """[...document.querySelectorAll(".bd-article, .bd-article *")].map((element) => {
     const {color, backgroundColor, backgroundImage, opacity} = getComputedStyle(element);
-    return [color, backgroundColor, backgroundImage, opacity].join(" ");
+    return opacity === "0" ? "not seen" : [color, backgroundColor, backgroundImage, opacity].join(" ");
 })"""
 
 
