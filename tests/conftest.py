@@ -51,8 +51,9 @@ LONGEST_FIRST = (
     "test_training.py",
     "test_fused_kernel.py",
 )
-WARM = "warm"  # the kernel of notebooks under nbmake
 AFTER_THE_BOOK = ("figures", "pages 2", "pages 3", "test_pages.py")
+
+WARM = "warm"  # the kernel of notebooks under nbmake
 
 
 def pytest_configure(config):
