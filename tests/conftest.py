@@ -13,9 +13,6 @@ import pytest
 from hypothesis import settings
 from jupyter_client.connect import LocalPortCache
 
-from fewerwells.book.build import NEEDED_BY_MOST
-from fewerwells.running.nursery import Nursery
-
 # A shell starts what it runs in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -63,6 +60,9 @@ def pytest_configure(config):
     config.option.nbmake_kernel = WARM
     if hasattr(config, "workerinput"):  # one for all processes of tests
         return
+    from fewerwells.book.build import NEEDED_BY_MOST  # a second that other tests need not wait
+    from fewerwells.running.nursery import Nursery
+
     nursery, folder = Nursery({}, (*NEEDED_BY_MOST, "torch")), tempfile.TemporaryDirectory()
     config.add_cleanup(nursery.close)
     config.add_cleanup(folder.cleanup)
