@@ -161,6 +161,14 @@ def test_the_refitted_equation_by_itself_is_nearer_to_the_truth_outside(table):
     assert np.quantile(fitted, 0.9) < source
 
 
+def test_what_logarithms_do_for_a_gaussian_process_outside(table):
+    told("08_why_it_works", "take away more than half of its error outside, and still leave it behind transfer there")
+    logarithmic = {"arm": "Gaussian process, log inputs", "N": 96}
+    for other, low, high in (("Gaussian process", 0, 0.5), ("transfer", 1, np.inf)):
+        ratio = paired_ratio(table("controls"), OUTSIDE, logarithmic, {"arm": other, "N": 96})
+        assert low < ratio.low <= ratio.high < high
+
+
 def left_by_the_family(circuit, b, high):
     """Root mean square difference of the best member with this b, over 0 to `high` nM, and of that with n = 2, nM."""
     axis = np.linspace(0, high, 21)
