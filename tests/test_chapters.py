@@ -397,7 +397,8 @@ def test_a_refused_run_leaves_the_earlier_output_alone(tmp_path):
 def test_a_failing_cell_leaves_the_earlier_output_alone(tmp_path, monkeypatch):
     out, broken = tmp_path / "out.ipynb", tmp_path / EXPERIMENT.name
     notebook = nbformat.read(EXPERIMENT, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell("raise RuntimeError('on purpose')"))
+    fails = nbformat.v4.new_code_cell("raise RuntimeError('on purpose')")
+    notebook.cells = [parameters_cell(EXPERIMENT), nbformat.v4.new_code_cell("profile"), fails]
     nbformat.write(notebook, broken)
     out.write_text("precious")
     with pytest.raises(papermill.PapermillExecutionError, match="on purpose"):

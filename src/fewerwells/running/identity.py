@@ -109,24 +109,34 @@ def modules_of(value) -> set[str]:
 
 def statements(source: str) -> str:
     """A module's code as Python understands it: comments, layout, docstrings and the spelling of imports do not count."""
-    return _statements(ast.parse(source))
+    return _statements(*_parsed(source))
 
 
-def _statements(tree: ast.Module) -> str:
+def _parsed(source: str) -> tuple[ast.Module, list[ast.AST]]:
+    """A module, and all its nodes: every process asks for some ninety modules, and each walk through them takes a while."""
+    tree = ast.parse(source)
+    return tree, list(ast.walk(tree))
+
+
+def _statements(tree: ast.Module, nodes: list[ast.AST]) -> str:
     """The same of a parsed module, which is changed by it."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+    full = _imported_names(nodes)
+    for node in nodes:
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = node.body[1:]
-    return ast.dump(_InFull(_imported_names(tree)).visit(tree))
+    return ast.dump(_InFull(full).visit(tree))
 
 
-def _imported_names(tree: ast.Module) -> dict[str, str]:
+def _imported_names(nodes: list[ast.AST]) -> dict[str, str]:
     """What names stand for that a module binds by imports and in no other way: `np` → `numpy`.
 
     Names that Python itself has are left as they are: an import inside one function does not change them in another.
     """
     bound: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
                 if (full := _full_name(node, alias)) is not None:
@@ -208,12 +218,12 @@ def _file(module: str) -> Path | None:
 
 def imported(source: str) -> tuple[set[str], set[str]]:
     """What code imports: modules of ours, and the libraries that decide digits."""
-    return _imported(ast.parse(source))
+    return _imported(_parsed(source)[1])
 
 
-def _imported(tree: ast.Module) -> tuple[set[str], set[str]]:
+def _imported(nodes: list[ast.AST]) -> tuple[set[str], set[str]]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -234,11 +244,11 @@ def _is_package(module: str) -> bool:
 def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
     """Digest of a module and the data files beside it, and what it imports."""
     path = _file(name)
-    tree = ast.parse(path.read_text("utf-8"))
-    ours, libraries = _imported(tree)
+    tree, nodes = _parsed(path.read_text("utf-8"))
+    ours, libraries = _imported(nodes)
     folders = [path.parent, *(p for p in path.parents if PACKAGE in p.parent.parts)]
     data = sorted({p for f in folders for p in f.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")})
-    found = digest([_statements(tree), [(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in data]])
+    found = digest([_statements(tree, nodes), [(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in data]])
     return found, frozenset(ours), frozenset(libraries)
 
 

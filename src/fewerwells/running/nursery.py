@@ -223,6 +223,8 @@ def main() -> None:
     from fewerwells.running.identity import code
 
     code(sys.argv[2:])  # every kernel asks what its rows are made from: those modules are read once
+    if published := sys.modules.get("fewerwells.running.published"):
+        published.published_rows()  # and which of them are published
     gc.freeze()  # or collecting garbage would copy what kernels share
     # its threads are those of OpenBLAS, which ends them before a fork
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
