@@ -255,6 +255,12 @@ class TestCeiling:
         for wells in rounds.measured(Simulated(circuit, Noise(1.0)), SMALL, 16, SEEDS):
             assert wells_saved.expected_error(known, wells.x, 1.0) >= best * (1 - 1e-9)
 
+    def test_is_no_higher_where_fewer_wells_can_be_chosen_from(self):
+        """At the origin the cycle jumps: by its slope a well there tells so much that it could once not be taken back."""
+        cycle = reference_circuit("phosphorylation_cycle")
+        coarse, fine = (ceiling(cycle, SMALL, 24, 1.0, [0, 1], step=step) for step in (1.0, 0.5))
+        assert 1 < coarse <= fine * 1.001
+
     def test_of_a_simple_system_is_more_than_one_and_not_much_more(self):
         assert 1 < ceiling(TARGET, BIG, 16, 1.0, [0, 1, 2], step=2.0) < 3
 

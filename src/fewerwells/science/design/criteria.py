@@ -62,9 +62,9 @@ class Batch:
     """Wells chosen so far from M candidates, and what each candidate would add to them.
 
     For every candidate two small matrices are kept, how its outputs vary together and what measuring them takes away
-    from tr(A·cov z); a change of the batch changes both. How a well goes with every candidate before any is chosen is
-    worked out once, when it is first met. The chosen ones, far fewer than the weights, tell the rest (Rasmussen & Williams
-    2006, eq. 2.12), so that an exchange costs the same however many weights a belief has.
+    from tr(A·cov z). A change of the batch changes both, through what the well in question tells of every candidate once
+    the others are measured; the others, far fewer than the weights may be, say that by a system of equations of their
+    own size (Rasmussen & Williams 2006, eq. 2.12).
     """
 
     def __init__(self, features: np.ndarray, goal: np.ndarray | None):
@@ -74,54 +74,52 @@ class Batch:
             features: of the candidates, (M, 2, q), in units of the noise.
             goal: a matrix A (q, q), or None for the information on all of z (D-optimality).
         """
-        q = features.shape[-1]
         self._features, self._goal = features, goal
-        self._columns = np.ascontiguousarray(np.moveaxis(features, 0, -1).reshape(2, q, -1))  # (2, q, M)
-        self._together = np.einsum("iqm,jqm->ijm", self._columns, self._columns)  # F·cov z·Fᵀ, (2, 2, M)
+        of_outputs = np.ascontiguousarray(features.transpose(2, 1, 0))  # (q, 2, M)
+        self._columns = of_outputs.reshape(len(of_outputs), -1)  # (q, 2·M)
+        self._together = np.einsum("qim,qjm->ijm", of_outputs, of_outputs)  # F·cov z·Fᵀ, (2, 2, M)
         self._taken = None  # F·cov z·A·cov z·Fᵀ, (2, 2, M)
         if goal is not None:
-            self._taken = np.einsum(
-                "iqm,jqm->ijm", self._columns, np.tensordot(goal, self._columns, (0, 1)).swapaxes(0, 1)
-            )
-        # candidate → its outputs with those of all before any well: F·Fᵀ and F·A·Fᵀ, (2, 2, 2, M)
-        self._met: dict[int, np.ndarray] = {}
+            self._taken = np.einsum("qim,qjm->ijm", of_outputs, (goal @ self._columns).reshape(of_outputs.shape))
         self._chosen: list[int] = []
+        self._with_last: dict[int, tuple] = {}  # the well that was taken back last → both matrices with it
 
-    def change(self, index: int, sign: int = 1) -> None:
-        """Fill a candidate, or with sign −1 take it back."""
-        cross, aimed = self._with_all(index)
-        share = np.tensordot(np.linalg.inv(cross[..., index] + sign * np.eye(2)), cross, 1)
-        if self._taken is not None:
-            half = np.tensordot(aimed[..., index], share, 1) / 2 - aimed
-            turned = np.einsum("kim,kjm->ijm", share, half)
-            self._taken += turned + turned.swapaxes(0, 1)
-        self._together -= np.einsum("kim,kjm->ijm", share, cross)
-        if sign > 0:
-            self._chosen.append(index)
+    def fill(self, index: int) -> None:
+        """Choose a candidate."""
+        if index in self._with_last:  # as if it had never been taken back
+            self._together, self._taken = self._with_last[index]
         else:
-            self._chosen.remove(index)
+            self._change(index, -1)
+        self._with_last = {}
+        self._chosen.append(index)
+
+    def take_back(self, index: int) -> None:
+        """Undo what filling this well after all others does; no difference of nearly equal numbers is divided by."""
+        self._chosen.remove(index)
+        self._with_last = {index: (self._together, self._taken)}
+        self._change(index, 1)
+
+    def _change(self, index: int, sign: int) -> None:
+        cross, aimed = self._with_all(index)
+        share = (np.linalg.inv(cross[..., index] + np.eye(2)) @ cross.reshape(2, -1)).reshape(cross.shape)
+        self._together = self._together + sign * np.einsum("kim,kjm->ijm", share, cross)
+        if self._taken is not None:
+            half = aimed - (aimed[..., index] @ share.reshape(2, -1)).reshape(cross.shape) / 2
+            turned = np.einsum("kim,kjm->ijm", share, half)
+            self._taken = self._taken + sign * (turned + turned.swapaxes(0, 1))
 
     def _with_all(self, index: int) -> np.ndarray:
-        """A well's outputs with each candidate's, after the chosen wells: F·cov z·Fᵀ and F·cov z·A·cov z·Fᵀ."""
-        well = self._before(index)
+        """A well's outputs with each candidate's, after the chosen wells: F·cov z·Fᵀ and F·cov z·A·cov z·Fᵀ, (2, 2, 2, M)."""
+        weights = self._features[index]  # (2, q)
         if not self._chosen:
-            return well
-        others = np.concatenate([self._before(one) for one in self._chosen], axis=1)  # (2, 2·chosen, 2, M)
-        among = others[..., self._chosen].swapaxes(-1, -2).reshape(2, len(others[0]), -1)
-        told = well[..., self._chosen].swapaxes(-1, -2).reshape(2, 2, -1)
-        explained = np.linalg.solve(among[0] + np.eye(len(among[0])), told[0].T).T
-        cross = well[0] - np.tensordot(explained, others[0], 1)
-        if self._goal is None:
-            return np.stack([cross, cross])
-        left = np.linalg.solve(among[0] + np.eye(len(among[0])), (told[1] - explained @ among[1]).T).T
-        return np.stack([cross, well[1] - np.tensordot(explained, others[1], 1) - np.tensordot(left, others[0], 1)])
-
-    def _before(self, index: int) -> np.ndarray:
-        if index not in self._met:
-            well = self._features[index]
-            weighed = [well, well if self._goal is None else well @ self._goal]
-            self._met[index] = np.stack([np.matmul(one, self._columns).swapaxes(0, 1) for one in weighed])
-        return self._met[index]
+            aimed = weights if self._goal is None else weights @ self._goal
+        else:
+            chosen = self._features[self._chosen].reshape(-1, weights.shape[1])
+            told = np.linalg.solve(chosen @ chosen.T + np.eye(len(chosen)), chosen)  # cov z = I − chosenᵀ·told
+            weights = weights - weights @ chosen.T @ told
+            aimed = weights if self._goal is None else weights @ self._goal
+            aimed = aimed - aimed @ chosen.T @ told
+        return (np.concatenate([weights, aimed]) @ self._columns).reshape(2, 2, 2, -1)
 
     def worth(self) -> np.ndarray:
         """What each candidate would take away from tr(A·cov z), or add to log det of the information: (M,)."""
@@ -160,15 +158,15 @@ def exchange(candidates: Candidates, belief: Belief, goal: np.ndarray | None, n:
 
     for _ in range(n):
         chosen.append(best())
-        batch.change(chosen[-1])
+        batch.fill(chosen[-1])
         left[chosen[-1]] -= 1
     for _ in range(PASSES):
         before = list(chosen)
         for position, old in enumerate(before):
-            batch.change(old, sign=-1)
+            batch.take_back(old)
             left[old] += 1
             chosen[position] = best(old)
-            batch.change(chosen[position])
+            batch.fill(chosen[position])
             left[chosen[position]] -= 1
         if chosen == before:
             break
