@@ -50,7 +50,7 @@ SHARED_OUT = [
     pytest.param(page, marks=pytest.mark.xdist_group(name=f"pages {number % PARTS + 1}"))
     for number, page in enumerate(PAGES)
 ]
-# of one engine; the first draws no window around the page, which takes a quarter of the time
+# all of one engine; the first draws no window around its pages, which saves a quarter of their time
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 NPM = shutil.which("npm")

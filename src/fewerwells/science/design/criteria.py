@@ -94,7 +94,7 @@ class Batch:
         self._chosen.append(index)
 
     def take_back(self, index: int) -> None:
-        """Undo what filling this well after all others does; no difference of nearly equal numbers is divided by."""
+        """Undo what filling this well after all the others has done: nothing is divided by a difference of nearly equal numbers."""
         self._chosen.remove(index)
         self._with_last = {index: (self._together, self._taken)}
         self._change(index, 1)
