@@ -300,18 +300,27 @@ class TestLeastSure:
         np.testing.assert_allclose(there, 1000 * here)
 
 
-def test_lessons_are_differences_of_expected_errors():
-    belief, wells = random_belief(4), GRID.x[[3, 50, 50]]
-    told = lessons(belief, wells, GRID.x)
+@pytest.mark.parametrize("much", [1, 1e3, 1e6])
+def test_lessons_are_differences_of_expected_errors_however_much_a_well_tells(much):
+    belief, wells = random_belief(4), GRID.x[[3, 50, 7, 7, 90]]
+    tells = np.where((GRID.x == GRID.x[50]).all(axis=1), much, 1.0)
+    index = {tuple(x): i for i, x in enumerate(GRID.x.tolist())}
+    loud = replace(
+        belief, features=lambda x: tells[[index[tuple(row)] for row in x.tolist()], None, None] * belief.features(x)
+    )
+    region = GRID.x[tells == 1]
+    told = lessons(loud, wells, region)
 
     def error(x):
-        spread = belief.features(GRID.x) @ covariance_after(belief, x) @ belief.features(GRID.x).mT
-        return np.sqrt(np.trace(spread, axis1=1, axis2=2).mean() / 2)
+        scaled = (loud.features(x) / loud.noise[:, None]).reshape(-1, loud.size)
+        *_, values, directions = np.linalg.svd(np.vstack([np.eye(loud.size), scaled]), full_matrices=False)
+        return np.sqrt(np.square(loud.features(region) @ directions.T / values).sum(axis=-1).mean())
 
     assert told.now == pytest.approx(error(wells[:0]))
     assert told.after == pytest.approx(error(wells))
-    assert told.teaches[0] == pytest.approx(told.now - error(wells[:1]))
-    assert told.cost_without[0] == pytest.approx(error(wells[1:]) - told.after)
+    for i in range(len(wells)):
+        assert told.now - told.teaches[i] == pytest.approx(error(wells[[i]]))
+        assert told.after + told.cost_without[i] == pytest.approx(error(np.delete(wells, i, axis=0)))
 
 
 @pytest.mark.parametrize("name", ALL_DESIGNS)

@@ -190,6 +190,20 @@ IS_AS_CLEAR = """(scheme) => {
 }"""
 
 
+def found_by_axe(tab, axe: Path):
+    """In each theme on a phone and on a desktop what axe-core finds: theme, width (px), rules and what breaks them."""
+    tab.add_script_tag(path=axe)
+    for width, height in (SIZES["phone"], SIZES["desktop"]):
+        tab.set_viewport_size({"width": width, "height": height})
+        tab.wait_for_timeout(400)  # the theme makes what now scrolls reachable by keyboard
+        for scheme, checks in CHECKS.items():
+            tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no half-way colours
+            tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=scheme)
+            known = tab.evaluate(IS_AS_CLEAR, scheme)
+            found = tab.evaluate(AXE, [checks, ALL_BUT_TEXT if known else ALL])
+            yield scheme, width, [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] != "minor"]
+
+
 @pytest.fixture(scope="class", params=SHARED_OUT)
 def page(request):
     return request.param
@@ -245,21 +259,38 @@ class TestEveryPage:
 
     @needs_npm
     def test_is_sound_and_accessible_in_both_themes_at_both_sizes(self, opened, axe, page):
-        opened.add_script_tag(path=axe)
-        for width, height in (SIZES["phone"], SIZES["desktop"]):
-            opened.set_viewport_size({"width": width, "height": height})
-            opened.wait_for_timeout(400)  # the theme makes what now scrolls reachable by keyboard
-            for scheme, checks in CHECKS.items():
-                opened.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no half-way colours
-                opened.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=scheme)
-                known = opened.evaluate(IS_AS_CLEAR, scheme)
-                found = opened.evaluate(AXE, [checks, ALL_BUT_TEXT if known else ALL])
-                bad = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] != "minor"]
-                assert bad == [], f"{page}, {scheme}, {width} px"
-                too_wide = opened.evaluate(
-                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                )
-                assert too_wide <= 0, f"{page} is wider than {width} px"
+        for scheme, width, bad in found_by_axe(opened, axe):
+            assert bad == [], f"{page}, {scheme}, {width} px"
+            too_wide = opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert too_wide <= 0, f"{page} is wider than {width} px"
+
+
+PALE = "color: #bbb !important"
+
+
+@needs_chromium
+@needs_npm
+@pytest.mark.parametrize(
+    ("style", "where"),
+    [
+        (f"@media (max-width: 700px) {{.bd-article p {{{PALE}}}}}", ("light", 390)),
+        (f"@media (min-width: 1000px) {{.bd-article p {{{PALE}}}}}", ("light", 1300)),
+        (f"@media (min-width: 1000px) {{.bd-sidebar-primary a {{{PALE}}}}}", ("light", 1300)),
+        ("html[data-theme=dark] .bd-article p {color: #444 !important}", ("dark", 390)),
+        (
+            ".bd-article p {color: #888 !important; font-size: 25px !important}"
+            "@media (min-width: 1000px) {.bd-article p {font-size: 13px !important}}",
+            ("light", 1300),
+        ),
+    ],
+    ids=["on a phone", "on a desktop", "beside the text", "in the dark", "smaller on a desktop"],
+)
+def test_text_that_is_hard_to_read_is_found_wherever_it_is_so(tab, axe, style, where):
+    """The text is looked at a second time only where a desktop shows it less clearly, so that must be noticed."""
+    show(tab, "exercises/05_findings_exercises")
+    tab.add_style_tag(content=style)
+    looks = found_by_axe(tab, axe)
+    assert next((*look, bad[0][0]) for *look, bad in looks if bad) == (*where, "color-contrast")
 
 
 @needs_chromium

@@ -169,6 +169,35 @@ def test_what_logarithms_do_for_a_gaussian_process_outside(table):
         assert low < ratio.low <= ratio.high < high
 
 
+def test_three_forms_that_hold_the_truth_are_one_fit(table):
+    told("08_why_it_works", "*n free*, *family* and *true form* are one and the same fit, so their rows are equal")
+    rows = table("controls")
+    fits = rows[(rows["N"] == 96) & rows["arm"].isin(["fit, n free", "fit, family", "fit, true form"])]
+    for column in (ERROR, INSIDE, OUTSIDE):
+        errors = fits.pivot(index="seed", columns="arm", values=column)
+        assert errors.shape == (50, 3)
+        np.testing.assert_allclose(errors.max(axis=1), errors.min(axis=1), rtol=1e-5)
+
+
+def test_where_spread_wells_cost_and_a_start_does_harm_at_one_plate(table):
+    rows = table("targets")
+    told("07_who_else", "put twenty-two ways to predict from one plate of wells side by side")
+    assert len(set(rows["arm"]) - {"oracle"}) == 22
+    targets = {target: rows[rows["target"] == target] for target in rows["target"].unique()}
+    told("07_who_else", "inside 0–10 nM it costs, on most of them")
+    spread = [compared(part, INSIDE, ("big-domain scratch", 96), ("transfer", 96)) for part in targets.values()]
+    assert sum(ratio.low > 1 for ratio in spread) > len(spread) / 2
+    told("07_who_else", "it does harm on Goldbeter–Koshland and, a little, on input depletion")
+    told("07_who_else", "Beyond them no harm is shown on any circuit")
+    inside, outside = (
+        {target: compared(part, column, ("transfer", 96), ("scratch", 96)) for target, part in targets.items()}
+        for column in (INSIDE, OUTSIDE)
+    )
+    assert {target for target, ratio in inside.items() if ratio.low > 1} == {"Goldbeter–Koshland", "input depletion"}
+    assert inside["input depletion"].high < inside["Goldbeter–Koshland"].low
+    assert not any(ratio.low > 1 for ratio in outside.values())
+
+
 def left_by_the_family(circuit, b, high):
     """Root mean square difference of the best member with this b, over 0 to `high` nM, and of that with n = 2, nM."""
     axis = np.linspace(0, high, 21)

@@ -92,6 +92,12 @@ def write_whole(path: Path, data: bytes) -> None:
             unfinished.unlink()
 
 
+def remove_unfinished(piece: Path) -> None:
+    """Remove what those who were killed as they wrote a piece have left; for whoever holds its lock."""
+    for part in piece.parent.glob(f"{piece.stem}.*.part"):
+        part.unlink(missing_ok=True)
+
+
 def not_a_formula(text: str) -> str:
     """A cell of a CSV file with an apostrophe before it where a spreadsheet would take it for a formula and compute it."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
@@ -246,5 +252,6 @@ def read_or_compute(path: Path, compute: Callable[[], pd.DataFrame], **notes) ->
         try:
             return read_table(path)
         except DamagedTable:
+            remove_unfinished(path)
             write_table(compute(), path, **notes)
             return read_table(path)

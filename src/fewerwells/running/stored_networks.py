@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from fewerwells.running.identity import pretraining_key
-from fewerwells.running.storage import lock_of, runs_folder
+from fewerwells.running.storage import lock_of, remove_unfinished, runs_folder
 from fewerwells.science.learners import Network, Runtime
 from fewerwells.science.networks import Ensemble
 from fewerwells.science.training import choose_engine
@@ -48,8 +48,7 @@ def _keep(network: Ensemble, path: Path, seconds: float) -> None:
     try:
         network.save(path, seconds=repr(seconds))
     except SafetensorError as error:
-        for part in path.parent.glob(f"{path.name}.*.part"):
-            part.unlink(missing_ok=True)
+        remove_unfinished(path)
         number = int(found[1]) if (found := re.search(r"os error (\d+)", str(error))) else errno.EIO
         raise OSError(number, os.strerror(number), str(path)) from None
 
@@ -82,6 +81,7 @@ def stored_networks(pretraining: Network, seeds: Sequence[int], runtime: Runtime
                 seconds = training.seconds / len(missing)
                 paths[0].parent.mkdir(parents=True, exist_ok=True)
                 for index, (path, _) in enumerate(missing):
+                    remove_unfinished(path)
                     _keep(training.ensemble[[index]], path, seconds)
     loaded = [load_pretrained(path) for path in paths]
     parameters = np.concatenate([ensemble.parameters for ensemble, _ in loaded])
