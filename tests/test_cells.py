@@ -20,6 +20,8 @@ from fewerwells.running.leases import CAN_PIN
 from fewerwells.running.storage import read_table, runs_folder
 from fewerwells.science.circuits import reference_circuit
 from fewerwells.science.cores import usable_cores
+from fewerwells.science.learners import Runtime, equations
+from fewerwells.science.library import MECHANISMS
 from fewerwells.science.measured import Measured
 from fewerwells.study import protocol
 from fewerwells.study.protocol import Cell, Protocol
@@ -68,6 +70,24 @@ def at_once(monkeypatch):
 
 def rows_of(tasks: list[Task]) -> pd.DataFrame:
     return pd.concat([read_table(task.path) for task in tasks]).drop(columns=["seconds", "checksum"], errors="ignore")
+
+
+def test_mechanisms_are_fitted_to_the_same_wells_once(monkeypatch):
+    """A library and the same one without the truth, on the same wells: no mechanism twice."""
+    names = ("fit, library", "fit, library without truth", "transfer")
+    both = [Task(Cell(arm, TARGETS[0], n), SHORT, (0, 1), "fused") for n in (8, 12) for arm in names]
+    groups = cells.in_groups(both)
+    assert sorted(len(group) for group in groups) == [1, 1, 2, 2]
+    fitted, fit_many = [], equations.fit_many
+    monkeypatch.setattr(equations, "fit_many", lambda *told: fitted.append(told[::2]) or fit_many(*told))
+    for group in groups:
+        if len(group) > 1:
+            rows = [task.rows(runtime) for task, runtime in cells.with_runtimes(group)]
+            assert len(fitted) == len(set(fitted)) == len(MECHANISMS)
+            alone = [task.rows(Runtime("fused")) for task in group]
+            for one, other in zip(rows, alone, strict=True):
+                pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+            fitted.clear()
 
 
 @needs_cores

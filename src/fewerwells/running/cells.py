@@ -10,7 +10,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
@@ -27,7 +27,7 @@ from fewerwells.running.storage import read_or_compute, results_folder, runs_fol
 from fewerwells.running.stored_networks import stored_networks, stored_runtime
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.cores import usable_cores
-from fewerwells.science.learners import Runtime
+from fewerwells.science.learners import Library, Runtime
 from fewerwells.study.baselines import add_baselines
 from fewerwells.study.evaluation import evaluate
 from fewerwells.study.intervals_held import shares_held
@@ -73,13 +73,13 @@ class Task:
         """What runs, for whoever waits."""
         return f"{self.cell.arm}, {self.cell.target.label}, N = {self.cell.volume(self.protocol)}"
 
-    def rows(self, progress: Callable[[int], None] | None = None) -> pd.DataFrame:
+    def rows(self, runtime: Runtime) -> pd.DataFrame:
         """Run the cell; a row a seed."""
-        return cell_rows(self.cell, self.protocol, list(self.seeds), stored_runtime(self.engine, progress))
+        return cell_rows(self.cell, self.protocol, list(self.seeds), runtime)
 
-    def store(self, progress: Callable[[int], None] | None = None) -> None:
+    def store(self, runtime: Runtime) -> None:
         """Run the cell, unless its rows are stored, and store them."""
-        read_or_compute(self.path, lambda: self.rows(progress))
+        read_or_compute(self.path, lambda: self.rows(runtime))
 
 
 def cell_rows(cell: Cell, protocol: Protocol, seeds: list[int], runtime: Runtime) -> pd.DataFrame:
@@ -131,9 +131,9 @@ def store_all(tasks: Sequence[Task], describe: Callable[[str], None], advance: C
     cores = len(usable_cores())
     outcomes = sum(len(task.seeds) for task in tasks)
     if cores < 2 or not CAN_PIN or outcomes < WORTH_IT_FROM or not all(map(_from_the_package, tasks)):
-        for task in tasks:
+        for task, runtime in with_runtimes(tasks, advance):
             describe(task.words)
-            task.store(advance)
+            task.store(runtime)
         return
     groups = in_groups(tasks)
     with parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
@@ -151,9 +151,17 @@ def _store_group(group: Sequence[Task], results: str) -> list[int]:
     """What a worker does with cells that share work: store them in this folder of results, and count the steps of each."""
     os.environ["FEWERWELLS_RESULTS"] = results  # a worker began when its parent may have had another one
     _settle()
-    for task in group:
-        task.store()
+    for task, runtime in with_runtimes(group):
+        task.store(runtime)
     return [task.sample_steps for task in group]
+
+
+def with_runtimes(
+    group: Sequence[Task], progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[Task, Runtime]]:
+    """Each task with what it runs on, one for all of an engine: what one of them has learnt of some wells others find."""
+    runtimes = {engine: stored_runtime(engine, progress) for engine in {task.engine for task in group}}
+    return ((task, runtimes[task.engine]) for task in group)
 
 
 @cache
@@ -196,8 +204,11 @@ def _steps(group: Sequence[Task]) -> int:
 
 
 def _shared_work(task: Task) -> Hashable:
-    """What tasks have in common that work for one another: wells that a design chose, or a start learnt over circuits."""
-    cell = task.cell
+    """What tasks have in common that work for one another: chosen wells, mechanisms fitted to the same ones, a learnt start."""
+    cell, learner = task.cell, task.cell.learner(task.protocol)
+    plates = cell.domain, cell.system(task.protocol), task.seeds
     if cell.chosen:
-        return cell.chosen, cell.domain, cell.system(task.protocol), task.seeds
-    return getattr(cell.learner(task.protocol), "start", task)
+        return cell.chosen, *plates
+    if isinstance(learner, Library):
+        return cell.volume(task.protocol), *plates
+    return getattr(learner, "start", task)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from fewerwells.running.cells import Task, in_groups, make_ready
+from fewerwells.running.cells import Task, in_groups, make_ready, with_runtimes
 from fewerwells.running.identity import digest, row_hashes
 from fewerwells.running.parameters import TrainingParameters
 from fewerwells.running.published import code_of_arms
@@ -79,7 +79,7 @@ def sampled(parameters: TrainingParameters) -> Design:
 
 def _rows(group: list[Task]) -> pd.DataFrame:
     make_ready()
-    return pd.concat([task.rows() for task in group])
+    return pd.concat([task.rows(runtime) for task, runtime in with_runtimes(group)])
 
 
 def _one_pretraining(task: tuple) -> None:
