@@ -103,7 +103,7 @@ def rows(name: str, network: InContextNetwork, systems: tuple[str, ...]) -> list
     found = []
     for system in map(Simulated, map(reference_circuit, systems)):
         plates = tuple(system.wells(WELLS, seed) for seed in SEEDS)
-        read = PlatesRead((Status.OK,) * len(plates), "torch", 0.0, network, plates)
+        read = PlatesRead((Status.OK,) * len(plates), "torch", 0.0, network.read(plates))
         for seed, row in zip(SEEDS, evaluate(read, system, SEEDS), strict=True):
             errors = {column: round(row[column], 5) for column in map(error_column, Region)}
             found.append({"arm": name, "target": system.label, "seed": seed, "N": WELLS} | errors)

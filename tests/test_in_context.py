@@ -169,7 +169,15 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         InContextNetwork.load(path)
 
 
-READ = PlatesRead((Status.OK,), "torch", 0.0, TINY, (PLATE,))
+def test_many_queries_are_answered_as_few_are():
+    """They are answered a thousand at a time, from wells that are read once."""
+    known, x = TINY.read([PLATE]), np.random.default_rng(3).uniform(0, 20, (2500, 2))
+    apart = np.concatenate([known.quantiles(some)[0] for some in np.array_split(x, 100)])
+    same(known.quantiles(x)[0], apart)
+    np.testing.assert_array_equal(known.predict(x), known.quantiles(x)[..., LEVELS.index(0.5)])
+
+
+READ = PlatesRead((Status.OK,), "torch", 0.0, TINY.read([PLATE]))
 
 
 @settings(max_examples=15, deadline=None)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from fewerwells.book.widgets import ReadAPlate, TrainItYourself, _bundle, plate_
 from fewerwells.book.widgets.summary import summarise
 from fewerwells.science.circuits import hill_family, simple_activation
 from fewerwells.science.datasets import BIG, Pairs, sobol_inputs
+from fewerwells.science.design import reading
 from fewerwells.science.design.candidates import Candidates, grid
 from fewerwells.science.design.reading import LeastSure
 from fewerwells.science.in_context.features import LEVELS
@@ -183,6 +185,17 @@ class TestMaths:
         np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
 
 
+def in_double_precision() -> InContextNetwork:
+    """The shipped network, thinking in twice as many digits."""
+    network = InContextNetwork.load().network.double()
+    return InContextNetwork(
+        SimpleNamespace(
+            knowledge=lambda wells: network.knowledge(wells.double()),
+            answers=lambda known, queries: network.answers(known, queries.double()),
+        )
+    )
+
+
 @needs_node
 class TestReader:
     """The network that reads a plate: JavaScript against Python, in 64-bit numbers and as it is used."""
@@ -200,8 +213,7 @@ class TestReader:
 
     def test_quantiles_are_those_of_python(self):
         """To 1e-5 of the larger of a quantile and the plate's outputs, which is the unit the network thinks in."""
-        doubled = InContextNetwork.load().network.double()
-        exact = InContextNetwork(lambda wells, queries: doubled(wells.double(), queries.double()))
+        exact = in_double_precision()
         told = []
         for wells, queries in self.cases():
             told.append({"what": "read", "network": self.NETWORK, "queries": queries.ravel().tolist()})
@@ -214,9 +226,8 @@ class TestReader:
                 assert np.max(np.abs(got - expected) / np.maximum(np.abs(expected), unit)) < 1e-5
 
     def test_the_wells_it_asks_for_are_those_of_python(self, monkeypatch):
-        doubled = InContextNetwork.load().network.double()
-        exact = InContextNetwork(lambda wells, queries: doubled(wells.double(), queries.double()))
-        monkeypatch.setattr(InContextNetwork, "load", lambda _: exact)
+        exact = in_double_precision()
+        monkeypatch.setattr(reading, "_network", lambda _: exact)
         told, expected = [], []
         for high, replicates in ((10, 8), (20, 1)):
             for wells, _ in list(self.cases())[1:3]:

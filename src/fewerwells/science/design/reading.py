@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from fewerwells.science.datasets import Pairs, refuse_impossible
 from fewerwells.science.design.candidates import Candidates
 from fewerwells.science.design.designs import DESIGNS, Design
 from fewerwells.science.in_context.features import LEVELS, MEDIAN
+
+if TYPE_CHECKING:
+    from fewerwells.science.in_context.reader import InContextNetwork
 
 _LOW, _HIGH = LEVELS.index(0.1), LEVELS.index(0.9)
 SHORT_LIST = 128  # candidates that stay in question after the first reading of a round; the others are sure enough
@@ -38,9 +42,7 @@ class LeastSure:
             return DESIGNS["first round"].next_wells(None, candidates, n, seed)
         refuse_impossible(wells)
         candidates.refuse_too_few(n)
-        from fewerwells.science.in_context.reader import InContextNetwork  # torch, only where something is read
-
-        network = InContextNetwork.load(self.weights)
+        network = _network(self.weights)
         open_to = candidates.x[np.argsort(-_doubt(network.quantiles([wells], candidates.x)[0]))[: max(n, SHORT_LIST)]]
         left = np.full(len(open_to), candidates.replicates)
         for _ in range(n):
@@ -51,6 +53,13 @@ class LeastSure:
                 np.concatenate([wells.x, open_to[[best]]]), np.concatenate([wells.y, quantiles[[best], :, MEDIAN]])
             )
         return wells.x[-n:]
+
+
+@lru_cache(maxsize=2)  # one plate after another is asked about
+def _network(weights: str) -> InContextNetwork:
+    from fewerwells.science.in_context.reader import InContextNetwork  # torch, only where something is read
+
+    return InContextNetwork.load(weights)
 
 
 def _doubt(quantiles: np.ndarray) -> np.ndarray:

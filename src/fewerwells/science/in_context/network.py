@@ -8,6 +8,8 @@ from torch import nn
 
 from fewerwells.science.in_context.features import LEVELS, MEDIAN, QUERY_FEATURES, WELL_FEATURES
 
+AT_ONCE = 1024  # queries; what is computed of more of them does not fit into a core's cache
+
 
 class _Block(nn.Module):
     """One step of reading: what a well or query knows is corrected by what it finds in the wells."""
@@ -62,10 +64,21 @@ class PlateNetwork(nn.Module):
             wells: (P, N, WELL_FEATURES).
             queries: (P, Q, QUERY_FEATURES).
         """
+        return self.answers(self.knowledge(wells), queries)
+
+    def knowledge(self, wells: torch.Tensor) -> torch.Tensor:
+        """What the wells (P, N, WELL_FEATURES) say after they have read one another, (P, N, width)."""
         tokens = self.well(wells)
         for block in self.reading:
             tokens = block(tokens)
-        known, tokens = self.read(tokens), self.asked(queries)
+        return self.read(tokens)
+
+    def answers(self, known: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        """As `forward`, from `knowledge`."""
+        return torch.cat([self._answers(known, some) for some in queries.split(AT_ONCE, dim=1)], dim=1)
+
+    def _answers(self, known: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        tokens = self.asked(queries)
         for block in self.answering:
             tokens = block(tokens, known)
         raw = self.answer(self.answered(tokens)).unflatten(-1, (2, len(LEVELS)))

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fewerwells.science.circuits import Circuit
-from fewerwells.science.datasets import Pairs
 from fewerwells.science.in_context.features import LEVELS
 from fewerwells.science.learners.base import Learner, Learnt, Status
 
 if TYPE_CHECKING:
-    from fewerwells.science.in_context.reader import InContextNetwork
+    from fewerwells.science.in_context.reader import PlatesKnown
 
 # Shipped weights by circuit, trained on plates of no mechanism that contains it.
 WEIGHTS_WITHOUT = {
@@ -39,16 +38,15 @@ def weights_without(circuit: Circuit) -> str:
 
 @dataclass(frozen=True)
 class PlatesRead(Learnt):
-    """One plate a seed, with the network that reads it."""
+    """One plate a seed, as the network has read it."""
 
     status: tuple[Status, ...]
     engine: str
     seconds: float
-    network: InContextNetwork
-    plates: tuple[Pairs, ...]
+    plates: PlatesKnown
 
     def predict(self, x) -> np.ndarray:
-        return self.network.predict(self.plates, x)
+        return self.plates.predict(x)
 
     def interval(self, x, level: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
         """Ends between the network's quantiles, interpolated.
@@ -59,7 +57,7 @@ class PlatesRead(Learnt):
         widest = LEVELS[-1] - LEVELS[0]
         if not 0 < level <= widest + 1e-12:
             raise ValueError(f"the level is {level}; it must be positive and at most {widest:g}.")
-        quantiles = self.network.quantiles(self.plates, x)
+        quantiles = self.plates.quantiles(x)
         return tuple(_between(quantiles, 0.5 + side * level / 2) for side in (-1, 1))
 
 
@@ -88,6 +86,5 @@ class ReadInContext(Learner):
         from fewerwells.science.in_context.reader import InContextNetwork  # torch, only where something is read
 
         started = time.perf_counter()
-        network = InContextNetwork.load(self.weights)
-        network.predict(wells, np.zeros((1, 2)))
-        return PlatesRead((Status.OK,) * len(wells), "torch", time.perf_counter() - started, network, tuple(wells))
+        plates = InContextNetwork.load(self.weights).read(wells)
+        return PlatesRead((Status.OK,) * len(wells), "torch", time.perf_counter() - started, plates)
