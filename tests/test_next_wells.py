@@ -62,6 +62,15 @@ def test_wells_are_named_as_the_laboratory_names_them(file):
     assert "HSL (nM)" in told.stdout.splitlines()[0]
 
 
+def test_a_table_that_numpy_saved_is_read(file, tmp_path):
+    alone = command(file(), "--grid", 2)
+    numbers = np.concatenate([WELLS.x, WELLS.y], axis=1)
+    np.savetxt(tmp_path / "saved.csv", numbers, delimiter=",", header=",".join(NAMES))
+    saved = command(tmp_path / "saved.csv", "--grid", 2)
+    assert saved.exit_code == 0, saved.output
+    assert saved.stdout.splitlines()[:9] == alone.stdout.splitlines()[:9]
+
+
 def test_of_the_wells_of_a_plate_those_that_are_used_count(file, tmp_path):
     """wells.csv of `fewerwells plate` keeps the numbers of blanks and excluded wells, and some have none."""
     table = pd.DataFrame(np.concatenate([WELLS.x, WELLS.y], axis=1), columns=list(NAMES)).assign(state="used")

@@ -236,6 +236,29 @@ def test_two_inputs_and_two_outputs_without_wells(tmp_path):
     require_doses(plate)
 
 
+@pytest.mark.parametrize("before", ["", "measured by A, on Monday\n"])
+def test_a_header_behind_the_mark_of_a_note_is_read_and_told(tmp_path, before):
+    """As numpy.savetxt writes it."""
+    numbers, content = np.random.default_rng(0).uniform(0, 10, (12, 3)).round(3), io.StringIO()
+    np.savetxt(content, numbers, delimiter=",", header=before + "A (uM),B (uM),GFP", fmt="%.3f")
+    plate = read(tmp_path, content.getvalue(), "t.csv")
+    np.testing.assert_allclose(plate.x, 1000 * numbers[:, :2])
+    np.testing.assert_allclose(plate.y, numbers[:, 2:])
+    line = 1 + before.count("\n")
+    assert f"t.csv: line {line}, which begins with #, names the columns" in plate.remarks
+    lost = content.getvalue().replace(f"{numbers[0, 2]:.3f}", "", 1)
+    assert len(read(tmp_path, lost, "t.csv").used) == 11  # the first well may be the one that was not read
+    with pytest.raises(PlateError, match="nor a header above numbers"):  # a note with another number of words
+        read(tmp_path, content.getvalue().replace(",GFP", ""), "t.csv")
+
+
+def test_a_note_above_wells_or_a_header_stays_a_note(tmp_path):
+    lists = "".join(f"# well,{name}\n" + "".join(f"A{k},{k}\n" for k in range(1, 9)) + "\n" for name in ("GFP", "OD"))
+    plate = read(tmp_path, lists, reads=("OD",))
+    assert len(plate.wells) == 8
+    assert not any("which begins with #" in remark for remark in plate.remarks)
+
+
 def test_blanks_controls_and_excluded_wells_are_left_out_and_named(tmp_path):
     layout = (
         "well,IPTG_uM,type,exclude\nA1,0,blank,\nA2,1,positive control,\nA3,1,sample,TRUE\nA4,1,sample,\nA5,,sample,\n"

@@ -15,7 +15,9 @@ NOMINAL = 20.0  # what the largest dose counts as: the equations of the designs 
 
 
 def next_round(plate: Plate, noise: Noise) -> tuple[list[str], list[list]] | None:
-    """Header and rows of the next eight wells among the doses that were measured; None for one input.
+    """Header and rows of the next eight wells among the doses that were measured.
+
+    None for one input, and where the stated noise is so small a share of the outputs that no equation can be solved.
 
     The first two outputs count, or the only one twice. Their baseline is taken off, since those equations start at 0.
 
@@ -34,9 +36,11 @@ def next_round(plate: Plate, noise: Noise) -> tuple[list[str], list[list]] | Non
     axes = [np.unique(np.round(column, 9)) for column in x.T]
     candidates = Candidates(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2), NEXT)
     stated = float(noise.additive / scale[0]) if noise.known and noise.additive > 0 else None
-    plan = plan_wells(
-        Pairs(x, (y - lowest) / scale), candidates, NEXT, region=Domain("measured", 0.0, NOMINAL), noise=stated
-    )
+    region = Domain("measured", 0.0, NOMINAL)
+    try:
+        plan = plan_wells(Pairs(x, (y - lowest) / scale), candidates, NEXT, region=region, noise=stated)
+    except np.linalg.LinAlgError:
+        return None
     header = [one.column for one in plate.inputs]
     teaches = plan.lessons.teaches if plan.lessons else np.full(len(plan.x), np.nan)
     rows = [

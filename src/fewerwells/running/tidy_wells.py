@@ -70,6 +70,7 @@ def _read(path: Path) -> pd.DataFrame:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read as a table of comma-separated values ({reason}).") from error
     headers = lines.iloc[0].str.strip().tolist()
+    headers[0] = headers[0].lstrip("# ") or headers[0]  # as numpy.savetxt writes a header
     for place, header in enumerate(headers, start=1):
         if not header and place > 1 and lines.iloc[1:, place - 1].str.strip().any():
             raise ValueError(f"{path} has no header above column {place}; name it, or empty the column.")

@@ -138,7 +138,24 @@ def _text(path: Path, content: bytes, separator: str | None, decimal: str | None
     rows = list(_split(lines, separator, path.name))
     remarks = [f"{path.name}: {encoding}, separated by {SEPARATORS.get(separator, repr(separator))}"]
     decimal, said = _decimal(rows, decimal, path.name)
-    return Sheet("", rows, decimal, tuple(remarks + said))
+    return Sheet("", rows, decimal, tuple(remarks + said + _bare_header(rows, path.name)))
+
+
+def _bare_header(rows: list[list[str]], name: str) -> list[str]:
+    """Takes the # off the line that names the columns, as numpy.savetxt writes it with a separator that is read here.
+
+    It is the note right above the first line that is none, where that one has as many cells, a number among them, and no
+    word or well. Whoever reads the table is told.
+    """
+    first = next((line for line, row in enumerate(rows) if any(map(str.strip, row)) and not is_note(row)), 0)
+    if not (first and is_note(rows[first - 1]) and len(rows[first - 1]) == len(rows[first]) > 1):
+        return []
+    numbers = [cell for cell in rows[first] if plain_number(cell) is not None]
+    if not numbers or any(value(cell).mark == "word" for cell in rows[first]):
+        return []
+    header = rows[first - 1]
+    header[0] = header[0].lstrip("# \t") or header[0]
+    return [f"{name}: line {first}, which begins with #, names the columns"]
 
 
 def _split(lines: list[str], separator: str, name: str) -> Iterator[list[str]]:
