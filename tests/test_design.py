@@ -13,7 +13,7 @@ from sklearn.gaussian_process.kernels import Matern
 from fewerwells.science.circuits import reference_circuit, simple_activation
 from fewerwells.science.datasets import BIG, SMALL, Pairs, real_pairs, sobol_inputs
 from fewerwells.science.design import beliefs, criteria
-from fewerwells.science.design.beliefs import Belief, library_belief, process_belief, slopes
+from fewerwells.science.design.beliefs import Belief, library_belief, linearised, process_belief
 from fewerwells.science.design.candidates import Candidates, grid
 from fewerwells.science.design.criteria import Batch, exchange, goal_matrix, lessons
 from fewerwells.science.design.designs import DESIGNS, Library, Optimal, next_wells_of_each
@@ -79,6 +79,29 @@ class TestBatch:
         others = np.arange(len(GRID)) != 50
         np.testing.assert_allclose(batch.worth()[others], without.worth()[others], rtol=1e-6)
 
+    @pytest.mark.parametrize("told", [1, 1e3, 1e4, 1e8])
+    def test_a_replicate_is_worth_what_is_left_where_both_outputs_tell_the_same_and_much(self, told):
+        """As at the origin of the cycle, whose outputs jump together; the truth from a singular value decomposition."""
+        belief = random_belief(3)
+        features, goal = belief.features(GRID.x) / belief.noise[:, None], criteria.prediction_goal(belief, GRID.x)
+        features[50, 0] *= told
+        features[50, 1] += 1.3 * features[50, 0]
+        batch, chosen = Batch(features, goal), [7, 50, 90, 12]
+        for index in (90, 50, 7, 12):
+            batch.fill(index)
+        for index in chosen:
+            batch.take_back(index)
+            batch.fill(98)
+            batch.take_back(98)
+            batch.fill(index)
+        stacked = np.vstack([np.eye(belief.size), features[chosen].reshape(-1, belief.size)])
+        *_, values, directions = np.linalg.svd(stacked, full_matrices=False)
+        root = directions.T / values  # of the covariance after the wells
+        left, aim = features @ root, root.T @ goal @ root
+        expected = [np.trace(np.linalg.inv(well @ well.T + np.eye(2)) @ (well @ aim @ well.T)) for well in left]
+        sure = slice(None) if told <= 1e4 else np.arange(len(GRID)) != 50
+        np.testing.assert_allclose(batch.worth()[sure], np.array(expected)[sure], atol=1e-5 * max(expected), rtol=0)
+
     def test_a_well_that_is_filled_again_at_once_leaves_no_rounding(self):
         belief = random_belief(3)
         batch = Batch(belief.features(GRID.x) / belief.noise[:, None], criteria.prediction_goal(belief, GRID.x))
@@ -141,7 +164,7 @@ class TestSlopes:
         (fit,) = fit_many("simple", [Pairs(REGION, source(REGION))])
         theta, eta = np.array(source.theta), np.array(source.eta)
         names = [name for name in fit.parameters if not name.startswith("eta")] + ["eta_1", "eta_2"]
-        found = slopes(fit, REGION)
+        found = linearised(fit, REGION)[1]
         for i, name in enumerate(("theta_1", "theta_2")):
             step = 1e-6
             moved = theta * np.exp(step * np.eye(2)[i])
@@ -153,12 +176,12 @@ class TestSlopes:
     def test_outputs_of_one_protein_rise_together(self):
         (fit,) = fit_many("true", [real_pairs(SWITCH, 24, seed=0)], SWITCH)
         assert fit.parameters["eta_1"] == fit.parameters["eta_2"]
-        np.testing.assert_allclose(slopes(fit, REGION)[..., -1], 1.5 * fit.predict(REGION), rtol=1e-6)
+        np.testing.assert_allclose(linearised(fit, REGION)[1][..., -1], 1.5 * fit.predict(REGION), rtol=1e-6)
 
     def test_a_parameter_at_zero_still_has_one(self):
         (fit,) = fit_many("family", [real_pairs(reference_circuit("phosphorylation_cycle"), 30, seed=1, noise=0.0)])
         assert fit.parameters["b"] == 0
-        found = slopes(fit, REGION)
+        found = linearised(fit, REGION)[1]
         assert np.isfinite(found).all()
         assert np.abs(found[..., list(fit.parameters).index("b")]).max() > 0.1
 

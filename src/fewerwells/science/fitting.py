@@ -77,6 +77,8 @@ class Fit:
     def predict(self, x) -> np.ndarray:
         """Fitted outputs, shape (M, 2), nM, for inputs (M, 2), nM.
 
+        Of an equation whose parameters besides η are arrays of one shape (S,), all S at once: shape (S, M, 2).
+
         Raises:
             ValueError: inputs of another shape, or negative ones.
         """

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fewerwells.science.circuits import Circuit
 from fewerwells.science.datasets import BIG, Domain, Pairs, real_pairs, sobol_inputs
-from fewerwells.science.design.beliefs import Belief, posterior_root, slopes
+from fewerwells.science.design.beliefs import Belief, equation_belief, posterior_root
 from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.criteria import exchange, prediction_goal
 from fewerwells.science.design.designs import REGION_POINTS
@@ -207,7 +207,7 @@ def at_the_truth(circuit: Circuit) -> Belief:
     x = sobol_inputs(BIG, KNOWN_WELLS)
     form = "family" if mechanism_of(circuit) == "family" else "true"
     (fit,) = fit_many(form, [Pairs(x, circuit(x))], circuit if form == "true" else None)
-    return Belief(lambda inputs: slopes(fit, inputs), slopes(fit, x[:1]).shape[-1], np.ones(2))
+    return equation_belief(fit, noise=1.0)
 
 
 def expected_error(belief: Belief, x: np.ndarray, noise: float) -> float:

@@ -56,44 +56,54 @@ class Belief:
     mechanisms: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
 
-def slopes(fit: Fit, x: np.ndarray) -> np.ndarray:
-    """How fitted outputs change with each parameter, by central differences, for one prior standard deviation each.
+def _moved(name: str, value: float, step: float) -> float:
+    """A parameter that is moved by so many prior standard deviations, as far as 0."""
+    spread, offset = _SPREAD.get(name, _ANY_SPREAD)
+    return max((value + offset) * np.exp(spread * step) - offset, 0.0)
 
-    Parameters that the form does not set apart, as θ₁ and θ₂ where only their ratio counts, give slopes that are
-    alike; under the prior that does no harm. Outputs that share one η have one slope for it.
+
+def linearised(fit: Fit, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fitted outputs, and how they change with each parameter for one prior standard deviation of it.
+
+    By central differences, η apart, in which outputs are linear. Parameters that the form does not set apart, as θ₁ and
+    θ₂ where only their ratio counts, give slopes that are alike; under the prior that does no harm. Outputs that share
+    one η have one slope for it.
 
     Args:
         fit: from `fitting.fit_many`.
         x: inputs, (M, 2), nM.
 
     Returns:
-        Shape (M, 2, p), nM.
+        Shapes (M, 2) and (M, 2, p), nM.
     """
-    parameters = fit.parameters
-    groups = [(name,) for name in parameters if not name.startswith("eta")]
-    shared = parameters["eta_1"] == parameters["eta_2"]  # to the last digit only where they are one
-    groups += [("eta_1", "eta_2")] if shared else [("eta_1",), ("eta_2",)]
-
-    def moved(group: tuple[str, ...], step: float) -> np.ndarray:
-        changes = {}
-        for name in group:
-            spread, offset = _SPREAD.get(name, _ANY_SPREAD)
-            changes[name] = max((parameters[name] + offset) * np.exp(spread * step) - offset, 0.0)
-        return replace(fit, parameters=parameters | changes).predict(x)
-
-    def slope(group: tuple[str, ...]) -> np.ndarray:
-        at_limit = all(parameters[name] == 0 for name in group)  # nothing lies below 0
-        behind = 0.0 if at_limit else -_STEP
-        return (moved(group, _STEP) - moved(group, behind)) / (_STEP - behind)
-
-    return np.stack([slope(group) for group in groups], axis=-1)
+    values = {name: value for name, value in fit.parameters.items() if not name.startswith("eta")}
+    # the equation and its neighbours on both sides of every parameter, all asked at once
+    stack = {name: np.full(1 + 2 * len(values), value) for name, value in values.items()}
+    apart = np.full(len(values), 2 * _STEP)
+    for place, (name, value) in enumerate(values.items()):
+        stack[name][1 + 2 * place : 3 + 2 * place] = _moved(name, value, _STEP), _moved(name, value, -_STEP)
+        if value == 0:  # nothing lies below
+            apart[place] = _STEP
+    relative = replace(fit, parameters=stack | {"eta_1": 1.0, "eta_2": 1.0}).predict(x)
+    eta = np.array([fit.parameters["eta_1"], fit.parameters["eta_2"]])
+    outputs = eta * relative[0]
+    of_eta = _ANY_SPREAD[0] * outputs
+    shared = eta[0] == eta[1]  # to the last digit only where they are one
+    of_shape = eta * (relative[1::2] - relative[2::2]) / apart[:, None, None]
+    return outputs, np.stack([*of_shape, *([of_eta] if shared else of_eta * np.eye(2)[:, None])], axis=-1)
 
 
 def posterior_root(features: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """A root R, (q, q), of cov z = R·Rᵀ after wells with features (N, 2, q), nM, under the prior N(0, I)."""
+    """A root R, (q, q), of cov z = R·Rᵀ after wells with features (N, d, q), nM, of d outputs, under the prior N(0, I)."""
     scaled = (features / noise[:, None]).reshape(-1, features.shape[-1])
     values, vectors = np.linalg.eigh(scaled.T @ scaled)
     return vectors / np.sqrt(1 + values.clip(0.0))
+
+
+def equation_belief(fit: Fit, noise: float) -> Belief:
+    """One equation, its parameters known to within their prior; `noise` is that of a measurement, nM."""
+    parameters = linearised(fit, np.zeros((1, 2)))[1].shape[-1]
+    return Belief(lambda x: linearised(fit, x)[1], parameters, np.full(2, noise))
 
 
 def simple_model_belief(source: Circuit, noise: float, domain: Domain = BIG) -> Belief:
@@ -106,7 +116,7 @@ def simple_model_belief(source: Circuit, noise: float, domain: Domain = BIG) -> 
     """
     x = sobol_inputs(domain, 64)
     (fit,) = fit_many("simple", [Pairs(x, source(x))])  # without noise it finds the source itself
-    return Belief(lambda inputs: slopes(fit, inputs), slopes(fit, x[:1]).shape[-1], np.full(2, noise))
+    return equation_belief(fit, noise)
 
 
 def _form(mechanism: str) -> Form:
@@ -180,13 +190,13 @@ def library_belief(average: Average, wells: Pairs, noise: float | None = None) -
     """
     noise = noise or _noise(average, float(np.abs(wells.y).max()))
     noises, weights = np.full(2, noise), open_weights(average.weights)
-    roots = {name: posterior_root(slopes(average.fits[name], wells.x), noises) for name in weights}
+    roots = {name: posterior_root(linearised(average.fits[name], wells.x)[1], noises) for name in weights}
 
     def features(x: np.ndarray) -> np.ndarray:
-        means = {name: average.fits[name].predict(x) for name in weights}
-        centre = sum(weights[name] * mean for name, mean in means.items())
-        within = [np.sqrt(weights[name]) * slopes(average.fits[name], x) @ root for name, root in roots.items()]
-        between = [np.sqrt(weights[name]) * (mean - centre)[..., None] for name, mean in means.items()]
+        at = {name: linearised(average.fits[name], x) for name in weights}
+        centre = sum(weights[name] * outputs for name, (outputs, _) in at.items())
+        within = [np.sqrt(weights[name]) * slopes @ roots[name] for name, (_, slopes) in at.items()]
+        between = [np.sqrt(weights[name]) * (outputs - centre)[..., None] for name, (outputs, _) in at.items()]
         return np.concatenate(within + between, axis=-1)
 
     inside, share = sum(map(len, roots.values())), np.array(list(weights.values()))
@@ -205,22 +215,22 @@ def process_belief(process: GaussianProcess, wells: Pairs) -> Belief:
 
     reach = Domain("support", 0.0, max(BIG.high, float(wells.x.max())))
     support = sobol_inputs(reach, SUPPORT)
+    least = LEAST_NOISE * float(np.abs(wells.y).max())
+    noise = np.array([max(values["noise"], least) for values in process.hyperparameters])
     kernels, roots = [], []
-    for values in process.hyperparameters:
+    for output, values in enumerate(process.hyperparameters):  # outputs that know nothing of one another
         kernel = values["amplitude"] ** 2 * Matern((values["length_1"], values["length_2"]), nu=2.5)
         eigenvalues, vectors = np.linalg.eigh(kernel(support))
         kept = eigenvalues > 1e-8 * eigenvalues[-1]
+        root = vectors[:, kept] / np.sqrt(eigenvalues[kept])
         kernels.append(kernel)
-        roots.append(vectors[:, kept] / np.sqrt(eigenvalues[kept]))
+        roots.append(root @ posterior_root((kernel(wells.x, support) @ root)[:, None], noise[[output]]))
     sizes = [root.shape[1] for root in roots]
 
-    def prior(x: np.ndarray) -> np.ndarray:
-        features = np.zeros((len(x), 2, sum(sizes)))
-        features[:, 0, : sizes[0]] = kernels[0](x, support) @ roots[0]
-        features[:, 1, sizes[0] :] = kernels[1](x, support) @ roots[1]
-        return features
+    def features(x: np.ndarray) -> np.ndarray:
+        found = np.zeros((len(x), 2, sum(sizes)))
+        found[:, 0, : sizes[0]] = kernels[0](x, support) @ roots[0]
+        found[:, 1, sizes[0] :] = kernels[1](x, support) @ roots[1]
+        return found
 
-    largest = float(np.abs(wells.y).max())
-    noise = np.array([max(values["noise"], LEAST_NOISE * largest) for values in process.hyperparameters])
-    root = posterior_root(prior(wells.x), noise)
-    return Belief(lambda x: prior(x) @ root, sum(sizes), noise)
+    return Belief(features, sum(sizes), noise)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LARGEST_GRID = 40_000  # wells; 201 concentrations of each input
+LARGEST_GRID = 40_000  # wells; 200 concentrations of each input
 
 
 @dataclass(frozen=True)

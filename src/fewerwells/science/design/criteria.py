@@ -79,8 +79,7 @@ class Batch:
 
     For every candidate two small matrices are kept, how its outputs vary together and what measuring them takes away
     from tr(A·cov z). A change of the batch changes both, through what the well in question tells of every candidate once
-    the others are measured; the others, far fewer than the weights may be, say that by a system of equations of their
-    own size (Rasmussen & Williams 2006, eq. 2.12).
+    the others are measured, which an orthogonal decomposition says.
     """
 
     def __init__(self, features: np.ndarray, goal: np.ndarray | None):
@@ -116,26 +115,20 @@ class Batch:
         self._change(index, 1)
 
     def _change(self, index: int, sign: int) -> None:
-        cross, aimed = self._with_all(index)
-        share = (np.linalg.inv(cross[..., index] + np.eye(2)) @ cross.reshape(2, -1)).reshape(cross.shape)
-        self._together = self._together + sign * np.einsum("kim,kjm->ijm", share, cross)
+        wells = self._features[[*self._chosen, index]].reshape(-1, len(self._columns))  # the well in question last
+        # Of the orthonormal basis of what wells say, noise and all, the part that is about z: all but the last two span
+        # what the chosen wells tell, the last two are what the well tells beside them. No difference is formed.
+        basis = np.linalg.qr(np.hstack([wells, np.eye(len(wells))]).T).Q[: wells.shape[1]]
+        known, rows = basis[:, :-2], basis[:, -2:].T
+        if self._goal is not None:
+            aimed = rows @ self._goal
+            aimed = aimed - aimed @ known @ known.T - (aimed @ rows.T) @ rows / 2
+            rows = np.concatenate([rows, aimed])
+        rows = (rows @ self._columns).reshape(len(rows), 2, -1)  # with each candidate's outputs
+        self._together = self._together + sign * np.einsum("kim,kjm->ijm", rows[:2], rows[:2])
         if self._taken is not None:
-            half = aimed - (aimed[..., index] @ share.reshape(2, -1)).reshape(cross.shape) / 2
-            turned = np.einsum("kim,kjm->ijm", share, half)
+            turned = np.einsum("kim,kjm->ijm", rows[:2], rows[2:])
             self._taken = self._taken + sign * (turned + turned.swapaxes(0, 1))
-
-    def _with_all(self, index: int) -> np.ndarray:
-        """A well's outputs with each candidate's, after the chosen wells: F·cov z·Fᵀ and F·cov z·A·cov z·Fᵀ, (2, 2, 2, M)."""
-        weights = self._features[index]  # (2, q)
-        if not self._chosen:
-            aimed = weights if self._goal is None else weights @ self._goal
-        else:
-            chosen = self._features[self._chosen].reshape(-1, weights.shape[1])
-            told = np.linalg.solve(chosen @ chosen.T + np.eye(len(chosen)), chosen)  # cov z = I − chosenᵀ·told
-            weights = weights - weights @ chosen.T @ told
-            aimed = weights if self._goal is None else weights @ self._goal
-            aimed = aimed - aimed @ chosen.T @ told
-        return (np.concatenate([weights, aimed]) @ self._columns).reshape(2, 2, 2, -1)
 
     def worth(self) -> np.ndarray:
         """What each candidate would take away from tr(A·cov z), or add to log det of the information: (M,)."""
