@@ -8,7 +8,8 @@ import pytest
 from fewerwells.laboratory import PlateError, answering, arms, curves, models, surfaces, transfer
 from fewerwells.laboratory.answering import answer, scaled
 from fewerwells.laboratory.arms import Equations, Process, Wells
-from fewerwells.laboratory.judging import judge_noise
+from fewerwells.laboratory.judging import Noise, judge_noise
+from fewerwells.laboratory.next_round import next_round
 from fewerwells.laboratory.output import as_csv, prediction_grid, predictions_table
 from fewerwells.laboratory.report import page
 from fewerwells.laboratory.transfer import Networks
@@ -258,3 +259,14 @@ def test_many_replicates_are_learnt_from_by_their_means():
     assert isinstance(wells, Wells)
     assert len(wells) == 36
     assert as_csv(["a"], [[1.5]]) == b"a\n1.5\n"
+
+
+def test_a_noise_that_is_lost_beside_the_outputs_spoils_no_next_round():
+    """Of doses on whole numbers, among them the origin, where the fitted cycle jumps."""
+    for name in ("phosphorylation_cycle", "n_part_complex"):
+        plate = circuit_plate(name, seed=1)
+        (header, rows), least = (
+            next_round(plate, Noise(share * np.ptp(plate.y), 0.0, 0, "stated")) for share in (1e-12, 1e-6)
+        )
+        assert (header, rows) == least
+        assert np.isfinite(rows).all()

@@ -256,7 +256,11 @@ def test_a_note_above_wells_or_a_header_stays_a_note(tmp_path):
     lists = "".join(f"# well,{name}\n" + "".join(f"A{k},{k}\n" for k in range(1, 9)) + "\n" for name in ("GFP", "OD"))
     plate = read(tmp_path, lists, reads=("OD",))
     assert len(plate.wells) == 8
-    assert not any("which begins with #" in remark for remark in plate.remarks)
+    beside = "# from the freezer, box 3, shelf 2\nA1,B1,C1\n" + "".join(f"{k},{k % 3},{k % 5}\n" for k in range(1, 9))
+    (sheet,) = files.open_sheets(written(tmp_path, "beside.csv", beside))
+    assert sheet.rows[0][0] == "# from the freezer"
+    for told in (plate.remarks, sheet.remarks):
+        assert not any("which begins with #" in remark for remark in told)
 
 
 def test_blanks_controls_and_excluded_wells_are_left_out_and_named(tmp_path):

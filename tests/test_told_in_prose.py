@@ -5,6 +5,7 @@ Each test quotes its sentence, so that a change of the one is a change of the ot
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from fewerwells.science.in_context.features import LEVELS
 from fewerwells.science.in_context.network import PlateNetwork
 from fewerwells.science.in_context.reader import InContextNetwork
 from fewerwells.science.in_context.record import training_record
-from fewerwells.science.statistics import paired_ratio
+from fewerwells.science.statistics import geometric_summary, paired_ratio
 from fewerwells.study.claim_list.measured_wells import MEASURED
 from fewerwells.study.claims import judge_rows, verdict
 from fewerwells.study.columns import ERROR, error_column
@@ -77,6 +78,25 @@ def test_how_the_errors_of_experiment_1_change_with_the_volume(table):
         change = paired_ratio(leads, "lead", {"N": n}, {"N": 10})
         assert change.low < 1 < change.high, n
     assert paired_ratio(leads, "lead", {"N": 20000}, {"N": 10}).low > 1
+
+
+def test_who_is_ahead_and_what_wells_mend_in_experiment_1(table):
+    rows = table("experiment_1")
+    volumes = sorted(rows.loc[rows["arm"] == "transfer", "N"].unique())
+    told("03_experiment_1", "Over the whole domain transfer is ahead of training from scratch.")
+    assert all(compared(rows, ERROR, ("transfer", n), ("scratch", n)).high < 1 for n in volumes)
+    told("03_experiment_1", "there more than a thousand wells lower the error still")
+    told("03_experiment_1", "with every doubling or so but that from five to ten thousand, which shows no fall")
+    beyond = [n for n in volumes if n >= 1000]
+    steps = {more: compared(rows, INSIDE, ("transfer", more), ("transfer", fewer)) for fewer, more in pairwise(beyond)}
+    assert {more for more, step in steps.items() if step.high < 1} == {2000, 5000, 20000}
+    assert steps[10000].low < 1 < steps[10000].high
+    told("03_experiment_1", "fine-tuning on wells from inside mends most of what the simulation")
+    x = sobol_inputs(BIG)
+    outside = ~SMALL.contains(x)
+    wrong = l1_errors(simple_activation(x), reference_circuit("n_part_complex")(x))[outside].mean()
+    errors = geometric_summary(rows[rows["arm"] == "transfer"], OUTSIDE, ["N"])
+    assert (errors["high"] < wrong / 2).all()
 
 
 def test_few_networks_make_up_much_of_the_spread(table):

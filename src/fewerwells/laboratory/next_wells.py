@@ -13,7 +13,6 @@ from fewerwells.laboratory.reading.cells import LARGEST
 from fewerwells.running.commands import refuse
 
 LESSONS = ("teaches", "cost without")  # the last columns of the table
-LEAST_NOISE = 1e-6  # of what the outputs span
 
 
 def next_wells(
@@ -147,14 +146,16 @@ def _refuse_outside(x: np.ndarray, place, path: Path, rows: np.ndarray) -> None:
 
 def _refuse_extremes(y: np.ndarray, path: Path, noise: float | None) -> None:
     """ValueError for outputs (N, 2) whose squares are no numbers, and for a noise that is lost beside them."""
+    from fewerwells.science.design.planning import LEAST_STATED_NOISE
+
     largest, span = float(np.abs(y).max()), float(np.ptp(y, axis=0).max())
     if largest and not 1 / LARGEST <= largest <= LARGEST:
         raise ValueError(
             f"{path}: the largest output is {largest:g}; write outputs in a unit that makes it 1e-30 to 1e30."
         )
-    if noise is not None and 0 < noise < LEAST_NOISE * span:
+    if noise is not None and 0 < noise < LEAST_STATED_NOISE * span:
         raise ValueError(
-            f"--noise is {noise:g}, and the outputs span {span:g}; below {LEAST_NOISE:g} of that nothing can be told apart."
+            f"--noise is {noise:g}, and the outputs span {span:g}; below {LEAST_STATED_NOISE:g} of that nothing can be told apart."
         )
 
 

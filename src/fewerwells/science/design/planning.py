@@ -13,6 +13,7 @@ from fewerwells.science.design.designs import REGION_POINTS, Library, Optimal
 from fewerwells.science.design.reading import ALL_DESIGNS
 
 FIRST_ROUND = ("first round", "random", "Sobol", "Sobol, logarithmic", "diagonal")  # designs that need no wells
+LEAST_STATED_NOISE = 1e-6  # of what the outputs span; below that nothing can be told apart
 
 
 @dataclass(frozen=True)
