@@ -353,8 +353,9 @@ def test_a_first_visit_is_in_the_readers_theme_from_the_start(browser, address, 
         tab, asked = context.new_page(), set()
         tab.on("request", lambda request: asked.add(request.url))
         tab.goto("/notebooks/02_problem.html", wait_until="load")
-        tab.locator(f"img.on-{scheme}").first.scroll_into_view_if_needed()  # figures are fetched when they come near
-        tab.wait_for_load_state("networkidle")
+        first = tab.locator(f"img.on-{scheme}").first
+        first.scroll_into_view_if_needed()  # figures are fetched when they come near
+        tab.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=first.element_handle())
         seen, other = (
             set(tab.locator(f"img.on-{name}").evaluate_all("all => all.map(image => image.src)"))
             for name in (scheme, "dark" if scheme == "light" else "light")
