@@ -126,7 +126,7 @@ class TestStudent:
 
     def test_says_in_seconds_whether_the_machine_is_ready(self, box):
         notebook = read(box / "student" / "check_my_machine.ipynb")
-        NotebookClient(notebook, timeout=60, resources={"metadata": {"path": box / "student"}}).execute()
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": box / "student"}}).execute()
         assert "This machine is" in "".join(output.text for output in notebook.cells[-1].outputs)
 
 

@@ -63,6 +63,8 @@ OWN_FILES = (
     *(f"{name}.js" for name in _bundle.NAMES),
 )
 SIZES = {"desktop": (1300, 900), "phone": (390, 844)}
+PATIENCE = 60_000  # ms that something may take on a busy machine; what has come is not waited for
+sync_api.expect.set_options(timeout=PATIENCE)
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="Chromium is missing; on Debian: apt-get install chromium-headless-shell"
@@ -130,7 +132,7 @@ def browser():
 def watched_tab(browser, address):
     """A fresh browser tab that remembers what went wrong and whom it asked; the test fails if anything did."""
     with browser.new_context(base_url=address, viewport={"width": 1300, "height": 900}) as context:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         tab = context.new_page()
         wrong, asked = [], []
         tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
@@ -350,6 +352,7 @@ def test_figures_are_as_dark_as_the_page(tab):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_first_visit_is_in_the_readers_theme_from_the_start(browser, address, scheme):
     with browser.new_context(base_url=address, color_scheme=scheme) as context:
+        context.set_default_timeout(PATIENCE)
         tab, asked = context.new_page(), set()
         tab.on("request", lambda request: asked.add(request.url))
         tab.goto("/notebooks/02_problem.html", wait_until="load")
@@ -576,7 +579,7 @@ class TestReadAPlate:
         box.get_by_label("Wells you buy").press("PageDown")
         bought = int(box.get_by_label("Wells you buy").input_value())
         assert bought == 16
-        sync_api.expect(box.get_by_role("status")).to_contain_text("16 wells", timeout=60_000)
+        sync_api.expect(box.get_by_role("status")).to_contain_text("16 wells")
         row = box.get_by_role("row").filter(has_text="reads the plate")
         shown = [float(text) for text in row.get_by_role("cell").all_inner_texts()]
         circuit = reference_circuit("n_part_complex", 2.0)
@@ -597,7 +600,7 @@ class TestReadAPlate:
     def test_never_draws_one_plate_with_the_settings_of_the_next(self, tab):
         """Wells are changed and a redraw is asked for before the new plate can have been read."""
         box = figure(tab, "Read a plate", READS_PLATES)
-        tab.wait_for_selector(".fw[data-state=done]", timeout=60_000)
+        tab.wait_for_selector(".fw[data-state=done]")
         drawn = box.evaluate(
             """(box) => {
                 const change = (control, kind, value) => {
@@ -635,7 +638,7 @@ class TestWhichWells:
 
     def shown(self, box, plate: str, n: int) -> list[float]:
         status = box.get_by_role("status")
-        sync_api.expect(status).to_contain_text(f"{plate} plate: {n} wells", timeout=60_000)
+        sync_api.expect(status).to_contain_text(f"{plate} plate: {n} wells")
         words = re.search(
             rf"{plate} plate: {n} wells, error ([\d.]+) nM, half the interval's width ([\d.]+) nM", status.inner_text()
         )
@@ -808,11 +811,11 @@ def test_figures_live_in_jupyterlab(browser, lab):
             break
         time.sleep(0.5)
     with browser.new_context(viewport={"width": 1200, "height": 1000}) as context:
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(lab)
         cells = page.locator(".jp-Notebook .jp-CodeCell")
-        sync_api.expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+        sync_api.expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
         for number in range(3):
             cells.nth(number).locator(".cm-content").click()
             page.keyboard.press("Shift+Enter")
