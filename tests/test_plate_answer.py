@@ -12,8 +12,9 @@ from fewerwells.laboratory.judging import Noise, judge_noise
 from fewerwells.laboratory.next_round import next_round
 from fewerwells.laboratory.output import as_csv, prediction_grid, predictions_table
 from fewerwells.laboratory.report import page
+from fewerwells.laboratory.showing import table
 from fewerwells.laboratory.transfer import Networks
-from fewerwells.laboratory.wells import replicate_groups
+from fewerwells.laboratory.wells import distinct_doses, replicate_groups
 from fewerwells.science.circuits import reference_circuit
 from tests.test_plate_judging import plate_of
 
@@ -259,6 +260,16 @@ def test_many_replicates_are_learnt_from_by_their_means():
     assert isinstance(wells, Wells)
     assert len(wells) == 36
     assert as_csv(["a"], [[1.5]]) == b"a\n1.5\n"
+
+
+def test_doses_that_a_dispenser_misses_by_less_than_a_percent_are_shown_and_chosen_once():
+    plate = circuit_plate("n_part_complex", seed=1)
+    missed = 1 + 0.004 * np.random.default_rng(2).uniform(-1, 1, plate.x.shape)
+    plate = plate_of(plate.x * missed, plate.y)
+    assert ["6 doses: 0, " in line and "…" not in line for line in table(plate)] == [False, True, True, False]
+    _, rows = next_round(plate, judge_noise(plate.y[:, 0], plate.groups))
+    for chosen, measured in zip(np.array(rows).T, plate.x.T, strict=False):
+        assert np.isclose(chosen[:, None], distinct_doses(measured), rtol=1e-12, atol=0).any(axis=1).all()
 
 
 def test_a_noise_that_is_lost_beside_the_outputs_spoils_no_next_round():

@@ -192,6 +192,33 @@ def test_wells_above_the_range_are_told_of_the_output_that_is(tmp_path):
     assert said.count("above the reader's range") == 1
 
 
+def test_doses_that_a_dispenser_misses_by_less_than_a_percent_are_judged_as_the_same():
+    """The signal rises and falls, which no rank correlation sees; replicates tell it."""
+    rng = np.random.default_rng(1)
+    missed = 1 + 0.004 * rng.uniform(-1, 1, (40, 1))
+    dose = np.tile(np.repeat([[1.0], [2.0], [4.0], [8.0], [16.0]], 4, axis=0), (2, 1))
+    y = np.tile(np.repeat([0.0, 5.0, 10.0, 5.0, 0.0], 4), 2) + 0.5 * rng.standard_normal(40)
+    other = np.repeat([[1.0], [3.0]], 20, axis=0)
+    for exact in (dose, np.column_stack([dose, other]), np.column_stack([other, dose])):
+        said = found(plate_of(exact * missed, y))
+        assert said == found(plate_of(exact, y))
+        assert "no effect of IPTG" not in said or "no effect of aTc" not in said
+    assert "IPTG has one dose only" in found(plate_of(np.column_stack([7 * missed, dose]), y))
+
+
+@pytest.mark.parametrize(("additive", "proportional"), [(0.0, 0.15), (5.0, 0.0)])
+def test_a_response_that_was_reached_is_seldom_said_to_rise_still(additive, proportional):
+    x = np.repeat([0.0, 1, 2, 4, 8, 16, 32, 64], 2)[:, None]
+
+    def told(signal, seed):
+        noise = np.hypot(additive, proportional * signal) * np.random.default_rng(seed).standard_normal(len(x))
+        return "still changes at the highest IPTG" in found(plate_of(x, signal + noise))
+
+    reached, rising = 2 + 50 * x[:, 0] ** 2 / (4 + x[:, 0] ** 2), 2 + x[:, 0]
+    assert sum(told(reached, seed) for seed in range(100)) <= 5
+    assert sum(told(rising, seed) for seed in range(100)) > 50
+
+
 def test_replicates_are_doses_within_a_percent():
     x = np.array([[1.0, 0.0], [1.005, 0.0], [1.02, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
     groups = replicate_groups(x)

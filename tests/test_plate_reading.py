@@ -458,6 +458,8 @@ def test_wells_of_which_nothing_can_be_learnt_are_refused(tmp_path):
 
     with pytest.raises(PlateError, match=r"the same doses \(IPTG 3\), so nothing can be learnt"):
         require_doses(asked(dose="3", inputs=("IPTG",)))
+    with pytest.raises(PlateError, match=r"the same doses \(IPTG 3\), so nothing can be learnt"):
+        require_doses(asked(dose="3.00{k}"))  # a dispenser misses one dose by as much
     with pytest.raises(PlateError, match="the values of GFP are at most 8e-160"):
         require_doses(asked(signal="{k}e-160"))
     with pytest.raises(PlateError, match="the doses of IPTG are at most 8e-300"):

@@ -6,13 +6,34 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from fewerwells.laboratory.answering import OutputAnswer, Score
 from fewerwells.laboratory.arms import TAILS, tailed
 from fewerwells.laboratory.curves import Curves
-from fewerwells.laboratory.report import wells_sentences
+from fewerwells.laboratory.judging import Noise
+from fewerwells.laboratory.report import sentences, wells_sentences
 
 
 def curves(k, low, high, enough=None, sizes=(12, 24, 54)):
     return Curves(sizes, {}, enough, np.array(k), np.array(low), np.array(high))
+
+
+def test_only_the_best_learner_is_called_best():
+    """An earlier one that comes near is taken, so another may have a smaller error, and the noise decides which is small."""
+
+    def said(chosen, known=True):
+        noise = Noise(1.0, 0.0, 9, "replicates" if known else "unknown")
+        errors = (("process", 2.1, 1.00), ("equations", 2.0, 1.04), ("network", 2.5, 1.2))
+        scores = tuple(Score(arm, f"a {arm}", error, times if known else math.nan) for arm, error, times in errors)
+        return sentences(OutputAnswer("GFP", noise, scores, chosen, None, 1.0, (), "Hill"), None)[:2]
+
+    assert said("process") == [
+        "GFP: doses held out are predicted best by a process: off by 2.1 (root mean square, 1.00 times the standard error "
+        "of their means).",
+        "  others: equations 2 (1.04 times); network 2.5 (1.20 times)",
+    ]
+    first, others = said("equations", known=False)
+    assert "by a equations about as well as by any other (at most 5 % worse): off by 2 (root mean square)." in first
+    assert others == "  others: process 2.1; network 2.5"
 
 
 def test_every_end_of_an_interval_is_a_number_or_a_word():

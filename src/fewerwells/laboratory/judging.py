@@ -11,7 +11,7 @@ from scipy.stats import kendalltau
 from scipy.stats import t as student_t
 
 from fewerwells.laboratory.reading.cells import plate_shape, well_name, well_place
-from fewerwells.laboratory.wells import Plate
+from fewerwells.laboratory.wells import Plate, dose_levels, replicate_groups
 
 FEWEST_REPLICATES = 3  # degrees of freedom, before a noise is told from them
 FEWEST_TO_TELL = 6  # degrees of freedom, before an effect, an edge or a drift is looked for
@@ -211,15 +211,17 @@ def _saturation(output: str, plate: Plate, y: np.ndarray, noise: Noise) -> list[
             f"{output}: {over} wells are above the reader's range and are left out, which bends what is learnt from the "
             "highest signals. Read again with a lower gain."
         )
-    for index, one in enumerate(plate.inputs):
-        x = plate.x[:, index]
-        top = x.max()
-        near = (x < top) & (x > top / 4)
-        if near.any() and noise.known and np.ptp(y) > 0:
-            step = abs(y[x == top].mean() - y[near].mean())
-            if step > 0.15 * np.ptp(y) + 2 * noise.additive and len(plate.inputs) == 1:
+    if len(plate.inputs) == 1 and noise.known and np.ptp(y) > 0:
+        x, levels = plate.x[:, 0], dose_levels(plate.x[:, 0])
+        top = levels == levels.max()
+        near = ~top & (x > x.max() / 4)
+        if near.any():
+            means = np.array([y[wells].mean() for wells in (top, near)])
+            doubt = np.linalg.norm(noise.sd(means) / np.sqrt([top.sum(), near.sum()]))
+            if abs(means[0] - means[1]) > 0.15 * np.ptp(y) + 2 * doubt:
                 said.append(
-                    f"{output}: it still changes at the highest {one.name}; its largest response was not reached."
+                    f"{output}: it still changes at the highest {plate.inputs[0].name}; its largest response was not "
+                    "reached."
                 )
     return said
 
@@ -228,16 +230,12 @@ def _silent_inputs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
     """Inputs whose dose explains no more of the signal than chance."""
     said = []
     for index, one in enumerate(plate.inputs):
-        others = [k for k in range(len(plate.inputs)) if k != index]
-        if len(np.unique(plate.x[:, index])) < 2:
+        levels = dose_levels(plate.x[:, index])
+        if not levels.any():
             said.append(f"{output}: {one.name} has one dose only, so nothing can be said of it.")
             continue
-        blocks = (
-            np.unique(plate.x[:, others], axis=0, return_inverse=True)[1].reshape(-1)
-            if others
-            else np.zeros(len(y), int)
-        )
-        chance, replicated = _explained(y, plate.x[:, index], blocks)
+        blocks = replicate_groups(np.delete(plate.x, index, axis=1))
+        chance, replicated = _explained(y, levels, blocks)
         if chance > 0.05:
             unseen = (
                 ""
@@ -250,13 +248,17 @@ def _silent_inputs(output: str, plate: Plate, y: np.ndarray) -> list[str]:
     return said
 
 
-def _explained(y: np.ndarray, x: np.ndarray, blocks: np.ndarray) -> tuple[float, bool]:
+def _explained(y: np.ndarray, levels: np.ndarray, blocks: np.ndarray) -> tuple[float, bool]:
     """p-value of an F test that the dose has an effect within blocks of the other input.
 
     With few replicates the effect is taken to be the same in all blocks; where that leaves nothing to judge it by, a rank
     correlation has to do. The second answer is whether there were replicates enough for any effect to be seen.
+
+    Args:
+        y: one output, shape (N,).
+        levels: rank of each well's dose, shape (N,).
+        blocks: number of the other input's dose, shape (N,).
     """
-    levels = np.unique(x, return_inverse=True)[1].reshape(-1)
     both = np.unique(np.column_stack([blocks, levels]), axis=0, return_inverse=True)[1].reshape(-1)
 
     def inside(groups: np.ndarray) -> tuple[float, int]:
@@ -272,7 +274,7 @@ def _explained(y: np.ndarray, x: np.ndarray, blocks: np.ndarray) -> tuple[float,
         coefficients, _, many, _ = np.linalg.lstsq(design.astype(float), y)
         within, freedom = float(((y - design @ coefficients) ** 2).sum()), len(y) - int(many)
     if freedom < 1 or many == few:
-        return float(kendalltau(x, y).pvalue) if np.ptp(y) > 0 else 1.0, False
+        return float(kendalltau(levels, y).pvalue) if np.ptp(y) > 0 else 1.0, False
     if within <= 0:
         return 0.0 if without > 0 else 1.0, replicated
     ratio = (without - within) / (many - few) / (within / freedom)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fewerwells.laboratory.judging import Noise
-from fewerwells.laboratory.wells import Plate
+from fewerwells.laboratory.wells import Plate, distinct_doses
 from fewerwells.science.datasets import Domain, Pairs
 from fewerwells.science.design.candidates import Candidates
 from fewerwells.science.design.planning import LEAST_STATED_NOISE, plan_wells
@@ -32,7 +32,7 @@ def next_round(plate: Plate, noise: Noise) -> tuple[list[str], list[list]] | Non
     y = plate.y[order][:, [0, min(1, len(plate.outputs) - 1)]]
     scale = np.ptp(y, axis=0) / SPAN
     lowest = y.min(axis=0)
-    axes = [np.unique(np.round(column, 9)) for column in x.T]
+    axes = [distinct_doses(column) for column in x.T]
     candidates = Candidates(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2), NEXT)
     known = noise.known and noise.additive > 0
     stated = max(float(noise.additive / scale[0]), LEAST_STATED_NOISE * SPAN) if known else None

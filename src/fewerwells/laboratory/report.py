@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from fewerwells.laboratory.answering import OutputAnswer, PlateAnswer
+from fewerwells.laboratory.answering import AS_GOOD, OutputAnswer, PlateAnswer
 from fewerwells.laboratory.curves import Curves
 
 _STYLE = """
@@ -28,11 +28,19 @@ def summary(learnt: PlateAnswer, curves: Sequence[Curves | None]) -> list[str]:
 def sentences(one: OutputAnswer, curve: Curves | None) -> list[str]:
     """What was learnt of one output, sentence by sentence."""
     best = next(score for score in one.scores if score.arm == one.chosen)
-    in_noise = "" if math.isnan(best.in_noise) else f", {best.in_noise:.1f} times the standard error of their means"
+    known = not math.isnan(best.in_noise)
+    in_noise = f", {best.in_noise:.2f} times the standard error of their means" if known else ""
+    by = f"best by {best.words}"
+    if best != one.scores[0]:
+        by = f"by {best.words} about as well as by any other (at most {100 * (AS_GOOD - 1):.0f} % worse)"
+    others = [
+        f"{score.arm} {score.error:.3g}" + (f" ({score.in_noise:.2f} times)" if known else "")
+        for score in one.scores
+        if score.arm != one.chosen
+    ]
     lines = [
-        f"{one.output}: doses held out are predicted best by {best.words}: off by {best.error:.3g} (root mean square"
-        f"{in_noise}).",
-        "  others: " + "; ".join(f"{score.arm} {score.error:.3g}" for score in one.scores if score.arm != one.chosen),
+        f"{one.output}: doses held out are predicted {by}: off by {best.error:.3g} (root mean square{in_noise}).",
+        "  others: " + "; ".join(others),
         f"  heaviest equation: {one.equation}",
     ]
     lines += [f"  {parameter.name}: {parameter.said}" for parameter in one.parameters]
@@ -115,7 +123,7 @@ def _list(lines) -> str:
 def _output(one: OutputAnswer, curve: Curves | None) -> str:
     rows = "".join(
         f"<tr><td>{escape(score.arm)}</td><td>{escape(score.words)}</td><td>{score.error:.3g}</td>"
-        f"<td>{'unknown' if math.isnan(score.in_noise) else f'{score.in_noise:.1f}'}</td></tr>"
+        f"<td>{'unknown' if math.isnan(score.in_noise) else f'{score.in_noise:.2f}'}</td></tr>"
         for score in one.scores
     )
     table = (

@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from fewerwells.laboratory.reading.cells import plate_shape, row_name, well_name, well_place
-from fewerwells.laboratory.wells import STATES, USED, Plate, Well
+from fewerwells.laboratory.wells import STATES, USED, Plate, Well, distinct_doses
 
 _SIGNS = {"above": ">", "below": "<", "missing": "–", "blank": "B", "control": "C", "excluded": "×", "no dose": "?"}
 _MOST_LINES = 12  # of one reason, in the short table
@@ -19,7 +19,7 @@ def table(plate: Plate) -> list[str]:
     counts = plate.counts()
     lines = [f"{plate.name}: {len(plate.wells)} wells, {counts.get(USED, 0)} used"]
     for index, given in enumerate(plate.inputs):
-        doses = np.unique([well.x[index] for well in plate.wells if well.state == USED and well.x[index] is not None])
+        doses = distinct_doses(plate.x[:, index])
         if len(doses):
             shown = ", ".join(f"{dose:.4g}" for dose in doses[:14]) + (" …" if len(doses) > 14 else "")
             lines.append(f"  input {given.label}: {len(doses)} doses: {shown}")

@@ -90,8 +90,8 @@ def require_doses(plate: Plate) -> None:
             f"{len(plate.used)} wells can be used; {FEWEST} to {MOST:,} are needed. See the table of wells for why the "
             "others are not."
         )
-    if not np.any(np.ptp(plate.x, axis=0)):
-        said = " and ".join(f"{one.name} {dose:g}" for one, dose in zip(plate.inputs, plate.x[0], strict=True))
+    if not np.any(plate.groups):
+        said = " and ".join(f"{one.name} {dose:.3g}" for one, dose in zip(plate.inputs, plate.x[0], strict=True))
         raise PlateError(f"every well that can be used has the same doses ({said}), so nothing can be learnt of them.")
     for kind, names, numbers in (
         ("doses of", [one.name for one in plate.inputs], plate.x),

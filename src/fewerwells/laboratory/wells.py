@@ -123,15 +123,21 @@ def replicate_groups(x: np.ndarray) -> np.ndarray:
     Args:
         x: doses, shape (N, d), 0 or larger.
     """
-    levels = np.column_stack([_levels(column) for column in x.T]) if x.size else np.zeros((len(x), 1), int)
+    levels = np.column_stack([dose_levels(column) for column in x.T]) if x.size else np.zeros((len(x), 1), int)
     return np.unique(levels, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _levels(doses: np.ndarray) -> np.ndarray:
-    """The rank of each dose among the distinct ones, shape (N,)."""
+def dose_levels(doses: np.ndarray) -> np.ndarray:
+    """The rank of each dose of one input among the distinct ones, shape (N,), from 0; the same within one percent."""
     order = np.argsort(doses, kind="stable")
     ordered = doses[order]
     steps = np.r_[False, ordered[1:] > ordered[:-1] * (1 + SAME_DOSE)]
     levels = np.empty(len(doses), int)
     levels[order] = np.cumsum(steps)
     return levels
+
+
+def distinct_doses(doses: np.ndarray) -> np.ndarray:
+    """The distinct doses of one input, ascending: of those within one percent of each other the median."""
+    levels = dose_levels(doses)
+    return np.array([np.median(doses[levels == level]) for level in range(levels.max(initial=-1) + 1)])
