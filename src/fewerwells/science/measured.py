@@ -20,8 +20,8 @@ HELD_OUT = 0.25  # share of the groups that test a prediction
 class Measured(System):
     """Wells of one or two inputs and one or two outputs, read from a tidy table: one row a well.
 
-    Wells with the same inputs are replicates of one condition. A condition, or all wells of one `group` where there
-    is such a column, is held out whole or not at all.
+    Wells with the same inputs, to the last digit, are replicates of one condition. A condition, or all wells of one
+    `group` where there is such a column, is held out whole or not at all; give one where a dispenser missed the doses.
 
     Attributes:
         label: how the system is called.
