@@ -39,6 +39,22 @@ def test_each_way_of_training_is_compared_with_its_own_partner():
     assert [one.turned for one in found] == [True, False] * 2
 
 
+def test_a_verdict_that_is_only_known_less_well_has_not_turned():
+    """At best the ratio is the same in the middle, and its seeds are scattered."""
+    table = baselines(errors(0.5, 0.5), errors(0.5, 0.5), n_seeds=8)
+    scattered = table["arm"] == AT_BEST[0]
+    table.loc[scattered, INSIDE_ERROR] *= np.exp(3 * np.random.default_rng(1).normal(size=scattered.sum()))
+    inside, outside = judged_twice(table)[:2]
+    assert inside.outcomes == ("helps", "undecided")
+    assert inside.differs
+    assert not inside.turned
+    assert inside.change.value == pytest.approx(inside.at_best.value / inside.as_trained.value)
+    assert not outside.differs
+    said = at_best(table).data
+    assert "**Of 4 verdicts 0 turn.** 2 more come out differently" in said
+    assert "between the two ratios: *a*, inside: helps as trained, undecided at best; *b*, inside" in said
+
+
 def test_the_page_names_what_turns():
     text = at_best(baselines(errors(0.5, 1.5), errors(0.4, 0.6))).data
     assert "Of 4 verdicts 2 turn: *a*, inside: helps as trained, does harm at best; *b*, inside" in text

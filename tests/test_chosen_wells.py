@@ -26,7 +26,9 @@ from fewerwells.study.wells_saved import (
     ceiling,
     chosen_against_random,
     exchange_in_words,
+    middle_in_words,
     saving_in_words,
+    wells_in_words,
     wells_needed,
 )
 
@@ -191,7 +193,10 @@ class TestReadOff:
         found = chosen_against_random(made_up(9.0), 24)
         assert np.isinf(found["k"]).all()
         assert found["limit_high"].to_numpy() == pytest.approx(4.0)
-        assert "inf" not in saving_in_words(found, 24)
+        assert saving_in_words(found, 24).startswith(
+            "From 0–10 nM 24 wells that the library chose are worth at least 96 random ones (from system to system more "
+            "than 96)"
+        )
 
     def test_ratios_are_taken_over_the_seeds_that_both_have(self):
         table = made_up(4.0)
@@ -328,6 +333,23 @@ def test_wells_needed_are_read_off_each_way_s_own_curve_and_end_where_it_ends():
     assert found.loc[prior, "fewest"] == pytest.approx(8)
     assert found.loc[designer, "wells"] == np.inf  # more than its most
     assert found.loc[designer, "most"] == pytest.approx(192)
+    assert wells_in_words(found.loc[[start, prior, designer]]) == "fewer than 8 to more than 192"
+    assert middle_in_words(found.loc[[start, prior, designer]]) == "48"
+    assert middle_in_words(found.loc[[start, designer]]) == "48 to more than 192"
+
+
+def test_intervals_of_wells_needed_hold_for_all_ways_at_once():
+    """Ways whose luck has nothing in common: with six of them single intervals would all hold in 95 % to the sixth."""
+    held, rng = [], np.random.default_rng(0)
+    truth = dict.fromkeys(WAYS, 1.0)
+    for _ in range(100):
+        table = learning_curves(truth)
+        luck = {(arm, seed): rng.normal(0, 0.2) for arm in table["arm"].unique() for seed in range(20)}
+        table = pd.concat([table[table["seed"] == 0].assign(seed=seed) for seed in range(20)])
+        table[ERROR] *= np.exp([luck[arm, seed] for arm, seed in zip(table["arm"], table["seed"], strict=True)])
+        found = wells_needed(table)
+        held.append(((found["low"] <= 96) & (found["high"] >= 96)).all())
+    assert np.mean(held) > 0.87
 
 
 def test_figures_show_what_they_are_given():
@@ -338,6 +360,12 @@ def test_figures_show_what_they_are_given():
     found = chosen_against_random(made_up(2.0), 24)
     plot_worth(found[found["domain"] == "0–10 nM"], axes[0, 1], {"one": 2.5, "two": 3.0})
     assert [label.get_text() for label in axes[0, 1].get_yticklabels()] == ["one", "two"]
+    beyond = chosen_against_random(made_up(9.0), 24)
+    plot_worth(beyond[beyond["domain"] == "0–10 nM"], axes[0, 1], {"one": 2.5, "two": 3.0})
+    assert [line.get_fillstyle() for line in axes[0, 1].get_lines() if line.get_marker() == "o"] == [
+        *["full"] * 2,
+        *["none"] * 2,
+    ]
     own, drawn = (WellArm("library", design, "0–10 nM").name for design in ("library", "random"))
     plot_ratios(against(made_up(4.0), own, drawn, 24).assign(design="library"), axes[1, 0], "design")
     assert axes[1, 0].get_lines()[0].get_xdata() == pytest.approx([0.5])

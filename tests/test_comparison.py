@@ -125,6 +125,15 @@ class TestFailures:
         )
         assert "135 rows (transfer): failed" in verdict(found)
 
+    def test_where_all_failed_there_is_nothing_to_compare_and_no_agreement(self):
+        found = compare(
+            failing(rerun_of(range(50)), pd.Series(True, index=range(300))), table(range(50)), resamples=500
+        )
+        assert found.status == 1
+        assert verdict(found).startswith(
+            "No estimate of the rerun and the published tables could be compared. 300 networks"
+        )
+
     def test_of_other_seeds_clearly_more_must_fail(self):
         rows, published = table(range(100, 150)), table(range(50))
         most = compare(failing(rows, (rows["arm"] == "transfer") & (rows["seed"] >= 105)), published, resamples=500)

@@ -87,6 +87,7 @@ class TestStudent:
         shown = {
             line.strip() for path in chapters(ROOT).values() for c in read(path).cells for line in c.source.split("\n")
         }
+        shown |= {line.strip() for path in (ROOT / "sweeps").glob("*.yml") for line in path.open(encoding="utf-8")}
         hidden = set().union(*map(hidden_lines, SOURCES.values())) - shown
         assert len(hidden) > 200
         for path, text in given.items():
@@ -113,6 +114,12 @@ class TestStudent:
         for name, path in chapters(ROOT).items():
             copy = box / "student" / path.relative_to(ROOT)
             assert set(papermill.inspect_notebook(str(copy))) <= set(CHAPTER_PARAMETERS[name].model_fields)
+
+    def test_holds_every_sweep_that_its_pages_name(self, box):
+        pages = [*(box / "student" / "notebooks").glob("*.ipynb"), *(box / "student" / "book").glob("*.md")]
+        named = {name for page in pages for name in re.findall(r"sweeps/\w+\.yml", page.read_text("utf-8"))}
+        assert named
+        assert [name for name in named if not (box / "student" / name).is_file()] == []
 
     def test_a_chapter_runs_from_the_students_folder(self, box, tmp_path):
         papermill.execute_notebook(

@@ -20,6 +20,16 @@ from tests.course_samples import fingerprint, grade_folder, hand_in, solutions
 ROOT = project_root(Path(__file__).parent)
 CHAPTER = "05_findings"
 RIGHT = solutions(ROOT, CHAPTER)
+# a right answer whose function warns, logs and prints where the check calls it
+NOISY = """
+import logging, sys, warnings
+_quiet = verdict
+def verdict(*interval):
+    warnings.warn("slow")
+    logging.warning("slow")
+    print("slow", file=sys.stderr)
+    return _quiet(*interval)
+"""
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # nbgrader's own
     pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),
@@ -54,7 +64,7 @@ def graded(tmp_path_factory):
     notebook.cells = [cell for cell in notebook.cells if cell.id != "check-5-4"]
     nbformat.write(notebook, without)
     hand_in(folder, "f_partly", ROOT, CHAPTER, {k: v for k, v in RIGHT.items() if k != "5.6"} | {"5.4": "ratio = 3"})
-    hand_in(folder, "g_right", ROOT, CHAPTER, RIGHT)
+    hand_in(folder, "g_right", ROOT, CHAPTER, RIGHT | {"5.1": RIGHT["5.1"] + NOISY})
     copied = hand_in(folder, "h_copied", ROOT, CHAPTER, RIGHT)
     notebook = nbformat.read(copied, as_version=4)
     place = next(place for place, cell in enumerate(notebook.cells) if cell.id == "blank-5-4")

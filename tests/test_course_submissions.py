@@ -82,6 +82,7 @@ class TestNames:
             ("ada/Untitled.ipynb", "no assignment"),
             ("ada/05_findings_exercises.ipynb.txt", "is no notebook"),
             ("ada/answers.zip", "is no notebook"),
+            ("Ada [evening]/05_findings_exercises.ipynb", "rename the folder"),
         ],
     )
     def test_what_is_in_doubt_is_named_with_the_reason(self, tmp_path, name, reason):
@@ -197,6 +198,17 @@ class TestCommand:
         assert status == 0
         assert "marks.1.csv" in said
         assert (tmp_path / "marks.1.csv").read_text("utf-8") == corrected
+
+    def test_a_table_that_a_spreadsheet_wrote_in_another_encoding_is_kept_as_it_is(self, tmp_path, graded):
+        lay_out(tmp_path, {"Jürgen/05_findings_exercises.ipynb": ""})
+        command(tmp_path)
+        from_excel = (tmp_path / "marks.csv").read_text("utf-8").encode("cp1252")
+        (tmp_path / "marks.csv").write_bytes(from_excel)
+        status, said = command(tmp_path)
+        assert status == 0
+        assert "marks.1.csv" in said
+        assert (tmp_path / "marks.1.csv").read_bytes() == from_excel
+        assert "Jürgen" in (tmp_path / "marks.csv").read_text("utf-8")
 
     @pytest.mark.parametrize(
         ("place", "said"),

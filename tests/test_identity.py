@@ -1,5 +1,7 @@
 """What makes a stored number stale: resolved values, the code behind them, and libraries, never order or layout."""
 
+import ast
+import sys
 from dataclasses import make_dataclass, replace
 
 import numpy as np
@@ -102,6 +104,61 @@ def test_what_is_bound_otherwise_is_never_taken_for_what_was_imported(name, used
     hidden = f"from scipy.stats import {name}\n\ndef f():\n    {name} = 1\n    return {used}\n"
     in_full = f"import scipy\n\ndef f():\n    {name} = 1\n    return scipy.stats.{used}\n"
     assert statements(hidden) != statements(in_full)
+
+
+def test_every_python_reads_the_same_code_alike():
+    """The published rows are from Python 3.11: what its `ast.dump` says of this, every later one's code must be called."""
+    source = (
+        'def f(x, *, y=[]):\n    """Said."""\n    return f"{x:>{y}} and {{}}" if x else lambda: None\n\nclass A: pass\n'
+    )
+    assert statements(source) == (
+        "Module(body=[FunctionDef(name='f', args=arguments(posonlyargs=[], args=[arg(arg='x')], kwonlyargs=[arg(arg='y')], "
+        "kw_defaults=[List(elts=[], ctx=Load())], defaults=[]), body=[Return(value=IfExp(test=Name(id='x', ctx=Load()), "
+        "body=JoinedStr(values=[FormattedValue(value=Name(id='x', ctx=Load()), conversion=-1, format_spec=JoinedStr(values="
+        "[Constant(value='>'), FormattedValue(value=Name(id='y', ctx=Load()), conversion=-1)])), Constant(value=' and {}')"
+        "]), orelse=Lambda(args=arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]), "
+        "body=Constant(value=None))))], decorator_list=[]), ClassDef(name='A', bases=[], keywords=[], body=[Pass()], "
+        "decorator_list=[])], type_ignores=[])"
+    )
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="from Python 3.12 on ast.dump says it otherwise")
+def test_code_is_written_down_as_python_3_11_does():
+    for path in sorted((project_root() / "src").rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        assert identity._dump(tree) == ast.dump(tree), path
+
+
+@pytest.mark.parametrize("name", [".DS_Store", ".noise.py.swp", "noise.py~", "noise.py.orig", "#noise.py#"])
+def test_what_editors_and_file_managers_leave_beside_the_code_is_no_part_of_it(tmp_path, monkeypatch, name):
+    package = tmp_path / "fewerwells" / "strangers"  # a folder of the same name above it is no part of it, either
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "noise.py").write_text("A = 1\n")
+    (package / "table.csv").write_text("1\n")
+    monkeypatch.syspath_prepend(tmp_path / "fewerwells")
+
+    def digests():
+        for cache in (identity._module, identity._file, identity._root):
+            cache.cache_clear()
+        return code(["strangers.noise"])
+
+    before = digests()
+    (package / name).write_text("x")
+    (tmp_path / "fewerwells" / "README.md").write_text("x")
+    assert digests() == before
+    (package / "table.csv").write_text("2\n")
+    assert digests() != before
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_what_is_installed_for_the_user_or_the_system_is_not_our_code(tmp_path, monkeypatch, folder):
+    (tmp_path / "lib" / folder).mkdir(parents=True)
+    (tmp_path / "lib" / folder / "somebodys.py").write_text("A = 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "lib" / folder)
+    identity._root.cache_clear()
+    identity._file.cache_clear()
+    assert code(["somebodys"]) == {}
 
 
 def test_what_one_function_imports_is_not_what_another_has_of_python():

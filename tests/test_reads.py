@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from fewerwells.book import build
-from fewerwells.running import identity, points
+from fewerwells.running import identity, nursery, points
 from fewerwells.running.chapters import execute
 from fewerwells.running.kernel import about
 from fewerwells.running.parameters import ParameterError
@@ -106,6 +106,53 @@ def test_a_page_is_made_again_when_a_file_that_its_chapter_reads_has_changed(boo
     (executed,) = build.run_chapters(book, "paper", said.append).values()
     assert said[-2] == f"{CHAPTER}: running …"
     assert outputs(executed) == "[2]\n"
+
+
+def test_published_tables_are_noted_by_whoever_had_read_them_before(book, tmp_path, monkeypatch):
+    """As kernels of a nursery, which reads them once for all of them."""
+    for name in ("experiment_1.csv", "experiment_1.json"):
+        (book / "results" / name).write_text("{}")
+    asking = "from fewerwells.running.published import published_rows\npublished_rows()"
+    path = write_chapter(book, asking)
+    with nursery.Nursery({}, ["fewerwells.running.published"]) as warm:
+        monkeypatch.chdir(book)
+        run = execute(path, tmp_path / "out.ipynb", {}, nursery=warm)
+    assert {"results/experiment_1.csv", "results/experiment_1.json"} <= set(run.reads)
+
+
+def test_files_in_a_list_and_beside_a_named_one_are_data(book, tmp_path):
+    for name in ("a.csv", "b.csv", "layout.toml", "doses.csv"):
+        (tmp_path / name).write_text("1")
+    code = f"import pathlib\nfor one in ('a.csv', 'b.csv', 'layout.toml', 'doses.csv'): pathlib.Path('{tmp_path}', one).read_text()"
+    more = {"more_files": [str(tmp_path / "b.csv")], "wells_file": str(tmp_path / "a.csv")}
+    run = execute(write_chapter(book, code), tmp_path / "out.ipynb", more)
+    assert {str(tmp_path / name) for name in ("a.csv", "b.csv", "layout.toml", "doses.csv")} <= set(run.reads)
+
+
+def test_results_in_a_folder_named_from_here_are_there_for_the_kernel_too(book, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FEWERWELLS_RESULTS", "mine")
+    asking = "from fewerwells.running.storage import results_folder\nprint(results_folder())"
+    execute(write_chapter(book, asking), tmp_path / "out.ipynb", {})
+    assert outputs(tmp_path / "out.ipynb") == f"{tmp_path / 'mine'}\n"
+
+
+def test_code_that_is_saved_while_a_chapter_runs_leaves_nothing_stored(book, tmp_path, monkeypatch):
+    """Its kernel may have read the old file or the new one."""
+    module = tmp_path / "lib" / "strangers.py"
+    module.parent.mkdir()
+    module.write_text("A = 1\n")
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(module.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    )
+    monkeypatch.syspath_prepend(module.parent)
+    monkeypatch.chdir(book)
+    path = write_chapter(book, f"import strangers, pathlib\npathlib.Path('{module}').write_text('A = 12\\n')")
+    (point,) = make_points(path, [{}])
+    with pytest.raises(ParameterError, match="was saved while it ran"):
+        run_point(point)
+    assert states([point]) != ["done"]
+    assert not point.folder.exists()
 
 
 def test_the_command_of_a_run_of_exercises_names_their_notebook():

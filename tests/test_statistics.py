@@ -76,8 +76,10 @@ def test_data_equivalence_finds_the_factor_that_was_put_in(k):
 def test_wells_worth_are_those_of_each_group_and_end_where_the_grid_ends():
     table = pd.concat([power_law_table(k).assign(system=f"k = {k}") for k in (4.0, 2.0, 500.0)])
     worth = wells_worth(table, "error", "transfer", "scratch", 100, "system")
-    np.testing.assert_allclose(worth[:2], [200, 400], rtol=0.15)
-    assert worth[2] == pytest.approx(table.loc[table["arm"] == "scratch", "N"].max())
+    np.testing.assert_allclose(worth["wells"][:2], [200, 400], rtol=0.15)
+    assert worth["wells"][2] == np.inf
+    volumes = table.loc[table["arm"] == "scratch", "N"]
+    np.testing.assert_allclose(worth[["fewest", "most"]], [[volumes.min(), volumes.max()]] * 3)
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say():

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from fewerwells import cli
 from fewerwells.running.forecast import forecast
-from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError
+from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.plain import read_value, write_value
 from fewerwells.running.points import make_points, states
 from fewerwells.running.published import RECOMPUTE
@@ -102,6 +102,26 @@ def test_a_bad_file_is_refused_with_its_line(text, line, words, tmp_path, own_re
     assert words in result.output
     assert "Traceback" not in result.output
     assert [p.name for p in tmp_path.iterdir()] == ["bad.yml"]
+
+
+@pytest.mark.parametrize(
+    ("chapter", "fixed", "grid"),
+    [
+        ("13_which_wells", {"n_seeds": 10}, {"design_seeds": [5, 10]}),
+        (
+            "04_experiment_2",
+            {"hill_coefficients": [], "phosphorylation": False},
+            {"outside_family": [["input_depletion"]]},
+        ),
+        ("12_a_thousand_circuits", {"n_seeds": 100}, {"few_seeds": [60]}),
+    ],
+)
+def test_lines_that_only_together_make_sense_are_accepted(chapter, fixed, grid):
+    """With the profile's other values `fixed` by itself, or a value of the grid by itself, would contradict them."""
+    model = CHAPTER_PARAMETERS[chapter]
+    assert problems(fixed, model) or any(problems({name: values[0]}, model) for name, values in grid.items())
+    assert not problems(fixed | {name: values[0] for name, values in grid.items()}, model)
+    assert check_sweep(chapter, grid, fixed, ROOT)
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_lines(tmp_path):

@@ -160,6 +160,8 @@ def entry(judgement: Judgement) -> str:
 def at_best(baselines: pd.DataFrame | None) -> Markdown:
     """Whether pre-training helps, as the study trains and with each arm at its best, and which of these verdicts turn.
 
+    One turns where the two ways of training demonstrably differ, too (see `study.at_best`).
+
     Args:
         baselines: the published table of fair baselines; None while there is none.
     """
@@ -178,12 +180,21 @@ def at_best(baselines: pd.DataFrame | None) -> Markdown:
         }
         for one in found
     ]
+
+    def told(some: list) -> str:
+        named = (
+            f"*{one.target}*, {one.region}: {one.outcomes[0]} as trained, {one.outcomes[1]} at best" for one in some
+        )
+        return (": " if some else "") + "; ".join(named)
+
     turned = [one for one in found if one.turned]
-    told = "; ".join(
-        f"*{one.target}*, {one.region}: {one.outcomes[0]} as trained, {one.outcomes[1]} at best" for one in turned
-    )
-    sentence = f"Of {len(found)} verdicts {len(turned)} turn" + (f": {told}." if turned else ".")
-    return Markdown(f"{report.table(rows).data}\n\n**{sentence}** {_what_pays(baselines)}")
+    unsure = [one for one in found if one.differs and not one.turned]
+    sentence = f"**Of {len(found)} verdicts {len(turned)} turn{told(turned)}.**"
+    if unsure:
+        sentence += (
+            f" {len(unsure)} more come out differently without a shown difference between the two ratios{told(unsure)}."
+        )
+    return Markdown(f"{report.table(rows).data}\n\n{sentence} {_what_pays(baselines)}")
 
 
 def _what_pays(baselines: pd.DataFrame) -> str:

@@ -110,8 +110,9 @@ def write_student(root: Path, folder: Path) -> None:
     for path in (folder / "book").glob("*.md"):
         path.write_text(cited(path.read_text("utf-8"), root), encoding="utf-8")
     (folder / "results").mkdir(exist_ok=True)
-    for path in (*root.glob("results/*.csv"), *root.glob("results/*.json")):
-        shutil.copyfile(path, folder / "results" / path.name)
+    (folder / "sweeps").mkdir(exist_ok=True)
+    for path in (*root.glob("results/*.csv"), *root.glob("results/*.json"), *root.glob("sweeps/*.yml")):
+        shutil.copyfile(path, folder / path.relative_to(root))
     for name in ("_toc.yml", "LICENSE"):
         shutil.copyfile(root / name, folder / name)
     shutil.copytree(root / ".binder", folder / ".binder")

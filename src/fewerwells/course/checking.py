@@ -174,10 +174,11 @@ def check(exercise: str, answer) -> Verdict:
     Raises:
         ValueError: there is no such exercise.
     """
-    uses_it = property_of(str(exercise))
+    exercise = str(exercise)
+    uses_it = property_of(exercise)
     if uses_it is None and exercise not in sealed():
         known = exercises()
-        near = get_close_matches(str(exercise), known, n=1)
+        near = get_close_matches(exercise, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
         raise ValueError(f"there is no exercise {exercise!r}; {hint}")
     if is_blank(answer):

@@ -53,8 +53,8 @@ class SandboxedExecute(NbGraderPreprocessor):
         )
         for cell in notebook.cells:
             if is_grade(cell):
-                # a verdict is text and no score; an error alone decides
-                cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
+                # an error alone decides: nbgrader takes a result for a score, and a warning for an error
+                cell.outputs = [output for output in cell.outputs if output.output_type == "error"]
         return notebook, resources
 
 

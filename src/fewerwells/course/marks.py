@@ -74,7 +74,7 @@ def write(path: Path, text: str) -> Path | None:
         OSError: it cannot be written; the earlier table is where it was, or under its new name.
     """
     kept = None
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if path.exists() and path.read_bytes() != text.encode():  # a spreadsheet may have written it in another encoding
         places = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in range(1, 10_000))
         kept = next(place for place in places if not place.exists())
         write_whole(kept, path.read_bytes())

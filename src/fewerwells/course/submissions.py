@@ -95,6 +95,10 @@ def sort_out(
             unmatched.append(Unmatched(path, student, "it is no file, or a link to none"))
         elif any("\ud800" <= letter <= "\udfff" for part in inside for letter in part):
             unmatched.append(Unmatched(path, student, "its name is no text; rename it"))
+        elif any(letter in student for letter in "*?["):
+            unmatched.append(
+                Unmatched(path, student, "nbgrader looks in vain for a name with *, ? or [; rename the folder")
+            )
         elif not os.access(path, os.R_OK):
             unmatched.append(Unmatched(path, student, "it may not be read"))
         elif path.suffix.lower() != ".ipynb":

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -17,16 +18,17 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import DeadKernelError
 
-from fewerwells.running.identity import code, digest, imported
+from fewerwells.running.identity import code, digest, imported, written
 from fewerwells.running.nursery import Nursery
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, ParameterError, problems
 from fewerwells.running.progress import TERMINAL
 from fewerwells.running.reading_order import project_root
 from fewerwells.running.reads import read_notes
-from fewerwells.running.storage import runs_folder, write_whole
+from fewerwells.running.storage import results_folder, runs_folder, write_whole
 
 # A kernel is told ports that were free, and dies at its start if another process has taken one in between
 # (jupyter_client, issue 487); no cell has run then.
+_DIED, _SILENT = "died before replying to kernel_info", "Kernel didn't respond"  # of jupyter_client
 STARTS = 3
 
 
@@ -66,6 +68,12 @@ def chapter_code(path: Path) -> str:
     return digest([text, code(ours), sorted(libraries)])
 
 
+def code_files(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every module of ours behind a chapter, as they are on disk now."""
+    now = path.stat()
+    return written(_read(path, now.st_size, now.st_mtime_ns, now.st_ino)[1])
+
+
 @lru_cache(maxsize=100)
 def _read(path: Path, *state: int) -> tuple[str, set[str], set[str]]:
     """A notebook whose size and time of change are `state`, and what it imports; every point of a sweep asks."""
@@ -101,7 +109,11 @@ def _own_kernel(notes: Path, nursery: Nursery | None) -> type[AsyncKernelManager
     """A kernel of this very Python; an installed specification named python3 may belong to another one."""
     words = [str(notes), "-f", "{connection_file}"]
     argv = nursery.command(*words) if nursery else [sys.executable, "-m", "fewerwells.running.kernel", *words]
-    environment = nursery.environment if nursery else {}
+    environment = dict(nursery.environment) if nursery else {}
+    if os.environ.get(
+        "FEWERWELLS_RESULTS"
+    ):  # a kernel runs in another folder, and the name may be relative to this one
+        environment["FEWERWELLS_RESULTS"] = str(results_folder())
 
     class OwnKernel(AsyncKernelManager):
         @property
@@ -146,7 +158,8 @@ def execute(
     unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part.ipynb")
     started = time.perf_counter()
     if show_progress and sys.stderr.isatty() and hasattr(os, "ttyname"):  # not on Windows
-        os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
+        with suppress(OSError):  # a container may be shown a terminal that has no name in it
+            os.environ.setdefault(TERMINAL, os.ttyname(sys.stderr.fileno()))  # kernels inherit it
     with tempfile.TemporaryDirectory(prefix="fewerwells-", ignore_cleanup_errors=True) as scratch:
         notes = Path(scratch) / "notes"
         try:
@@ -158,6 +171,8 @@ def execute(
             write_whole(output, nbformat.writes(notebook).encode())
         except DeadKernelError as error:
             reason = "its kernel died, as where a system that has no memory left ends what takes most of it"
+            if str(error).startswith(_SILENT):
+                reason = "its kernel did not start within a minute, as from a slow disk; try again"
             raise DeadKernelError(f"{path.stem}: {reason}.") from error
         except OSError as error:
             if error.filename in (None, str(unfinished)):
@@ -184,6 +199,9 @@ def _execute(path: Path, unfinished: Path, parameters: dict, kernel: type[AsyncK
                 extra_arguments=["--log-level=CRITICAL"],
             )
         except RuntimeError as error:
-            if starts_left == 0 or "died before replying to kernel_info" not in str(error):
-                raise
+            if starts_left and _DIED in str(error):
+                continue
+            if _DIED in str(error) or str(error).startswith(_SILENT):
+                raise DeadKernelError(str(error)) from error
+            raise
     raise AssertionError("unreachable")

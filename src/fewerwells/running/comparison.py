@@ -188,13 +188,14 @@ def compare(rerun: pd.DataFrame, published: pd.DataFrame, resamples: int = RESAM
             logs = [np.log(t.loc[u, name].to_numpy(float)) for t, u in ((part, used), (ref, used_ref))]
             groups.setdefault((paired, len(logs[0]), len(logs[1])), []).append((cell, name, *logs))
     left_out = _count(rerun.assign(why=why)[why != ""])
-    if not groups:
+    failed = _judged_failures(failures)
+    if not groups and not failed["differs"].any():
         raise ParameterError(f"nothing could be compared: {_told(left_out)}.")
     shared = rerun[why == ""].merge(published, on="parameter_hash", suffixes=("", "_published"))
     return Comparison(
         _judged(groups, resamples),
         left_out,
-        _judged_failures(failures),
+        failed,
         len(rerun),
         _changed(shared),
         _read_back(shared),
@@ -230,6 +231,9 @@ def _read_back(shared: pd.DataFrame) -> int:
 
 def _judged(groups: dict[tuple, list], resamples: int) -> pd.DataFrame:
     """Estimates judged all at once; `groups`: (paired, seeds, published seeds) → cells, error's names and logarithms."""
+    if not groups:  # every network of one side failed
+        names = (*CELL, "estimate", "published", "rerun", "ratio", "low", "high", "n_seeds", "paired", "agrees")
+        return pd.DataFrame(columns=names).astype({"paired": bool, "agrees": bool})
     judged = []
     for (paired, n_ours, _), members in groups.items():
         for cell, name, ours, ref in members:
@@ -270,14 +274,16 @@ def verdict(found: Comparison) -> str:
     """What a comparison found, in a sentence or a few: agreement, how sharp it was, failures, and what was left out."""
     judged, n_failed = found.judged, int(found.failures["rerun"].sum())
     agree, number = int(judged["agrees"].sum()), len(judged)
-    width = 100 * (float(np.sqrt(judged["high"] / judged["low"]).median()) - 1)
+    width = 100 * (float(np.sqrt(judged["high"] / judged["low"]).median()) - 1) if number else np.nan
     if not judged["paired"].all() or width >= 1e-3:
         sight = f"a difference of {width:.2g} % would have been seen in half of them"
     elif found.changed:
         sight = f"{found.changed} networks differ, in digits that move no estimate"
     else:
         sight = "every error of every network is the published one, to the last digit kept"
-    if agree == number:
+    if not number:
+        told = ["No estimate of the rerun and the published tables could be compared."]
+    elif agree == number:
         told = [f"The rerun agrees with the published tables in all {number} estimates that they share; {sight}."]
     else:
         told = [

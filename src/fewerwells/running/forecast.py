@@ -10,6 +10,7 @@ import numpy as np
 from fewerwells.running.experiments import outstanding
 from fewerwells.running.parameters import CHAPTER_PARAMETERS, TrainingParameters, validate
 from fewerwells.running.points import Point
+from fewerwells.running.stored_networks import fastest_engine
 from fewerwells.science.cores import usable_cores
 from fewerwells.science.datasets import synthetic_pairs
 from fewerwells.science.networks import STUDY_SIZES, initialise
@@ -51,7 +52,7 @@ def training_rate(settings: TrainingParameters, seconds: float = 1.0) -> float:
     def timed(epochs: int) -> float:
         schedule = Schedule(epochs, settings.batch_size, settings.learning_rate, settings.loss)
         started = time.perf_counter()
-        train(ensemble, data, schedule, keys=keys, engine=settings.engine)
+        train(ensemble, data, schedule, keys=keys, engine=fastest_engine(settings.engine))
         return time.perf_counter() - started
 
     timed(1)  # compiles or loads the engine

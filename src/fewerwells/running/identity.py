@@ -40,6 +40,8 @@ DECIDING_LIBRARIES = {
     "torch": "torch",
 }
 _INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
+_INSTALLED_IN = {"site-packages", "dist-packages"}  # of the user, the system, another environment
+_NO_DATA = ((".", "#"), (".py", ".pyc", "~", ".bak", ".orig", ".rej"))  # code, and what editors and file managers leave
 
 
 def digest(value) -> str:
@@ -127,7 +129,26 @@ def _statements(tree: ast.Module, nodes: list[ast.AST]) -> str:
             and ast.get_docstring(node, clean=False) is not None
         ):
             node.body = node.body[1:]
-    return ast.dump(_InFull(full).visit(tree))
+    return _dump(_InFull(full).visit(tree))
+
+
+def _dump(node) -> str:
+    """What `ast.dump` says of a node in Python 3.11, said in every later one, too.
+
+    From 3.12 on it names type parameters, from 3.13 on it leaves out empty lists, and published rows would be of other
+    code wherever another Python reads them.
+    """
+    if isinstance(node, list):
+        return f"[{', '.join(map(_dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: getattr(node, name) for name in node._fields if hasattr(node, name)}
+    told = [
+        f"{name}={_dump(value)}"
+        for name, value in fields.items()
+        if not (value is None and getattr(type(node), name, ...) is None) and (name != "type_params" or value)
+    ]
+    return f"{type(node).__name__}({', '.join(told)})"
 
 
 def _imported_names(nodes: list[ast.AST]) -> dict[str, str]:
@@ -198,7 +219,7 @@ def _root(top: str) -> Path | None:
     if found is None or not found.origin:
         return None
     path = Path(found.origin).resolve()
-    if top != PACKAGE and any(path.is_relative_to(folder) for folder in _INSTALLED):
+    if top != PACKAGE and (_INSTALLED_IN & {*path.parts} or any(path.is_relative_to(folder) for folder in _INSTALLED)):
         return None
     return path.parent.parent if path.name == "__init__.py" else path.parent
 
@@ -246,10 +267,19 @@ def _module(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
     path = _file(name)
     tree, nodes = _parsed(path.read_text("utf-8"))
     ours, libraries = _imported(nodes)
-    folders = [path.parent, *(p for p in path.parents if PACKAGE in p.parent.parts)]
-    data = sorted({p for f in folders for p in f.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")})
+    top = name.split(".")[0]
+    folders = [path.parent, *(p for p in path.parents if _root(top) / top in p.parents)]
+    starts, ends = _NO_DATA
+    beside = {p for f in folders for p in f.iterdir() if not p.name.startswith(starts) and not p.name.endswith(ends)}
+    data = sorted(p for p in beside if p.is_file())
     found = digest([_statements(tree, nodes), [(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in data]])
     return found, frozenset(ours), frozenset(libraries)
+
+
+def written(roots: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every module behind some modules, by its file, as they are on disk now."""
+    states = {path: path.stat() for path in filter(None, map(_file, code(roots)))}
+    return {str(path): (state.st_size, state.st_mtime_ns) for path, state in states.items()}
 
 
 def _version(library: str) -> str:

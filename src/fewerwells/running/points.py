@@ -19,12 +19,13 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
 from filelock import Timeout
 
-from fewerwells.running.chapters import book_of, chapter_code, offered_parameters, run_chapter
+from fewerwells.running.chapters import book_of, chapter_code, code_files, offered_parameters, run_chapter
 from fewerwells.running.identity import digest
 from fewerwells.running.leases import leased_cores
 from fewerwells.running.nursery import Nursery
@@ -317,12 +318,19 @@ def run_point(
             return _run_and_store(point, cores, show_progress, nursery)
 
 
+@lru_cache
+def _loaded(chapter: Path) -> dict[str, tuple[int, int]]:
+    """The files behind a chapter as they were when this process first asked, which is when their digests were taken."""
+    return code_files(chapter)
+
+
 def _run_and_store(point: Point, cores: list[int], show_progress: bool, nursery: Nursery | None) -> float:
     unfinished = point.folder.with_name(f"{point.key}.part")
     _discard(unfinished)
     unfinished.mkdir(parents=True)
     try:
         rows = {"table_file": str(unfinished / ROWS)} if "table_file" in offered_parameters(point.chapter) else {}
+        loaded = _loaded(point.chapter)
         started, code = datetime.now(UTC), chapter_code(point.chapter)  # of what is run, whatever is saved meanwhile
         run = run_chapter(
             point.chapter,
@@ -331,6 +339,11 @@ def _run_and_store(point: Point, cores: list[int], show_progress: bool, nursery:
             show_progress=show_progress,
             nursery=nursery,
         )
+        if code_files(point.chapter) != loaded:
+            raise ParameterError(
+                f"the code behind {point.chapter.stem} was saved while it ran, so nobody can say what it was computed with; "
+                "nothing of it is stored. Run it again."
+            )
         _without_table_file(unfinished / NOTEBOOK)
         record = {
             "chapter": point.chapter.stem,

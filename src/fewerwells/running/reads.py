@@ -31,7 +31,7 @@ def _sha256(path: Path) -> str | None:
 
 def _is_data(path: Path, root: Path, runs: Path, named: set[Path]) -> bool:
     """Whether a file that a run has read belongs to the chapter's data, and is neither installed nor derived."""
-    if path in named:
+    if path in named or (path.is_file() and path.parent in {one.parent for one in named}):  # a layout may name others
         return True
     if path.parent == runs:
         return True  # what a sample of the published tables gave stands on the pages
@@ -55,14 +55,15 @@ def read_notes(
         notebook: the chapter's; relative paths in its parameters start at its folder.
         root: the book's folder, in which every file that is not derived counts as data.
         runs: where stored pieces lie, in folders; they have identities of their own.
-        parameters: the chapter's; a file that one of them names counts wherever it lies.
+        parameters: the chapter's; a file that one of them names counts wherever it lies, and so does what lies beside it.
 
     Returns:
         What `kernel.about` said there; and for each data file that the run has read and not written itself, by its
         path from `root` (whole where it lies elsewhere), the SHA-256 of its content, None where it is not there.
     """
     first, *lines = (json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines())
-    texts = [value for value in parameters.values() if isinstance(value, str) and value]
+    given = [one for value in parameters.values() for one in (value if isinstance(value, list | tuple) else [value])]
+    texts = [value for value in given if isinstance(value, str) and value]
     named = {Path(os.path.abspath(notebook.parent / text)) for text in texts}
     read, written = ({Path(path) for how, path in lines if how == kind} for kind in ("read", "written"))
     data = sorted(path for path in read - written if _is_data(path, root, runs, named))

@@ -131,15 +131,23 @@ def judge(fresh: pd.DataFrame, table: pd.DataFrame, record: Mapping, same_machin
 
 
 def _possible(fresh: pd.DataFrame, old: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
-    """For each row whether its error is one that another seed of the same cell could have had (prediction interval)."""
-    level = 1 - (1 - LEVEL) / len(fresh)
-    possible = []
-    for settings_hash, error in zip(old["settings_hash"], fresh["sobol_all_mean"], strict=True):
-        others = np.log(table.loc[table["settings_hash"] == settings_hash, "sobol_all_mean"].dropna())
-        n = len(others)
-        reach = scipy.stats.t.ppf((1 + level) / 2, n - 1) * others.std(ddof=1) * np.sqrt(1 + 1 / n) if n > 2 else np.inf
-        possible.append(abs(np.log(error) - others.mean()) <= max(reach, SAME_DIGITS))
-    return np.array(possible)
+    """For each row whether its errors are such as another seed of the same cell could have had.
+
+    Each lies in the prediction interval of the cell's others, all of them at once with 95 % (Bonferroni), or is missing
+    where it was.
+    """
+    level = 1 - (1 - LEVEL) / (len(fresh) * len(ERROR_COLUMNS))
+    possible = np.ones(len(fresh), bool)
+    for row, settings_hash in enumerate(old["settings_hash"]):
+        cell = table[table["settings_hash"] == settings_hash]
+        for column in ERROR_COLUMNS:
+            error, others = fresh[column].iloc[row], np.log(cell[column].dropna())
+            if np.isnan(error):
+                possible[row] &= np.isnan(old[column].iloc[row])
+            elif (n := len(others)) > 2:
+                reach = scipy.stats.t.ppf((1 + level) / 2, n - 1) * others.std(ddof=1) * np.sqrt(1 + 1 / n)
+                possible[row] &= abs(np.log(error) - others.mean()) <= max(reach, SAME_DIGITS)
+    return possible
 
 
 def check(

@@ -90,7 +90,8 @@ def _wrong_values(chapter: Path, fixed: dict, grid: dict) -> Found:
                 yield (key, name), unknown_name(chapter, name)
     known = {name: value for name, value in fixed.items() if name in offered}
     for name, sentence in problems(known, model):
-        yield ("fixed", name) if name else ("fixed",), sentence
+        if name:  # values that contradict one another may not do so in any whole point
+            yield ("fixed", name), sentence
     for name, values in grid.items():
         if name in fixed:
             yield ("grid", name), f"{name} is both fixed and in the grid; it can be in one of them."
@@ -104,7 +105,7 @@ def _wrong_values(chapter: Path, fixed: dict, grid: dict) -> Found:
         elif name in offered:
             for index, value in enumerate(values):
                 for wrong, sentence in problems({name: value}, model):
-                    if wrong in (name, ""):
+                    if wrong == name:
                         yield ("grid", name, index), sentence
 
 

@@ -85,6 +85,17 @@ def _band_tail(draws: np.ndarray, n_seeds: int) -> float:
     return tail_share(n_seeds, max(LEVEL, 1 - 2 * tail))
 
 
+def simultaneous(draws: np.ndarray, n_seeds: int) -> np.ndarray:
+    """Lower and upper ends, (2, M), of intervals that hold for all M columns of draws (B, M) at once with 95 %.
+
+    Args:
+        draws: bootstrap values, each row from one resample of whole seeds; infinite ones count as what they are.
+        n_seeds: how many seeds were resampled.
+    """
+    tail = _band_tail(draws, n_seeds)
+    return np.array([percentiles(column, tail) for column in draws.T]).T
+
+
 @dataclass(frozen=True)
 class LogEquivalence:
     """log k(N) at M volumes, with its draws.
@@ -132,7 +143,7 @@ def log_equivalence(
     return LogEquivalence(volumes, centre, draws, limits, len(logs), int(np.count_nonzero(~whole)))
 
 
-def wells_worth(table: pd.DataFrame, column: str, arm: str, baseline: str, n: int, per: str) -> np.ndarray:
+def wells_worth(table: pd.DataFrame, column: str, arm: str, baseline: str, n: int, per: str) -> pd.DataFrame:
     """How many of the baseline's wells n wells of an arm are worth, for each value of a column.
 
     Args:
@@ -143,7 +154,8 @@ def wells_worth(table: pd.DataFrame, column: str, arm: str, baseline: str, n: in
         per: the column that makes the groups.
 
     Returns:
-        Wells in increasing order, one number a group; where the baseline's grid ends, that end.
+        One row a group in increasing order: `wells`, 0 for "fewer than `fewest`" and infinite for "more than `most`",
+        the ends of the baseline's grid.
 
     Raises:
         ValueError: a group's table is not paired, or holds nothing of the arm at n wells.
@@ -154,8 +166,8 @@ def wells_worth(table: pd.DataFrame, column: str, arm: str, baseline: str, n: in
         if n not in one.volumes:
             raise ValueError(f"{arm} has no {n:,} wells; choose one of {', '.join(f'{v:,.0f}' for v in one.volumes)}.")
         (at,) = np.flatnonzero(one.volumes == n)
-        found.append(n * np.clip(np.exp(one.centre[at]), *one.limits[at]))
-    return np.sort(found)
+        found.append(n * np.array([np.exp(one.centre[at]), *one.limits[at]]))
+    return pd.DataFrame(found, columns=["wells", "fewest", "most"]).sort_values("wells", ignore_index=True)
 
 
 def data_equivalence(
@@ -185,11 +197,11 @@ def data_equivalence(
         ValueError: the table is not paired.
     """
     found = log_equivalence(table, column, arm, baseline, resamples)
-    n_seeds, band_tail = found.n_seeds, _band_tail(found.draws, found.n_seeds)
+    n_seeds, bands = found.n_seeds, simultaneous(found.draws, found.n_seeds)
     rows = []
     for index, volume in enumerate(found.volumes):
         low, high = interval(found.draws[:, index], n_seeds)
-        band_low, band_high = percentiles(found.draws[:, index], band_tail)
+        band_low, band_high = bands[:, index]
         k = float(np.exp(found.centre[index]))
         limit_low, limit_high = found.limits[index]
         rows.append(

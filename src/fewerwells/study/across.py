@@ -30,7 +30,7 @@ class AcrossSystems:
             and random draws of wells in each.
         next_system: the mean with the 95 % prediction interval of the ratio in one more system, drawn and measured
             as these were (Student's t over the systems' log ratios); (0, ∞) where there is one system only.
-        share_below_one: in which share of the systems the ratio is below 1.
+        share_below_one: in which share of the systems that have an error the ratio is below 1.
         sd_between: standard deviation over systems of the log ratio of a system.
         sd_within: pooled standard deviation over seeds of the log ratio within a system.
     """
@@ -97,7 +97,7 @@ def across_systems(table: pd.DataFrame, column: str, numerator: dict, denominato
         pd.DataFrame(rows),
         mean,
         predicted(centres),
-        float(np.mean(centres < 0)),
+        float(np.mean(centres[~np.isnan(centres)] < 0)),
         float(pd.Series(centres).std()),
         float(np.sqrt(pd.DataFrame(logs).var().mean())),
     )

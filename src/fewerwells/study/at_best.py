@@ -8,6 +8,7 @@ import pandas as pd
 
 from fewerwells.science.statistics import Estimate, paired_ratio
 from fewerwells.study.baselines import BASELINES
+from fewerwells.study.bootstrap import log_ratio
 from fewerwells.study.columns import ERROR, Region, error_column
 
 AS_TRAINED = ("transfer", "scratch")
@@ -22,12 +23,14 @@ class Twice:
         target: its label.
         region: where.
         as_trained, at_best: the two ratios with their 95 % intervals over paired seeds.
+        change: how many times larger the second is than the first, over the same resampled seeds.
     """
 
     target: str
     region: Region
     as_trained: Estimate
     at_best: Estimate
+    change: Estimate
 
     @property
     def outcomes(self) -> tuple[str, str]:
@@ -35,9 +38,14 @@ class Twice:
         return outcome(self.as_trained), outcome(self.at_best)
 
     @property
-    def turned(self) -> bool:
+    def differs(self) -> bool:
         """Whether the two say different things."""
         return len(set(self.outcomes)) == 2
+
+    @property
+    def turned(self) -> bool:
+        """Whether they do, and the interval of their change leaves out 1: one of them is not only known less well."""
+        return self.differs and (self.change.low > 1 or self.change.high < 1)
 
 
 def outcome(ratio: Estimate) -> str:
@@ -56,18 +64,15 @@ def judged_twice(table: pd.DataFrame) -> list[Twice]:
     Raises:
         ValueError: an arm is missing on a target, or its seeds are not the others'.
     """
-    return [
-        Twice(
-            str(target),
-            region,
-            *(
-                paired_ratio(part, error_column(region), {"arm": transfer}, {"arm": scratch})
+    found = []
+    for target, part in table.groupby("target", sort=False):
+        for region in (Region.INSIDE, Region.OUTSIDE):
+            trained, best = (
+                log_ratio(part, error_column(region), {"arm": transfer}, {"arm": scratch})
                 for transfer, scratch in (AS_TRAINED, AT_BEST)
-            ),
-        )
-        for target, part in table.groupby("target", sort=False)
-        for region in (Region.INSIDE, Region.OUTSIDE)
-    ]
+            )
+            found.append(Twice(str(target), region, *(one.estimate() for one in (trained, best, best - trained))))
+    return found
 
 
 def care_pays(table: pd.DataFrame) -> dict[str, dict[str, Estimate]]:

@@ -40,8 +40,15 @@ class Bootstrap:
         return Bootstrap(self.value / factor, self.draws / factor, self.units)
 
     def estimate(self, level: float = LEVEL) -> Estimate:
-        """The ratio itself with its interval; NaN where nothing is known."""
-        low, high = interval(self.draws, len(self.units), level)
+        """The ratio itself with its interval; NaN where nothing is known.
+
+        A draw that is not a number may be anything, so it stands at both ends: a difference is never shown by leaving
+        such draws out.
+        """
+        unknown = np.isnan(self.draws)
+        (low, _), (_, high) = (
+            interval(np.where(unknown, end, self.draws), len(self.units), level) for end in (-np.inf, np.inf)
+        )
         return Estimate(*(float(np.exp(value)) for value in (self.value, low, high)))
 
 

@@ -162,7 +162,7 @@ class RatioToEach:
 
 @dataclass(frozen=True)
 class ErrorPerDoubling:
-    """By which factor one arm's error changes with every doubling of its wells, between two volumes.
+    """By which factor one arm's error changes per doubling of its wells, on average between two volumes.
 
     Attributes:
         table: its name.
@@ -209,9 +209,14 @@ class RatioChange:
 
     def bootstraps(self, table: pd.DataFrame) -> dict[str, Bootstrap]:
         part, ratios = _rows(table, self.where), []
-        for place in (self.here, self.there):
-            groups = [dict(group) | dict(place) for group in (self.numerator, self.denominator)]
-            rows = [_rows(part, group).set_index("seed")[self.column] for group in _with_volumes(part, groups)]
+        here, there = (
+            _with_volumes(part, [dict(group) | dict(place) for group in (self.numerator, self.denominator)])
+            for place in (self.here, self.there)
+        )
+        if here == there:  # a grid so small that both volumes are the same: it says nothing
+            return {"": NOTHING}
+        for groups in (here, there):
+            rows = [_rows(part, group).set_index("seed")[self.column] for group in groups]
             if not rows[0].sort_index().index.equals(rows[1].sort_index().index):
                 raise ValueError(f"{self.numerator} and {self.denominator} do not hold the same seeds.")
             ratios.append((rows[0] / rows[1]).rename(self.column).reset_index().assign(at=len(ratios)))

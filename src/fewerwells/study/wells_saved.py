@@ -11,7 +11,7 @@ from fewerwells.science.design.beliefs import Belief, equation_belief, posterior
 from fewerwells.science.design.candidates import grid
 from fewerwells.science.design.criteria import exchange, prediction_goal
 from fewerwells.science.design.designs import REGION_POINTS
-from fewerwells.science.equivalence import data_equivalence
+from fewerwells.science.equivalence import data_equivalence, log_equivalence, simultaneous
 from fewerwells.science.fitting import fit_many
 from fewerwells.science.library import mechanism_of
 from fewerwells.science.statistics import non_inferiority, paired_ratio
@@ -106,47 +106,50 @@ def wells_needed(table: pd.DataFrame, column: str = ERROR, n: int = PLATE) -> pd
 
     Returns:
         One row a target and way: `target`, `way`, `wells` with `low` and `high` (95 %, for all ways of a target at
-        once where the curves allow), 0 for "fewer than `fewest`" and infinite for "more than `most`", the ends of the
-        way's own curve.
+        once), 0 for "fewer than `fewest`" and infinite for "more than `most`", the ends of the way's own curve.
     """
     inside, rows = next(iter(DOMAINS)), []
     scratch = WellArm("scratch", "random", inside).name
     for target in table["target"].unique():
-        part = table[table["target"] == target]
-        for way, (learner, design) in WAYS.items():
+        part, draws, n_seeds = table[table["target"] == target], [], []
+        for learner, design in WAYS.values():
             arm = WellArm(learner, design, inside).name
             both = part[part["arm"].isin([scratch, arm])]
             seeds = [set(both.loc[both["arm"] == name, "seed"]) for name in (scratch, arm)]
             both = both[both["seed"].isin(seeds[0] & seeds[1])]
-            worth = data_equivalence(both, column, scratch, arm).set_index("N").loc[n]
-            rows.append(
-                {"target": target, "way": way}
-                | {name: worth[of] * n for name, of in (("wells", "k"), ("low", "band_low"), ("high", "band_high"))}
-                | {"fewest": worth["limit_low"] * n, "most": worth["limit_high"] * n}
-            )
+            found = log_equivalence(both, column, scratch, arm)
+            (at,) = np.flatnonzero(found.volumes == n)
+            draws.append(found.draws[:, at])
+            n_seeds.append(found.n_seeds)
+            ends = dict(zip(("fewest", "most"), found.limits[at] * n, strict=True))
+            rows.append({"wells": np.exp(found.centre[at]) * n} | ends)
+        bands = np.exp(simultaneous(np.stack(draws, axis=1), min(n_seeds))) * n
+        for row, way, low, high in zip(rows[-len(WAYS) :], WAYS, *bands, strict=True):
+            row.update({"target": target, "way": way, "low": low, "high": high})
     return pd.DataFrame(rows)
 
 
-def wells_in_words(found: pd.DataFrame, way: str) -> str:
-    """How many wells a way takes, from `wells_needed`: of each target in increasing order, from the fewest to the most."""
+def wells_in_words(found: pd.DataFrame) -> str:
+    """Numbers of wells from the fewest to the most, in words where a curve ended.
 
-    def told(wells: float, row: pd.Series) -> str:
-        if wells == 0:
+    Args:
+        found: rows with `wells`, `fewest` and `most`, as of `wells_needed` or `equivalence.wells_worth`.
+    """
+
+    def told(row: pd.Series) -> str:
+        if row["wells"] == 0:
             return f"fewer than {row['fewest']:.0f}"
-        return f"more than {row['most']:.0f}" if wells == np.inf else f"{wells:.0f}"
+        return f"more than {row['most']:.0f}" if row["wells"] == np.inf else f"{row['wells']:.0f}"
 
-    rows = found[found["way"] == way].sort_values("wells")
-    least, most = (told(row["wells"], row) for _, row in rows.iloc[[0, -1]].iterrows())
+    least, most = (told(row) for _, row in found.sort_values("wells").iloc[[0, -1]].iterrows())
     return least if least == most else f"{least} to {most}"
 
 
-def _random_wells(row: pd.Series, chosen: int) -> str:
-    """How many random wells the chosen ones are worth, in words where the volumes end."""
-    if row["k"] == np.inf:
-        return f"more than {row['limit_high'] * chosen:.0f}"
-    if row["k"] == 0:
-        return f"fewer than {row['limit_low'] * chosen:.0f}"
-    return f"{row['k'] * chosen:.0f}"
+def middle_in_words(found: pd.DataFrame) -> str:
+    """The middle one of such numbers: of an even number the mean of the middle two, or both where one is not known."""
+    pair = found.sort_values("wells").iloc[[(len(found) - 1) // 2, len(found) // 2]]
+    known = (pair["wells"] > 0).all() and np.isfinite(pair["wells"]).all()
+    return f"{pair['wells'].mean():.0f}" if known else wells_in_words(pair)
 
 
 def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
@@ -154,10 +157,12 @@ def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
     parts = []
     for domain, rows in found.groupby("domain", sort=False):
         middle = np.exp(np.log(rows["k"].clip(rows["limit_low"], rows["limit_high"])).mean())
-        least, most = (_random_wells(rows.loc[at(rows["k"])], chosen) for at in (pd.Series.idxmin, pd.Series.idxmax))
+        more, fewer = (rows["k"] == np.inf).any(), (rows["k"] == 0).any()
+        about = "at least" if more and not fewer else "at most" if fewer and not more else "about"
+        worth = {"wells": rows["k"] * chosen, "fewest": rows["limit_low"] * chosen, "most": rows["limit_high"] * chosen}
         parts.append(
-            f"from {domain} {chosen} wells that the library chose are worth about {middle * chosen:.0f} random ones "
-            f"(from system to system {least} to {most})"
+            f"from {domain} {chosen} wells that the library chose are worth {about} {middle * chosen:.0f} random ones "
+            f"(from system to system {wells_in_words(pd.DataFrame(worth))})"
         )
     held = int(found["holds"].sum())
     told = f"{'; '.join(parts)}. That half of the wells are enough is shown in {held} of {len(found)} comparisons."
@@ -167,7 +172,7 @@ def saving_in_words(found: pd.DataFrame, chosen: int) -> str:
 def exchange_in_words(table: pd.DataFrame, outside: list[int]) -> str:
     """How many of a plate's wells must lie outside for scratch to do as well as transfer with none there, in Markdown.
 
-    Told are the numbers between which the middle of the seeds crosses, and from which on the whole 95 % interval has.
+    Told are the numbers between which the middle of the seeds crosses for good, and from which on each 95 % interval has.
 
     Args:
         table: of Experiment 3.
@@ -179,7 +184,7 @@ def exchange_in_words(table: pd.DataFrame, outside: list[int]) -> str:
     }
 
     def first(end: str) -> int | None:
-        return next((m for m, ratio in ratios.items() if ratio[end] < 1), None)
+        return next((m for m in outside if all(ratios[more][end] < 1 for more in outside if more >= m)), None)
 
     middle, sure = first("value"), first("high")
     if middle is None:

@@ -45,20 +45,20 @@ def plot_fading(ratios: pd.DataFrame, ax: Axes) -> None:
     ax.set(xlabel="error of the simulation itself (nM)", ylabel="error of transfer / from scratch")
 
 
-def plot_own_and_new(errors: pd.DataFrame, ax: Axes, *, noise: float) -> None:
+def plot_own_and_new(errors: pd.DataFrame, ax: Axes, *, noise: float | None) -> None:
     """The error on a network's own wells and on new ones against their number, with what noise alone would make.
 
     Args:
         errors: `statistics.geometric_summary` by `wells` ("own", "new") and `N` (nM).
         ax: where to draw.
-        noise: mean absolute noise of a measurement, nM.
+        noise: mean absolute noise of a measurement, nM; None where it is not one number.
     """
     for wells, line, name in (("new", "--", "new wells"), ("own", "-", "its own wells")):
         part = errors[errors["wells"] == wells].sort_values("N")
         colour = ARM_COLOURS["scratch"]
         ax.fill_between(part["N"], part["low"], part["high"], color=colour, alpha=0.25, linewidth=0)
         ax.plot(part["N"], part["value"], line, marker="s", color=colour, markersize=4.5, label=name)
-    if noise > 0:
+    if noise:
         ax.axhline(noise, color=PALETTE["truth"], linewidth=0.8, linestyle=":", label="the noise alone")
     ax.set(xscale="log", yscale="log", xlabel="real pairs N (wells)", ylabel="difference from the measured (nM)")
     volumes = sorted(errors["N"].unique())

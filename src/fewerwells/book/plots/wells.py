@@ -41,8 +41,18 @@ def plot_round(ax: Axes, before: np.ndarray, chosen: np.ndarray, candidates: np.
     ax.set(xlabel="x₁ (nM)", ylabel="x₂ (nM)")
 
 
+def _mark(ax: Axes, wells: float, place: float, ends: tuple[float, float], mark: str, size: float) -> None:
+    """A mark at a number, 0 or infinite where the curve ended before: hollow at that end, with an arrow on."""
+    end, beyond = np.clip(wells, *ends), {0: -1, np.inf: 1}.get(wells, 0)
+    ax.plot(end, place, mark, color=CHOSEN, markersize=size, fillstyle="none" if beyond else "full")
+    if beyond:
+        ax.plot(end * 1.25**beyond, place, "<" if beyond < 0 else ">", color=CHOSEN, markersize=3)
+
+
 def plot_worth(found: pd.DataFrame, ax: Axes, ceilings: dict[str, float]) -> None:
     """How many random wells one chosen well is worth, by target, with 95 % intervals and the most that is possible.
+
+    Where the random wells end before, the mark lies on that end, hollow, and an arrow points on.
 
     Args:
         found: rows of `wells_saved.chosen_against_random` of one domain.
@@ -52,7 +62,7 @@ def plot_worth(found: pd.DataFrame, ax: Axes, ceilings: dict[str, float]) -> Non
     for position, row in enumerate(found.itertuples()):
         low, high = np.clip([row.low, row.high], row.limit_low, row.limit_high)
         ax.hlines(position, low, high, color=CHOSEN, linewidth=4)
-        ax.plot(np.clip(row.k, row.limit_low, row.limit_high), position, "o", color=CHOSEN, markersize=6)
+        _mark(ax, row.k, position, (row.limit_low, row.limit_high), "o", 6)
         ax.plot(ceilings[row.target], position, "|", color="black", markersize=16, markeredgewidth=2)
     ax.axvline(1, color="grey", linewidth=1)
     ax.axvline(2, color="grey", linewidth=1, linestyle=":")
@@ -120,10 +130,7 @@ def plot_wells_needed(found: pd.DataFrame, ax: Axes, plate: int) -> None:
         ax.hlines(position, part["low"].clip(*ends), part["high"].clip(*ends), color=CHOSEN, alpha=0.5, linewidth=2)
         mark = _MARKS[index % len(_MARKS)]
         for place, row in zip(position, part.itertuples(), strict=True):
-            end, beyond = np.clip(row.wells, row.fewest, row.most), {0: -1, np.inf: 1}.get(row.wells, 0)
-            ax.plot(end, place, mark, color=CHOSEN, markersize=5, fillstyle="none" if beyond else "full")
-            if beyond:
-                ax.plot(end * 1.25**beyond, place, "<" if beyond < 0 else ">", color=CHOSEN, markersize=3)
+            _mark(ax, row.wells, place, (row.fewest, row.most), mark, 5)
         ax.plot([], [], mark, color=CHOSEN, markersize=5, label=target)
     ax.axvline(plate, color=DRAWN, linewidth=1.5)
     ax.set_yticks(range(len(ways)), ways)

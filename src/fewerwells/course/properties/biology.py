@@ -72,7 +72,7 @@ def jump_of_the_cycle(answer) -> None:
         points = np.empty(0)
     if points.shape != (2, 2):
         raise NotYet("Two input pairs are asked for: [(x1, x2), (x1, x2)], in nM.")
-    if np.any(points < 0) or np.any(points > BIG.high):
+    if not BIG.contains(points).all():
         raise NotYet("Concentrations lie between 0 and 20 nM.")
     if np.any(np.abs(points[0] - points[1]) >= 0.1):
         raise NotYet("Each input may move by less than 0.1 nM. Where in the square does so small a step turn far?")

@@ -149,6 +149,8 @@ def slopes_by_small_steps(answer) -> None:
         said, truth = np.asarray(said, float), formula(weights)
         if said.shape != truth.shape:
             raise NotYet(f"{truth.size} weights went in; slopes of shape {said.shape} came back.")
+        if not np.isfinite(said).all():
+            raise NotYet(f"{np.count_nonzero(~np.isfinite(said))} of {truth.size} slopes are no numbers.")
         hints = {
             "Twice too large: from one side to the other it is 2h.": 2 * truth,
             "Half of what it should be: by how much did the weight move between the two losses?": truth / 2,

@@ -44,8 +44,10 @@ def carried_inside(answer) -> None:
     said = np.asarray(said, float)
     if said.shape != x.shape:
         raise NotYet(f"Inputs of shape (256, 2) went in; shape {said.shape} came back.")
-    if not SMALL.contains(said).all():
+    inside = np.clip(said, SMALL.low, SMALL.high)
+    if not np.allclose(said, inside, rtol=0, atol=1e-9):  # whoever carries a point to the border may round beyond it
         raise NotYet("Some of the new inputs are not in 0–10 nM, so no well could ever stand for them.")
+    said = inside
     if np.allclose(said, np.minimum(x, SMALL.high)):
         raise NotYet("Cutting off at 10 nM changes the ratio of the inputs, and the ratio is all that the cycle sees.")
     moved = np.abs(phosphorylation_cycle(said) - phosphorylation_cycle(x)).max()

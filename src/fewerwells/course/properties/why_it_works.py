@@ -122,9 +122,9 @@ def a_remedy(answer) -> None:
         raise NotYet(
             f"{said}: worse in both places. What holds a network to the simulation holds it to the simulation's mistakes."
         )
-    if inside > INSIDE:
+    if not inside <= INSIDE:
         raise NotYet(f"{said}. What is gained outside should not be lost inside.")
-    if outside > OUTSIDE:
+    if not outside <= OUTSIDE:
         raise NotYet(
             f"{said}; at most {OUTSIDE:.2f} times outside is asked for. Better learning of the wells will not do: what else "
             "do the wells tell, if you know what kind of equation made them?"

@@ -24,7 +24,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "more-data-helps",
         "With pre-training, more real data gives a lower error.",
-        "by every doubling of N, L(transfer) is multiplied by less than 1",
+        "per doubling of N, on average between the two ends, L(transfer) is multiplied by less than 1",
         {
             "from the smallest N to 1,000 wells": Reading(
                 ErrorPerDoubling("experiment_1", TRANSFER, smallest, nearest(1000)), "supported"
