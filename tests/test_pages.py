@@ -45,6 +45,7 @@ PAGES = [TOC["root"], *(page["file"] for entry in CHAPTERS for page in (entry, *
 FIGURES = "notebooks/11_train_it_yourself"
 READS_PLATES = "notebooks/12_a_thousand_circuits"
 CHOOSES_WELLS = "notebooks/13_which_wells"
+YOUR_PLATE = "notebooks/14_your_plate"
 PARTS = 3  # in which the pages are looked at, side by side
 SHARED_OUT = [
     pytest.param(page, marks=pytest.mark.xdist_group(name=f"pages {number % PARTS + 1}"))
@@ -670,11 +671,49 @@ class TestWhichWells:
         by_keyboard(box.get_by_role("button", name="Fill this well"))
         typed = np.concatenate([with_click, [[4.0, 0.0]]])
         assert self.shown(box, "Your", 10) == pytest.approx(self.said(typed), rel=6e-3)
+        box.get_by_label("x₁ of a well (nM)").fill("2.6")
+        box.get_by_label("x₂ of a well (nM)").fill("15")  # wells can be filled up to 10 nM
+        box.get_by_label("x₂ of a well (nM)").press("Enter")
+        assert box.get_by_label("x₁ of a well (nM)").input_value() == "2.5"
+        assert box.get_by_label("x₂ of a well (nM)").input_value() == "10"
+        by_keyboard(box.get_by_role("button", name="Fill this well"))
+        between = np.concatenate([typed, [[2.5, 10.0]]])
+        assert self.shown(box, "Your", 11) == pytest.approx(self.said(between), rel=6e-3)
         by_keyboard(box.get_by_role("button", name="Let the network choose eight"))
         by_keyboard(box.get_by_role("button", name="Start again"))  # while it chooses: what it finds comes too late
         self.shown(box, "Your", 8)
         by_keyboard(box.get_by_role("button", name="Let the network choose eight"))
         self.shown(box, "the network's", 16)
+
+    def test_nothing_stays_of_another_table(self, tab):
+        box = figure(tab, "Your plate", YOUR_PLATE)
+        line, chart = box.get_by_role("status"), box.get_by_role("img", name="predicted with a 95 % interval")
+        sync_api.expect(line).to_contain_text("different doses")
+        sync_api.expect(chart).to_be_visible()
+        many = "IPTG_nM,GFP\n" + "".join(f"{dose},{dose}\n" for dose in range(1, 161))
+        few = "IPTG_nM,GFP\n1,2\n2,3\n"
+        for table, said in ((many, "160 different doses are too many"), (few, "at least 6 are needed")):
+            box.get_by_role("textbox").fill(table)
+            sync_api.expect(line).to_contain_text(said)
+            sync_api.expect(chart).to_be_hidden()
+            assert box.get_by_text("fewerwells plate my.csv").is_visible() == (table == many)
+        box.get_by_role("textbox").fill("IPTG_nM,GFP\n" + "".join(f"{dose},{dose}\n" for dose in range(1, 13)))
+        sync_api.expect(line).to_contain_text("12 wells with 12 different doses")
+        sync_api.expect(chart).to_be_visible()
+
+    def test_only_a_click_on_the_map_fills_a_well(self, tab):
+        """Not a press on its title that goes on over the map, nor another button, nor what is drawn over it."""
+        box = figure(tab, "Which wells?", CHOOSES_WELLS)
+        self.shown(box, "Your", 8)
+        picture = box.get_by_role("img", name="Colour map of the true circuit")
+        size = picture.bounding_box()
+        box.get_by_text("your plate: click where you want a well").click()
+        tab.mouse.move(size["x"] + 60, size["y"] + 60)
+        tab.mouse.move(size["x"] + 90, size["y"] + 90)
+        picture.click(button="right", position={"x": 90, "y": 90})
+        tab.keyboard.press("Escape")
+        picture.click(position={"x": size["width"] * (38 + 110) / 264, "y": size["height"] * (8 + 110) / 262})
+        self.shown(box, "Your", 9)
 
 
 @figures

@@ -42,7 +42,7 @@ function render({ model, el }) {
   const slice = choice({ label: "Slice along", options: [["0", "x₁"], ["1", "x₂"]], value: "0", onInput: (value) => { along = Number(value); drawSoon(); } });
 
   const moveCross = (x1, x2) => change({ point: [x1, x2].map((x) => Number(x.toFixed(1))) });
-  const maps = [0, 1].map((i) => surfaceMap(`Output y${"₁₂"[i]}`, moveCross));
+  const maps = [0, 1].map((i) => surfaceMap(`Output y${"₁₂"[i]}`, { onPoint: moveCross }));
   const bar = colourBar(surface);
   const slices = chart("Slice");
   const outputs = chart("Outputs: isocost lines");

@@ -10,10 +10,7 @@ const short = (n) => (n >= 1000 ? `${n / 1000}k` : String(n));
 
 function render({ model, el }) {
   const { palette, groups, seeds, equivalence, extra } = model.get("data");
-  const bound = bind(model, ["target", "arm", "wells", "region", "seed"], () => {
-    showSettings();
-    draw();
-  });
+  const bound = bind(model, ["target", "arm", "wells", "region", "seed"], () => change({}));
   const now = bound.values;
   let singles = false;
 

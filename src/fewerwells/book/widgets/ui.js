@@ -84,15 +84,20 @@ export function choice({ label, options, value, onInput }) {
   return { node: labelled(label, select), fill, set: (wanted) => (select.value = wanted), input: select };
 }
 
-/** A whole number that can be typed. */
-export function wholeNumber({ label, min, max, value, onInput }) {
-  const input = element("input", { type: "number", min, max, step: 1, value, inputmode: "numeric" });
-  input.addEventListener("change", () => {
-    const number = Math.min(max, Math.max(min, Math.round(Number(input.value) || 0)));
+/** A number that can be typed, moved to the nearest of those that are so many steps from 0. */
+export function typedNumber({ label, min, max, step = 1, value, onInput }) {
+  const input = element("input", { type: "number", min, max, step, value, inputmode: step < 1 ? "decimal" : "numeric" });
+  function settle() {
+    const number = Math.min(Number(input.max), Math.max(min, step * Math.round((Number(input.value) || 0) / step)));
     input.value = String(number);
     onInput(number);
-  });
-  return { node: labelled(label, input), set: (number) => (input.value = String(number)), input };
+  }
+  input.addEventListener("change", settle);
+  const limit = (most) => {
+    input.max = String(most);
+    settle();
+  };
+  return { node: labelled(label, input), set: (number) => (input.value = String(number)), limit, input };
 }
 
 /** A tick box. */
@@ -143,7 +148,7 @@ export function laboratory(circuits, settings, change) {
   return {
     circuit: choice({ label: "The real circuit", options: circuits.map(({ label }) => [label, label]), value: settings.circuit, onInput: change("circuit") }),
     noise: slider({ label: "Measurement noise", min: 0, max: 5, step: 0.1, value: settings.noise, unit: "nM", onInput: change("noise") }),
-    seed: wholeNumber({ label: "Seed", min: 0, max: 9999, value: settings.seed, onInput: change("seed") }),
+    seed: typedNumber({ label: "Seed", min: 0, max: 9999, value: settings.seed, onInput: change("seed") }),
   };
 }
 
@@ -206,7 +211,7 @@ const MAP = { width: 264, height: 262, left: 38, top: 8, side: 220 };
  * `draw(values, low, high, colours)` takes m × m values (first input fastest); `overlay(markup)` draws on top in units of
  * nM-to-picture given by `at(x1, x2)`. `onPoint(x1, x2)` is called when a pointer presses or drags on it.
  */
-export function surfaceMap(title, onPoint) {
+export function surfaceMap(title, { onPoint, onClick } = {}) {
   const { width, height, left, top, side } = MAP;
   const at = (x1, x2) => [left + (side * x1) / 20, top + side * (1 - x2 / 20)];
   const ticks = [0, 5, 10, 15, 20];
@@ -243,15 +248,20 @@ export function surfaceMap(title, onPoint) {
     context.putImageData(picture, 0, 0);
   }
 
+  const reporting = (said) => (event) => {
+    const box = svg.getBoundingClientRect();
+    const inside = (value) => Math.min(20, Math.max(0, value));
+    const across = ((event.clientX - box.left) / box.width) * width;
+    const down = ((event.clientY - box.top) / box.height) * height;
+    said(inside((20 * (across - left)) / side), inside(20 * (1 - (down - top) / side)));
+  };
+  if (onClick) {
+    stage.classList.add("fw-press");
+    stage.addEventListener("click", reporting(onClick)); // there is none where a finger scrolls the page
+  }
   if (onPoint) {
     stage.classList.add("fw-touch");
-    const report = (event) => {
-      const box = svg.getBoundingClientRect();
-      const inside = (value) => Math.min(20, Math.max(0, value));
-      const across = ((event.clientX - box.left) / box.width) * width;
-      const down = ((event.clientY - box.top) / box.height) * height;
-      onPoint(inside((20 * (across - left)) / side), inside(20 * (1 - (down - top) / side)));
-    };
+    const report = reporting(onPoint);
     stage.addEventListener("pointerdown", (event) => {
       stage.setPointerCapture(event.pointerId);
       report(event);

@@ -4,7 +4,7 @@
  */
 import { circuitOutputs, errorsByRegion, meshPoints, normal, uniform, workerSource } from "./maths.js";
 import { leastSure, makeReader, readPlate, readerFunctions } from "./reader.js";
-import { announcer, bind, button, chart, choice, colourBar, element, figureBox, format, laboratory, legend, plainTicks, startWorker, surfaceMap, wholeNumber } from "./ui.js";
+import { announcer, bind, button, chart, choice, colourBar, element, figureBox, format, laboratory, legend, plainTicks, startWorker, surfaceMap, typedNumber } from "./ui.js";
 
 const MESH = 20; // points a side for errors and surfaces
 const STEP = 0.5; // nM, of the wells that can be filled
@@ -56,12 +56,15 @@ function render({ model, el }) {
   const { circuit: realCircuit, noise, seed } = laboratory(circuits, settings, change);
   const controls = {
     circuit: realCircuit,
-    within: choice({ label: "Wells can be filled inside", options: [["10", "0–10 nM"], ["20", "0–20 nM"]], value: String(settings.within), onInput: (value) => change("within")(Number(value)) }),
+    within: choice({ label: "Wells can be filled inside", options: [["10", "0–10 nM"], ["20", "0–20 nM"]], value: String(settings.within), onInput: (value) => {
+      change("within")(Number(value));
+      for (const box of typed) box.limit(settings.within);
+    } }),
     noise,
     seed,
   };
   const place = [0, 0];
-  const typed = [0, 1].map((k) => wholeNumber({ label: `x${"₁₂"[k]} of a well (nM)`, min: 0, max: 20, value: 0, onInput: (value) => (place[k] = value) }));
+  const typed = [0, 1].map((k) => typedNumber({ label: `x${"₁₂"[k]} of a well (nM)`, min: 0, max: settings.within, step: STEP, value: 0, onInput: (value) => (place[k] = value) }));
   const buttons = {
     one: button("Fill this well", () => fillYours([place])),
     chance: button("Eight by chance", () => fillYours(byChance())),
@@ -69,14 +72,10 @@ function render({ model, el }) {
     again: button("Start again", begin),
   };
   const said = announcer();
-  const truthMap = surfaceMap("your plate: click where you want a well", (x1, x2) => point(x1, x2));
+  const truthMap = surfaceMap("your plate: click where you want a well", { onClick: (x1, x2) => fillYours([[x1, x2]]) });
   const doubt = { yours: surfaceMap("your plate: width of the 80 % interval"), network: surfaceMap("the network's plate: width of the 80 % interval") };
   const bar = colourBar(surface);
   const curve = chart("error and half the interval's width, over 0–20 nM");
-  // a well is bought by one press, not by every place that the pointer is drawn over
-  let pressed = false;
-  const press = () => (pressed = true);
-  truthMap.node.addEventListener("pointerdown", press, { capture: true });
 
   figureBox(
     el, "Which wells?",
@@ -96,6 +95,7 @@ function render({ model, el }) {
 
   function showSettings() {
     for (const [name, control] of Object.entries(controls)) control.set(String(settings[name]));
+    for (const box of typed) box.limit(settings.within);
   }
 
   /** Nothing more is said of the last plates, since the settings that would be said with them are no longer their own. */
@@ -125,12 +125,6 @@ function render({ model, el }) {
   function byChance() {
     const flat = draws(count("yours"), Math.min(ROUND, MOST - count("yours")));
     return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
-  }
-
-  function point(x1, x2) {
-    if (!pressed) return;
-    pressed = false;
-    fillYours([[x1, x2]]);
   }
 
   /** Wells on the reader's plate, moved to the nearest that can be filled. */

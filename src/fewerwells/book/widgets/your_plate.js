@@ -41,6 +41,7 @@ function render({ model, el }) {
   const curve = chart("Prediction with its 95 % interval");
   const lines = element("div", {});
   const command = element("code", {});
+  const full = element("p", {}, "The full answer, on your machine: ", command);
   let table;
 
   figureBox(
@@ -50,7 +51,7 @@ function render({ model, el }) {
     element("div", { class: "fw-controls" }, first.node, second.node, output.node),
     said.node,
     element("div", { class: "fw-panels" }, plate, element("div", {}, curve.node, lines)),
-    element("p", {}, "The full answer, on your machine: ", command),
+    full,
   );
   text.addEventListener("dragover", (event) => event.preventDefault());
   text.addEventListener("drop", (event) => {
@@ -66,7 +67,15 @@ function render({ model, el }) {
     read();
   }
 
+  /** Nothing is shown that was of another table. */
+  function clear() {
+    plate.replaceChildren();
+    lines.replaceChildren();
+    curve.node.hidden = full.hidden = true;
+  }
+
   function read() {
+    clear();
     try {
       table = parseTable(text.value);
     } catch (error) {
@@ -82,6 +91,7 @@ function render({ model, el }) {
   }
 
   function learn() {
+    clear();
     if (!table) return;
     const doses = [first, second].map(({ input }) => Number(input.value)).filter((i, k, all) => i >= 0 && all.indexOf(i) === k);
     const place = Number(output.input.value);
@@ -90,6 +100,7 @@ function render({ model, el }) {
     if (wells.y.length < 6) return said.say(`${wells.y.length} lines have a dose and a number; at least 6 are needed.`);
     const { well } = guessRoles(table);
     plate.innerHTML = well < 0 ? "" : plateMarkup(table, well, wells, place, surface);
+    full.hidden = false;
     command.textContent = `fewerwells plate my.csv ${doses.map((i) => `--input '${table.names[i]}'`).join(" ")} --read '${table.names[place]}'`;
     const groups = groupWells(wells.x, wells.y);
     if (groups.points.length > MOST_CONDITIONS) return said.say(`${groups.points.length} different doses are too many for a page; use the command.`);
@@ -118,6 +129,7 @@ function render({ model, el }) {
     const heights = [...series.flatMap(({ band }) => band.flatMap(([, low, high]) => [low, high])), ...groups.means];
     const [low, high] = [Math.min(...heights), Math.max(...heights)];
     const shown = spread([...new Set(groups.points.map((point) => point[0]))].sort((a, b) => a - b), 6);
+    curve.node.hidden = false;
     curve.draw({
       x: { low: 0, high: end || 1, ticks: shown.map(across), words: (value) => format(smallest * (2 ** value - 1)), label: names[0] },
       y: { low, high: high > low ? high : low + 1, ticks: plainTicks(low, high > low ? high : low + 1), label: measured },
