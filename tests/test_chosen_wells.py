@@ -234,6 +234,11 @@ class TestExchangeInWords:
         assert words.startswith("The middle of the seeds is below 1 at **8 of 96 wells** already: there it is 0.")
         assert words.endswith("From 8 wells on all of the 95 % interval lies below 1.")
 
+    def test_it_has_not_crossed_before_it_crosses_back(self):
+        words = exchange_in_words(self.moved({8: 0.7, 16: 1.4, 64: 0.4}, sd=0.05), [8, 16, 64])
+        assert words.startswith("The middle of the seeds crosses between 16 of 96 wells")
+        assert words.endswith("From 64 wells on all of the 95 % interval lies below 1.")
+
     def test_it_may_leave_one_at_the_most_that_were_moved(self):
         words = exchange_in_words(self.moved({8: 1.4, 16: 0.9}, sd=0.3), [8, 16])
         assert words.endswith("At no number tried does all of it lie below 1.")

@@ -19,7 +19,7 @@ from fewerwells.study import claims, protocol
 from fewerwells.study.bootstrap import Bootstrap
 from fewerwells.study.claim_list import CLAIMS, claims_on
 from fewerwells.study.claim_list.readings import by_region
-from fewerwells.study.claims import Claim, ClaimError, Reading, judge, verdict
+from fewerwells.study.claims import Claim, ClaimError, Difference, Reading, judge, verdict
 from fewerwells.study.columns import ERROR_COLUMNS, error_column
 from fewerwells.study.quantities import (
     ErrorPerDoubling,
@@ -301,6 +301,9 @@ class TestQuantities:
     def test_a_change_of_ratio(self):
         change = RatioChange("x", {"arm": "a"}, {"arm": "b"}, {"N": largest}, {"N": smallest}, "error")
         assert change.estimates(self.only_t)[""].value == pytest.approx(0.5)
+        (few,) = change.estimates(self.only_t[self.only_t["N"] == self.only_t["N"].min()]).values()
+        assert np.isnan(few.value), "of one volume, nothing is said of a change"
+        assert verdict(few, (-np.inf, 1.0)) == "undecided"
 
     def test_a_ratio_to_each_of_several_arms_names_the_arm(self):
         table = pd.concat([self.only_t, self.only_t[self.only_t["arm"] == "b"].assign(arm="c", error=16.0)])
@@ -442,6 +445,18 @@ class TestDependsOnWhereOneLooks:
         (judgement,) = judge({"x": pd.DataFrame()}, [sentence])
         assert [difference.ratio.value for difference in judgement.differences] == pytest.approx([0.25] * 5)
         assert sorted(drawn) == [0.5, 2.0]
+
+
+def test_a_difference_is_not_shown_by_the_draws_in_which_it_is_known():
+    """Where both readings are beyond what a grid can show, their ratio may be anything."""
+    rng, finite = np.random.default_rng(0), np.log(1.5)
+    one = Bootstrap(np.inf, np.full(1000, np.inf), tuple(range(20)))
+    other = Bootstrap(np.inf, np.where(rng.random(1000) < 0.6, np.inf, finite), tuple(range(20)))
+    estimate = (one - other).estimate()
+    assert (estimate.low, estimate.high) == (0, np.inf)
+    assert not Difference("one", "other", "", estimate).demonstrated
+    apart = (one - Bootstrap(finite, np.full(1000, finite), one.units)).estimate()
+    assert Difference("one", "other", "", apart).demonstrated
 
 
 def test_readings_of_different_tables_cannot_be_one_claim():

@@ -17,6 +17,7 @@ from fewerwells.running.parameters import PUBLISHED, ChosenInSystems, Experiment
 from fewerwells.running.published import RECOMPUTE, code_of_arms
 from fewerwells.running.sample import sampled
 from fewerwells.running.storage import provenance, write_table
+from fewerwells.study.columns import ERROR_COLUMNS
 from fewerwells.study.table import CHECKSUM, row_checksums
 
 SMOKE = partial(Experiment1, profile="smoke", n_seeds=3, volumes=[10, 50])
@@ -188,6 +189,12 @@ class TestAnotherProcessor:
         outcome = sample.judge(self.rows(computed, factor), computed, {}, same_machine=False)
         assert outcome.verdict == verdict
         assert outcome.largest == pytest.approx(factor - 1, rel=1e-6, abs=1e-9)
+
+    @pytest.mark.parametrize("column", ERROR_COLUMNS)
+    def test_no_error_may_lead_anywhere(self, computed, column):
+        fresh = self.rows(computed, 1.0)
+        fresh[column] *= 1e12  # three seeds leave much room
+        assert sample.judge(fresh, computed, {}, same_machine=False).verdict == "differs"
 
     def test_on_the_same_processor_it_may_not(self, computed):
         assert sample.judge(self.rows(computed, 1.01), computed, {}, same_machine=True).verdict == "differs"
