@@ -31,7 +31,7 @@ def _short(path: Path) -> Path:
 def rerun() -> None:
     """Compute every published table of simulated wells on this machine and say whether each estimate agrees.
 
-    An interrupted rerun goes on where it stopped. Exit status 1 where an estimate disagrees.
+    An interrupted rerun goes on where it stopped. Exit status 1 where an estimate disagrees, or rows could not be compared.
 
     Example: fewerwells rerun
     """

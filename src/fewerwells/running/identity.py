@@ -2,7 +2,7 @@
 
 A value stands for itself: a learner or a circuit is written down with its class and every field that is not at its
 default, so a new field changes no identity. Its code is found by following imports from the modules of those classes;
-comments, layout, docstrings and the spelling of imports do not count. Libraries count where that code imports them and
+comments, layout, docstrings, the spelling of imports and the version of Python do not count. Libraries count where that code imports them and
 they decide digits.
 """
 
@@ -125,7 +125,7 @@ def _statements(tree: ast.Module, nodes: list[ast.AST]) -> str:
     full = _imported_names(nodes)
     for node in nodes:
         if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             and ast.get_docstring(node, clean=False) is not None
         ):
             node.body = node.body[1:]

@@ -21,7 +21,7 @@ from fewerwells.running.identity import cell_code, row_hashes
 from fewerwells.running.storage import DamagedTable, read_table
 from fewerwells.study.protocol import Cell, Design, Protocol
 
-# Set to anything, it keeps runs from reading published rows: everything is computed on this machine.
+# Set to anything, it keeps runs from reading published rows: every cell is computed on this machine.
 RECOMPUTE = "FEWERWELLS_RECOMPUTE"
 
 

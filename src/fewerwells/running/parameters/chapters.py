@@ -153,7 +153,7 @@ class WhoElse(ProfileParameters):
 
 
 class Verdicts(BothExperiments):
-    """The verdicts: every published table but the map of winners, and how many simulated studies test the intervals."""
+    """The verdicts: the published tables on which a claim rests, and how many simulated studies test the intervals."""
 
     n_seeds: NumberOfSeeds = None
     noise: Noise = 1.0

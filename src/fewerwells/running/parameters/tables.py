@@ -44,7 +44,7 @@ SYSTEM_ARMS = ("transfer", "scratch", "fit, n = 1", "fit, n free")
 
 
 class Controls(SeededParameters):
-    """Every arm there is, on one target at a few volumes: where the gain comes from."""
+    """The study's arms, controls, remedies and rivals on one target at a few volumes: where the gain comes from."""
 
     hill_coefficient: HillCoefficient = 2.0
     arm_volumes: EachOnce[Volume] = None
