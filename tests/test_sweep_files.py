@@ -248,6 +248,15 @@ def test_any_grid_is_accepted_or_refused_in_words(chapter, grid, fixed):
         assert plan.points
 
 
+def test_a_dry_run_of_a_chapter_that_tells_no_cost_lists_its_points(tmp_path, own_results, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "sweep.yml").write_text("chapter: 15_measured_wells\ngrid: {n_subsamples: [10, 20]}\n")
+    result = CliRunner().invoke(cli.app, ["sweep", str(tmp_path / "sweep.yml"), "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "missing  n_subsamples = 10\n" in result.output
+    assert "What a point of this chapter costs is not known" in result.output
+
+
 def test_a_dry_run_counts_what_would_be_trained_and_runs_nothing(own_results, monkeypatch):
     """Pre-training is shared by all points; each has its own fine-tuning, scratch and oracle."""
     monkeypatch.setenv(RECOMPUTE, "1")  # published rows would not be trained

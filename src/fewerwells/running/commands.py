@@ -152,6 +152,7 @@ def sweep(
 
 def _tell_cost(plan, workers: int | None, threads: int | None, scheduler: str | None) -> None:
     from fewerwells.running.forecast import forecast
+    from fewerwells.running.parameters import CHAPTER_PARAMETERS, TrainingParameters
     from fewerwells.running.plain import write_value
     from fewerwells.running.points import make_points, states
     from fewerwells.running.sweeps import check_workers
@@ -162,10 +163,16 @@ def _tell_cost(plan, workers: int | None, threads: int | None, scheduler: str | 
     if not missing:
         return
     at_once = check_workers(workers, threads, scheduler)[0] or 1
+    told = [
+        f"  {state:8} " + ", ".join(f"{name} = {write_value(point.parameters[name])}" for name in plan.grid)
+        for point, state in missing
+    ]
+    if not issubclass(CHAPTER_PARAMETERS[plan.chapter.stem], TrainingParameters):
+        typer.echo("\n".join([*told, "What a point of this chapter costs is not known before one has run."]))
+        return
     cost = forecast([point for point, _ in missing], min(at_once, len(missing)))
-    for (point, state), steps in zip(missing, cost.sample_steps, strict=True):
-        varied = ", ".join(f"{name} = {write_value(point.parameters[name])}" for name in plan.grid)
-        typer.echo(f"  {state:8} {varied}: {steps:.2g} sample-steps")
+    for line, steps in zip(told, cost.sample_steps, strict=True):
+        typer.echo(f"{line}: {steps:.2g} sample-steps")
     typer.echo(f"Together {cost.total:.2g} sample-steps; what points share is trained once.")
     minutes = cost.seconds / 60
     time = (
@@ -175,7 +182,10 @@ def _tell_cost(plan, workers: int | None, threads: int | None, scheduler: str | 
         if minutes >= 2
         else f"{60 * minutes:.0f} s"
     )
-    typer.echo(f"This machine trains {cost.rate / 1e6:.1f} million sample-steps a second: about {time}.")
+    typer.echo(
+        f"This machine trains {cost.rate / 1e6:.1f} million sample-steps a second: about {time}, and what has no network "
+        "(fits, Gaussian processes) beside it."
+    )
 
 
 def status(
