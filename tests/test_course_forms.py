@@ -87,7 +87,9 @@ class TestStudent:
         shown = {
             line.strip() for path in chapters(ROOT).values() for c in read(path).cells for line in c.source.split("\n")
         }
-        shown |= {line.strip() for path in (ROOT / "sweeps").glob("*.yml") for line in path.open(encoding="utf-8")}
+        shown |= {
+            line.strip() for path in (ROOT / "sweeps").glob("*.yml") for line in path.read_text("utf-8").splitlines()
+        }
         hidden = set().union(*map(hidden_lines, SOURCES.values())) - shown
         assert len(hidden) > 200
         for path, text in given.items():
