@@ -26,9 +26,9 @@ from fewerwells.running.reading_order import project_root
 from fewerwells.running.reads import read_notes
 from fewerwells.running.storage import results_folder, runs_folder, write_whole
 
+_DIED, _SILENT = "died before replying to kernel_info", "Kernel didn't respond"  # what jupyter_client says
 # A kernel is told ports that were free, and dies at its start if another process has taken one in between
 # (jupyter_client, issue 487); no cell has run then.
-_DIED, _SILENT = "died before replying to kernel_info", "Kernel didn't respond"  # of jupyter_client
 STARTS = 3
 
 
@@ -110,9 +110,7 @@ def _own_kernel(notes: Path, nursery: Nursery | None) -> type[AsyncKernelManager
     words = [str(notes), "-f", "{connection_file}"]
     argv = nursery.command(*words) if nursery else [sys.executable, "-m", "fewerwells.running.kernel", *words]
     environment = dict(nursery.environment) if nursery else {}
-    if os.environ.get(
-        "FEWERWELLS_RESULTS"
-    ):  # a kernel runs in another folder, and the name may be relative to this one
+    if os.environ.get("FEWERWELLS_RESULTS"):  # it may be relative to this folder, and a kernel runs in another one
         environment["FEWERWELLS_RESULTS"] = str(results_folder())
 
     class OwnKernel(AsyncKernelManager):

@@ -2,8 +2,8 @@
 
 A value stands for itself: a learner or a circuit is written down with its class and every field that is not at its
 default, so a new field changes no identity. Its code is found by following imports from the modules of those classes;
-comments, layout, docstrings, the spelling of imports and the version of Python do not count. Libraries count where that code imports them and
-they decide digits.
+comments, layout, docstrings, the spelling of imports and the version of Python do not count. Libraries count where that
+code imports them and they decide digits.
 """
 
 from __future__ import annotations

@@ -209,7 +209,8 @@ const MAP = { width: 264, height: 262, left: 38, top: 8, side: 220 };
 /**
  * A square map of one output over both inputs, 0–20 nM, with the small domain outlined.
  * `draw(values, low, high, colours)` takes m × m values (first input fastest); `overlay(markup)` draws on top in units of
- * nM-to-picture given by `at(x1, x2)`. `onPoint(x1, x2)` is called when a pointer presses or drags on it.
+ * nM-to-picture given by `at(x1, x2)`. `onPoint(x1, x2)` is called when a pointer presses or drags on it,
+ * `onClick(x1, x2)` when it is clicked.
  */
 export function surfaceMap(title, { onPoint, onClick } = {}) {
   const { width, height, left, top, side } = MAP;
