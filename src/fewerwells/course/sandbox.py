@@ -26,9 +26,7 @@ MEMORY = 4 * 2**30  # bytes that a process may write to
 LIBRARIES = (
     4 * 2**30
 )  # bytes of address space beyond that; a torch built for CUDA maps 3.2 GiB of them before it does anything
-PROCESSOR_SECONDS = (
-    300  # of the whole notebook on each core: a network trains on all of them, and the clock ends it first
-)
+PROCESSOR_SECONDS = 300  # of the whole notebook on each core: networks train on all, and the clock ends it first
 FILE_SIZE = 50 * 2**20  # bytes of one file
 PROCESSES = 256  # and threads, all together
 STRANGER = 65533  # the user id of a submission that root grades: nobody's, not even the user nobody's

@@ -3,7 +3,8 @@
 The book's own pages are points, too: its chapters at one size, its exercises without parameters. A point's folder,
 `results/runs/sweeps/<chapter>/<key>`, holds the executed notebook, its rows and a record of what made them. The key is
 the digest of parameters, notebook and package, so what is found under it is what would be computed again, and nothing is
-stored whose code was saved while it ran; anything else is stale. The folder is filled under another name, flushed to the disk and then renamed.
+stored whose code was saved while it ran; anything else is stale. The folder is filled under another name, flushed to the
+disk and then renamed.
 """
 
 from __future__ import annotations
